@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages the project needs.
+#
+#   hack/deps.sh [build] [test] [cluster]     (default: all three)
+#
+# Says nothing and touches nothing when everything is already there, so it can
+# stand at the head of any other script.
+set -euo pipefail
+
+build=(
+	build-essential cmake ninja-build pkg-config
+	# One TLS library in the process: curl is taken in its GnuTLS flavour
+	# because libmicrohttpd is built on GnuTLS too.
+	libmicrohttpd-dev libgnutls28-dev libcurl4-gnutls-dev
+	libjson-c-dev libyaml-dev
+)
+test=(check openssl python3 curl jq procps)
+cluster=(openssl curl jq procps util-linux ca-certificates)
+
+usage() {
+	sed -n '2,7s/^# \{0,1\}//p' "$0"
+}
+
+is_installed() {
+	local status
+	# shellcheck disable=SC2016 # a dpkg-query format, not a shell expansion
+	status=$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) &&
+		[[ $status == installed ]]
+}
+
+as_root() {
+	if [[ $(id -u) -eq 0 ]]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "deps.sh: run as root, or install sudo: $*" >&2
+		return 1
+	fi
+}
+
+main() {
+	local -a wanted=() missing=()
+	local set_name package
+
+	[[ $# -gt 0 ]] || set -- build test cluster
+	for set_name in "$@"; do
+		case $set_name in
+		build) wanted+=("${build[@]}") ;;
+		test) wanted+=("${test[@]}") ;;
+		cluster) wanted+=("${cluster[@]}") ;;
+		-h | --help) usage && return ;;
+		*) usage >&2 && return 2 ;;
+		esac
+	done
+
+	if ! command -v dpkg-query >/dev/null; then
+		echo "deps.sh: not a Debian system; install yourself: ${wanted[*]}" >&2
+		return 1
+	fi
+	for package in "${wanted[@]}"; do
+		is_installed "$package" || missing+=("$package")
+	done
+	[[ ${#missing[@]} -gt 0 ]] || return 0
+
+	echo "deps.sh: installing ${missing[*]}" >&2
+	# The lock timeout lets two runs at once queue up instead of failing.
+	as_root apt-get -o DPkg::Lock::Timeout=600 update -qq >&2
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get \
+		-o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends \
+		"${missing[@]}" >&2
+}
+
+main "$@"
