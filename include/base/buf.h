@@ -1,0 +1,27 @@
+/* A growing byte buffer on the heap, always NUL-terminated once written to. One owner; not thread-safe. */
+#ifndef RBG_BASE_BUF_H
+#define RBG_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buf {
+    char *s; /* NULL while nothing was written */
+    size_t len, cap;
+};
+
+#define BUF_INIT ((struct buf){0})
+
+void buf_fini(struct buf *b);
+void buf_reset(struct buf *b); /* keeps the memory */
+void buf_reserve(struct buf *b, size_t more);
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_puts(struct buf *b, const char *s);
+void buf_putc(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+const char *buf_str(const struct buf *b); /* "" when empty */
+
+#define BUF_AUTO __attribute__((cleanup(buf_fini)))
+
+#endif

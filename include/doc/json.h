@@ -1,0 +1,121 @@
+/* JSON documents: a strict, bounded parser, one tree type that lives in an arena, and writers.
+ *
+ * A tree is plain data: reading it from several threads is safe as long as nobody changes it. Strings are
+ * NUL-terminated and carry their length. Numbers keep their text, so nothing loses precision on the way through.
+ * Object members keep their order; duplicate keys are refused while parsing. A subtree that is attached
+ * elsewhere and may change later must be a jv_dup. */
+#ifndef RBG_DOC_JSON_H
+#define RBG_DOC_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+enum jtype { J_NULL, J_BOOL, J_NUM, J_STR, J_ARR, J_OBJ };
+
+struct jmember;
+
+struct jv {
+    enum jtype type;
+    uint32_t len; /* bytes of a string or number; elements of an array; members of an object */
+    uint32_t cap;
+    union {
+        bool b;
+        const char *s;          /* J_STR decoded, J_NUM verbatim; NUL-terminated */
+        struct jv **items;      /* J_ARR */
+        struct jmember *members; /* J_OBJ */
+    };
+};
+
+struct jmember {
+    const char *key; /* NUL-terminated */
+    uint32_t klen;
+    struct jv *val;  /* never NULL */
+};
+
+struct json_limits {
+    size_t max_bytes; /* of the text */
+    uint32_t max_depth;
+    uint32_t max_nodes;
+};
+extern const struct json_limits json_limits_default; /* 16 MiB, depth 128, 2 million nodes: what the API server sends */
+extern const struct json_limits json_limits_review;  /* admission: 8 MiB, depth 100, 500,000 nodes */
+
+/* Parses exactly one document (RFC 8259, UTF-8 checked, no NaN, no comments, no duplicate keys, no trailing bytes).
+ * The text is copied into the arena. limits NULL: default. Errors: ERR_PARSE with line and column, ERR_LIMIT. */
+struct jv *json_parse(struct arena *a, const char *text, size_t len, const struct json_limits *limits, struct err *e);
+
+/* As json_parse, but takes over `text`, which must be writable, live as long as the tree, and is changed. */
+struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e);
+
+/* Compact text, members in their order, only the escapes that JSON demands. */
+void json_write(struct buf *out, const struct jv *v);
+char *json_text(struct arena *a, const struct jv *v);
+
+/* Canonical text as Kubernetes' Go code hashes it: keys in byte order at every level, <, >, &, U+2028, U+2029 as \uXXXX
+ * in lowercase hex, \n \r \t short, other controls \u00xx, everything else raw. */
+void json_write_canonical(struct buf *out, const struct jv *v);
+
+/* YAML as sigs.k8s.io/yaml prints it, for files that people read: sorted keys (natural order, so port80 before port443),
+ * two-space indent, list dashes not indented, quotes only where needed. */
+void json_write_yaml(struct buf *out, const struct jv *v);
+
+/* ---- reading: every function takes NULL for "absent" ---- */
+struct jv *jv_get(const struct jv *obj, const char *key);     /* NULL: absent, or not an object */
+struct jv *jv_path(const struct jv *v, ...) __attribute__((sentinel)); /* keys, (char *)0 */
+struct jv *jv_idx(const struct jv *arr, size_t i);
+size_t jv_len(const struct jv *v);                            /* of an array or object; else 0 */
+const char *jv_str(const struct jv *v, const char *dflt);
+int64_t jv_int(const struct jv *v, int64_t dflt);             /* dflt when it is no integer in range */
+bool jv_bool(const struct jv *v, bool dflt);
+const char *jv_get_str(const struct jv *obj, const char *key); /* NULL when absent or no string */
+int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt);
+bool jv_get_bool(const struct jv *obj, const char *key, bool dflt);
+bool jv_is(const struct jv *v, enum jtype t);
+bool jv_is_empty(const struct jv *v); /* absent, null, {} , [] or "" */
+const char *jv_type_name(const struct jv *v); /* "string", "number", ... as shown to users */
+
+/* First element of the array whose member `key` is the string `value`; NULL if none. */
+struct jv *jv_find(const struct jv *arr, const char *key, const char *value);
+
+/* Deep equality: member order does not matter, numbers by value. NULL equals NULL only. */
+bool jv_eq(const struct jv *a, const struct jv *b);
+
+/* ---- building: in the arena; keys and strings are copied ---- */
+struct jv *jv_null(struct arena *a);
+struct jv *jv_new_bool(struct arena *a, bool b);
+struct jv *jv_new_int(struct arena *a, int64_t n);
+struct jv *jv_new_str(struct arena *a, const char *s);
+struct jv *jv_new_strn(struct arena *a, const char *s, size_t n);
+struct jv *jv_new_strf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct jv *jv_new_obj(struct arena *a);
+struct jv *jv_new_arr(struct arena *a);
+struct jv *jv_dup(struct arena *a, const struct jv *v);      /* deep; NULL yields NULL */
+
+void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val); /* replaces or appends; NULL val: no-op */
+void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s); /* NULL s: no-op */
+void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n);
+void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b);
+bool jv_del(struct jv *obj, const char *key);
+void jv_push(struct arena *a, struct jv *arr, struct jv *val);
+void jv_insert(struct arena *a, struct jv *arr, size_t at, struct jv *val);
+void jv_remove(struct jv *arr, size_t at);
+
+/* The object member `key`, made when absent or null. */
+struct jv *jv_need_obj(struct arena *a, struct jv *obj, const char *key);
+struct jv *jv_need_arr(struct arena *a, struct jv *obj, const char *key);
+
+/* Overlays the members of `from` (may be NULL) on the object `onto`, shallow copies of the values. */
+void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from);
+
+/* Iterates over members: JV_FOR_OBJ(m, v) use(m->key, m->val); over items: JV_FOR_ARR(it, v) use(*it). v may be NULL. */
+#define JV_FOR_OBJ(m, v) \
+    for (const struct jmember *m = jv_is((v), J_OBJ) ? (v)->members : NULL, *m##_end = m ? m + (v)->len : NULL; m < m##_end; m++)
+#define JV_FOR_ARR(it, v) \
+    for (struct jv *const *it = jv_is((v), J_ARR) ? (v)->items : NULL, *const *it##_end = it ? it + (v)->len : NULL; it < it##_end; it++)
+
+#endif

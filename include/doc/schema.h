@@ -1,0 +1,87 @@
+/* Types of API objects as tables: one row per field. The same rows drive decoding, defaults, validation, the OpenAPI
+ * schema of the CRDs, strategic merge, the canonical form that is hashed, the reference pages and random objects for tests.
+ * The core/v1 types below PodTemplateSpec are generated (hack/podschema) from Kubernetes' own Go types and OpenAPI. */
+#ifndef RBG_DOC_SCHEMA_H
+#define RBG_DOC_SCHEMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "doc/json.h"
+
+enum fkind {
+    F_ANY,      /* any JSON, kept as it is (x-kubernetes-preserve-unknown-fields) */
+    F_STRING,
+    F_BOOL,
+    F_INT32,
+    F_INT64,
+    F_FLOAT,
+    F_QUANTITY, /* string or number */
+    F_INTSTR,   /* int or string */
+    F_TIME,     /* RFC 3339 */
+    F_BYTES,    /* base64 */
+    F_OBJECT,   /* of `type` */
+    F_LIST,     /* of `elem` (and `type`) */
+    F_MAP,      /* string -> `elem` (and `type`) */
+};
+
+enum {
+    FF_REQUIRED = 1,   /* in the schema's `required` */
+    FF_OMITEMPTY = 2,  /* Go's omitempty: a zero value that is not a pointer vanishes in the canonical form */
+    FF_POINTER = 4,    /* a Go pointer: zero values stay */
+    FF_ALWAYS = 8,     /* no omitempty: written even when absent ({} for structs such as resources, metadata; 0; "") */
+    FF_RETAIN_KEYS = 16, /* patchStrategy retainKeys */
+    FF_SET = 32,       /* list-type set */
+    FF_SCHEMALESS = 64, /* typed here, but F_ANY in the CRD: the stored object has no server defaults below it */
+    FF_NODEFAULT = 128, /* default written by our webhook only, not by the CRD */
+    FF_PATCH_MERGE = 256, /* primitive list merged as a set (finalizers) */
+};
+
+struct type;
+
+struct field {
+    const char *key;
+    enum fkind kind, elem;
+    unsigned flags;
+    const struct type *type;   /* F_OBJECT, or the element type of F_LIST / F_MAP */
+    const char *merge_key;     /* strategic merge key of a list; NULL: atomic */
+    const char *list_keys;     /* x-kubernetes-list-map-keys, comma-separated; NULL: atomic */
+    const char *dflt;          /* default as JSON text; NULL: none */
+    const char *enums;         /* allowed strings, '|'-separated; NULL: any */
+    const char *pattern;       /* regular expression of the CRD schema; NULL: none */
+    const char *min, *max;     /* bounds of a number, as text */
+    uint32_t min_items, min_length, max_length, min_properties;
+    const char *desc;          /* one or two sentences; NULL inside the pod template */
+    size_t off;                /* offset of the struct member that decode fills (schema_decode); see type.size */
+};
+
+struct rule {
+    const char *cel, *message, *path; /* x-kubernetes-validations of the type */
+};
+
+struct type {
+    const char *name;
+    const struct field *fields;
+    size_t nfields;
+    size_t size;               /* of the C struct that decode fills; 0: none */
+    const struct rule *rules;
+    size_t nrules;
+    const char *desc;
+};
+
+const struct field *type_field(const struct type *t, const char *key); /* NULL if unknown */
+
+/* The canonical form that Go's typed structs give: unknown fields dropped, FF_ALWAYS members added, omitempty zeros dropped,
+ * quantities canonical. Deep: also below F_OBJECT, F_LIST, F_MAP. Returns a new tree. F_ANY subtrees are copied as they are.
+ * Errors: ERR_INVALID with the field path (e.g. a quantity that is none). */
+struct jv *schema_canonical(struct arena *a, const struct jv *v, const struct type *t, struct err *e);
+
+/* Adds the defaults of the rows to a copy-on-nothing tree: `v` is changed in place. below_schemaless false: does not enter
+ * FF_SCHEMALESS fields (what the API server's structural schema does). */
+void schema_default(struct arena *a, struct jv *v, const struct type *t, bool below_schemaless);
+
+/* core/v1, generated: see hack/podschema. */
+extern const struct type core_PodTemplateSpec, core_PodSpec, core_Container, core_Volume, core_ServicePort, core_Toleration,
+    core_ObjectMeta, core_LocalObjectReference, core_Affinity, meta_LabelSelector;
+
+#endif
