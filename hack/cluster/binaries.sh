@@ -1,0 +1,151 @@
+# shellcheck shell=bash
+# Where the programs come from: the machine if it has a full, fitting set, else
+# a build of the pinned modules next to this file. Sourced by ../cluster.sh.
+
+readonly KUBE_PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubectl)
+readonly PROGRAMS=(etcd "${KUBE_PROGRAMS[@]}" kwok)
+
+cache_dir() {
+	echo "${RBG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rbg}/bin"
+}
+
+# pinned MODULE PACKAGE: the version that the module's go.mod requires.
+pinned() {
+	awk -v package="$2" '
+		/^replace/ { exit }
+		$1 == "require" { $1 = ""; $0 = $0 }
+		$1 == package { print $2; exit }' "$HERE/$1/go.mod"
+}
+
+# bin_dir: makes sure that all programs exist; prints the one folder they are in.
+bin_dir() {
+	present_programs || built_programs
+}
+
+# --- programs of the machine -------------------------------------------------
+
+# Prints a folder of links to programs found in KUBEBUILDER_ASSETS and PATH.
+# Half a set is no use: versions of one control plane must go together.
+present_programs() {
+	local program found dir
+	local -a paths=()
+
+	for program in "${PROGRAMS[@]}"; do
+		found=$(PATH="${KUBEBUILDER_ASSETS:+$KUBEBUILDER_ASSETS:}$PATH" \
+			type -P "$program") || return 1
+		paths+=("$(realpath "$found")")
+	done
+	dir=$(cache_dir)/found-$(stat -Lc '%n %s %Y' "${paths[@]}" | short_hash)
+	if [[ ! -d $dir ]]; then
+		versions_fit "${paths[@]}" || return 1
+		link_programs "$dir" "${paths[@]}"
+	fi
+	echo "$dir"
+}
+
+# The minor release of Kubernetes is what the tests were written against.
+versions_fit() {
+	local path want
+	want=$(pinned kubernetes k8s.io/kubernetes)
+	for path in "$@"; do
+		case ${path##*/} in
+		kubectl) "$path" version --client 2>/dev/null ;;
+		kube-*) "$path" --version 2>/dev/null ;;
+		*) continue ;;
+		esac | grep -q " ${want%.*}\." || return 1
+	done
+}
+
+link_programs() {
+	local dir=$1 staging
+	shift
+	mkdir -p "${dir%/*}"
+	staging=$(mktemp -d "$dir.XXXXXX")
+	ln -s "$@" "$staging/"
+	publish "$staging" "$dir"
+}
+
+# --- programs built from source ----------------------------------------------
+
+# Prints the folder of the built programs, named after everything that decides
+# what is in it, so that a change of a pin never meets an old binary.
+built_programs() {
+	local dir lock
+	dir=$(cache_dir)/$(sources_hash)
+	if [[ ! -d $dir ]]; then
+		mkdir -p "${dir%/*}"
+		# Two runs at once would do the same five minutes of work twice.
+		exec {lock}>"$dir.lock"
+		flock "$lock"
+		[[ -d $dir ]] || build_programs "$dir"
+		exec {lock}>&-
+	fi
+	echo "$dir"
+}
+
+sources_hash() {
+	(
+		cd "$HERE"
+		uname -sm
+		sha256sum binaries.sh */go.mod */go.sum */*.go
+	) | short_hash
+}
+
+short_hash() {
+	sha256sum | cut -c1-16
+}
+
+build_programs() {
+	local dir=$1 staging kube
+	need_go
+	staging=$(mktemp -d "$dir.XXXXXX")
+	kube=$(pinned kubernetes k8s.io/kubernetes)
+
+	log "building Kubernetes $kube, etcd and kwok: about 6 minutes on 2 cores, once"
+	go_build etcd "" "$staging/etcd" . &&
+		go_build kwok "-X sigs.k8s.io/kwok/pkg/consts.Version=$(pinned kwok sigs.k8s.io/kwok)" \
+			"$staging/" sigs.k8s.io/kwok/cmd/kwok &&
+		go_build kubernetes "$(kube_version_flags "$kube")" \
+			"$staging/" "${KUBE_PROGRAMS[@]/#/k8s.io/kubernetes/cmd/}" || {
+		rm -rf "$staging"
+		die "the build failed; see above"
+	}
+	publish "$staging" "$dir"
+}
+
+need_go() {
+	command -v go >/dev/null ||
+		die "install Go 1.26 or later (https://go.dev/dl), or put these on PATH: ${PROGRAMS[*]}"
+}
+
+# go_build MODULE LDFLAGS OUTPUT PACKAGE...
+# The caller's own flags or workspace must not change what the hash names.
+go_build() {
+	local module=$1 ldflags=$2 output=$3
+	shift 3
+	(
+		cd "$HERE/$module"
+		export CGO_ENABLED=0 GOFLAGS='' GOWORK=off
+		exec nice go build -mod=readonly -buildvcs=false -trimpath \
+			-ldflags="-s -w $ldflags" -o "$output" "$@"
+	) >&2
+}
+
+# Without these the API server calls itself v0.0.0 and clients that look at its
+# version refuse it.
+kube_version_flags() {
+	local version=${1#v} package
+	for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+		printf -- '-X %s.gitVersion=v%s ' "$package" "$version"
+		printf -- '-X %s.gitMajor=%s ' "$package" "${version%%.*}"
+		printf -- '-X %s.gitMinor=%s ' "$package" "$(cut -d. -f2 <<<"$version")"
+		printf -- '-X %s.gitTreeState=clean ' "$package"
+	done
+}
+
+# publish STAGING DIR: a rename is all or nothing; who comes second stands back.
+publish() {
+	chmod 755 "$1"
+	mv -T "$1" "$2" 2>/dev/null || rm -rf "$1"
+	[[ -d $2 ]]
+}
