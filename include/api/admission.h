@@ -1,0 +1,44 @@
+/* Defaults, validation and conversion of our kinds. Pure: what needs a look at the cluster comes in through `lookup`. */
+#ifndef RBG_API_ADMISSION_H
+#define RBG_API_ADMISSION_H
+
+#include "api/kinds.h"
+#include "api/model.h"
+
+/* A list of a user's mistakes, all reported at once. */
+enum problem_kind { PROBLEM_REQUIRED, PROBLEM_INVALID, PROBLEM_DUPLICATE, PROBLEM_NOT_FOUND, PROBLEM_FORBIDDEN, PROBLEM_NOT_SUPPORTED,
+                    PROBLEM_TOO_LONG, PROBLEM_TOO_MANY };
+struct problem { char *path; enum problem_kind kind; char *value; char *message; };
+struct problems { struct arena *a; struct problem *items; size_t n; char **warnings; size_t nwarnings; };
+
+void problem_add(struct problems *p, const char *path, enum problem_kind kind, const struct jv *value, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+void problem_warn(struct problems *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "spec.roles[0].name: Invalid value: \"X\": a lowercase ... (write ...)"; several: joined as the API server does. At most 50
+ * are spelled out. */
+char *problems_text(struct arena *a, const struct problems *p);
+
+/* What validation may ask about the cluster; any member may be NULL (then the rule is skipped). Errors: -1. */
+struct lookup {
+    void *ctx;
+    /* spec.replicas of adapter ns/name: 1 found and set, 0 absent or unset. */
+    int (*adapter_replicas)(void *ctx, const char *ns, const char *name, int32_t *replicas, struct err *e);
+    int (*profile_exists)(void *ctx, const char *name, struct err *e); /* 1 yes, 0 no */
+};
+
+struct admission_opts { bool deprecated_workloads; };
+
+/* Writes the defaults of admission into a v1alpha2 RoleBasedGroup or RoleBasedGroupSet document (in place); idempotent.
+ * create: also what is decided once (the discovery mode). Never changes what a role's workload is made of. */
+void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create);
+
+/* Validates a document of version v1alpha2. old: the stored object on update (ratchets: only what the update makes wrong is
+ * refused), NULL on create. */
+void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old, const struct lookup *l,
+                        const struct admission_opts *o);
+
+/* Converts a document (kind RBG or RBGSET) between "v1alpha1" and "v1alpha2"; a new tree. Lossless in both directions: what the
+ * target can't say is stashed in annotation conversion.workloads.x-k8s.io/stash. Errors: ERR_INVALID. */
+struct jv *convert(struct arena *a, enum kind k, const struct jv *doc, const char *to_version, struct err *e);
+
+#endif

@@ -1,0 +1,21 @@
+/* What the program prints from its tables: CRDs, RBAC, webhook configurations, the field reference. */
+#ifndef RBG_API_PRINT_H
+#define RBG_API_PRINT_H
+
+#include "api/kinds.h"
+
+struct print_opts {
+    const char *ns, *service; /* of the webhook: "rbgs-system", "rbgs-webhook-service" */
+    const char *url;          /* instead of a service: "https://localhost:9443"; NULL */
+    const char *ca_bundle;    /* base64 PEM or NULL */
+    bool deprecated_workloads; /* StatefulSet, Deployment, LeaderWorkerSet rights */
+};
+
+struct jv *print_crd(struct arena *a, enum kind k, const struct print_opts *o);            /* apiextensions.k8s.io/v1 */
+struct jv *print_cluster_role(struct arena *a, const struct print_opts *o);
+struct jv *print_validating_config(struct arena *a, const struct print_opts *o);
+struct jv *print_mutating_config(struct arena *a, const struct print_opts *o);
+/* The OpenAPI v3 schema of a type, structural. */
+struct jv *print_schema(struct arena *a, const struct type *t);
+
+#endif
