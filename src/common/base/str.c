@@ -1,0 +1,69 @@
+/* String helpers. Pure functions, any thread. */
+#include "base/str.h"
+
+#include <stdlib.h>
+
+bool str_eq(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+bool str_has_prefix(const char *s, const char *prefix) {
+    return s && strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_has_suffix(const char *s, const char *suffix) {
+    if (!s) return false;
+    size_t n = strlen(s), k = strlen(suffix);
+    return n >= k && memcmp(s + n - k, suffix, k) == 0;
+}
+
+bool str_empty(const char *s) { return !s || !*s; }
+
+int str_cmp(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static size_t min3(size_t a, size_t b, size_t c) {
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Levenshtein with one row: row[j] is the distance between the part of `a` read so far and the first j bytes of `b`. */
+size_t str_distance(const char *a, const char *b) {
+    size_t nb = strlen(b);
+    size_t *row = malloc((nb + 1) * sizeof *row);
+    if (!row) abort();
+    for (size_t j = 0; j <= nb; j++) row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < nb; j++) {
+            size_t above = row[j + 1];
+            row[j + 1] = min3(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
+            diagonal = above;
+        }
+    }
+    size_t d = row[nb];
+    free(row);
+    return d;
+}
+
+int str_to_i64(const char *s, int64_t *out) {
+    if (!s) return -1;
+    bool negative = *s == '-';
+    if (*s == '-' || *s == '+') s++;
+    if (!*s) return -1;
+    int64_t v = 0; /* kept negative: that side reaches one further */
+    for (; *s; s++) {
+        if (*s < '0' || *s > '9') return -1;
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, *s - '0', &v)) return -1;
+    }
+    if (!negative && v == INT64_MIN) return -1;
+    *out = negative ? v : -v;
+    return 0;
+}
+
+int str_to_i32(const char *s, int32_t *out) {
+    int64_t v;
+    if (str_to_i64(s, &v) != 0 || v < INT32_MIN || v > INT32_MAX) return -1;
+    *out = (int32_t)v;
+    return 0;
+}
