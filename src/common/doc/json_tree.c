@@ -1,0 +1,422 @@
+/* Trees in memory: reading, comparing and building. Containers grow by doubling inside the arena, the old array is left
+ * to it. Nothing here is thread-safe for writing; readers may share a tree that nobody changes. The recursion of
+ * jv_eq and jv_dup is as deep as the tree, which the parser bounds. */
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doc/json.h"
+
+/* ---- reading ---- */
+
+bool jv_is(const struct jv *v, enum jtype t)
+{
+    return v && v->type == t;
+}
+
+static struct jmember *member(const struct jv *obj, const char *key, size_t klen)
+{
+    if (!jv_is(obj, J_OBJ)) return NULL;
+    for (uint32_t i = 0; i < obj->len; i++) {
+        struct jmember *m = &obj->members[i];
+        if (m->klen == klen && memcmp(m->key, key, klen) == 0) return m;
+    }
+    return NULL;
+}
+
+struct jv *jv_get(const struct jv *obj, const char *key)
+{
+    struct jmember *m = member(obj, key, strlen(key));
+    return m ? m->val : NULL;
+}
+
+struct jv *jv_path(const struct jv *v, ...)
+{
+    va_list ap;
+    va_start(ap, v);
+    struct jv *at = (struct jv *)(uintptr_t)v;
+    for (const char *key; at && (key = va_arg(ap, const char *));) at = jv_get(at, key);
+    va_end(ap);
+    return at;
+}
+
+struct jv *jv_idx(const struct jv *arr, size_t i)
+{
+    return jv_is(arr, J_ARR) && i < arr->len ? arr->items[i] : NULL;
+}
+
+size_t jv_len(const struct jv *v)
+{
+    return jv_is(v, J_ARR) || jv_is(v, J_OBJ) ? v->len : 0;
+}
+
+const char *jv_str(const struct jv *v, const char *dflt)
+{
+    return jv_is(v, J_STR) ? v->s : dflt;
+}
+
+/* An integer may be written with a fraction or exponent ("1.0", "1e3"), as JSON schema has it. */
+int64_t jv_int(const struct jv *v, int64_t dflt)
+{
+    if (!jv_is(v, J_NUM)) return dflt;
+    if (!strpbrk(v->s, ".eE")) {
+        errno = 0;
+        long long n = strtoll(v->s, NULL, 10);
+        return errno ? dflt : n;
+    }
+    double d = strtod(v->s, NULL);
+    const double exact = 9007199254740992.0; /* 2^53 */
+    return d >= -exact && d <= exact && floor(d) == d ? (int64_t)d : dflt;
+}
+
+bool jv_bool(const struct jv *v, bool dflt)
+{
+    return jv_is(v, J_BOOL) ? v->b : dflt;
+}
+
+const char *jv_get_str(const struct jv *obj, const char *key)
+{
+    return jv_str(jv_get(obj, key), NULL);
+}
+
+int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt)
+{
+    return jv_int(jv_get(obj, key), dflt);
+}
+
+bool jv_get_bool(const struct jv *obj, const char *key, bool dflt)
+{
+    return jv_bool(jv_get(obj, key), dflt);
+}
+
+bool jv_is_empty(const struct jv *v)
+{
+    if (!v || v->type == J_NULL) return true;
+    return v->type != J_BOOL && v->type != J_NUM && v->len == 0;
+}
+
+const char *jv_type_name(const struct jv *v)
+{
+    static const char *const names[] = {"null", "boolean", "number", "string", "array", "object"};
+    return v ? names[v->type] : "nothing";
+}
+
+struct jv *jv_find(const struct jv *arr, const char *key, const char *value)
+{
+    size_t n = strlen(value);
+    JV_FOR_ARR(it, arr) {
+        const struct jv *v = jv_get(*it, key);
+        if (jv_is(v, J_STR) && v->len == n && memcmp(v->s, value, n) == 0) return *it;
+    }
+    return NULL;
+}
+
+/* ---- comparing ---- */
+
+/* A decimal number as sign, significant digits (no zero at either end) and the power of ten of the last digit. */
+struct decimal {
+    bool neg;
+    size_t ndigits;
+    char *digits;
+    int64_t exp;
+};
+
+static struct decimal decimal_of(const struct jv *v, char *digits)
+{
+    struct decimal d = {.digits = digits};
+    const char *s = v->s;
+    bool fraction = false;
+    if (*s == '-') {
+        d.neg = true;
+        s++;
+    }
+    for (; *s && *s != 'e' && *s != 'E'; s++) {
+        if (*s == '.') {
+            fraction = true;
+            continue;
+        }
+        if (fraction) d.exp--;
+        if (d.ndigits || *s != '0') digits[d.ndigits++] = *s;
+    }
+    int64_t exp = *s ? strtoll(s + 1, NULL, 10) : 0;
+    const int64_t far = INT64_MAX / 4;
+    d.exp += exp > far ? far : exp < -far ? -far : exp;
+    for (; d.ndigits && digits[d.ndigits - 1] == '0'; d.ndigits--) d.exp++;
+    if (d.ndigits == 0) d.neg = false, d.exp = 0;
+    return d;
+}
+
+static bool num_eq(const struct jv *a, const struct jv *b)
+{
+    if (a->len == b->len && memcmp(a->s, b->s, a->len) == 0) return true;
+    char *buf = malloc((size_t)a->len + b->len);
+    if (!buf) abort();
+    struct decimal x = decimal_of(a, buf), y = decimal_of(b, buf + a->len);
+    bool eq = x.neg == y.neg && x.exp == y.exp && x.ndigits == y.ndigits && memcmp(x.digits, y.digits, x.ndigits) == 0;
+    free(buf);
+    return eq;
+}
+
+static int by_key(const void *x, const void *y)
+{
+    const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
+    int c = memcmp(a->key, b->key, a->klen < b->klen ? a->klen : b->klen);
+    return c ? c : a->klen < b->klen ? -1 : a->klen > b->klen;
+}
+
+static const struct jmember **sorted_members(const struct jv *obj)
+{
+    const struct jmember **list = malloc(obj->len * sizeof(*list));
+    if (!list) abort();
+    for (uint32_t i = 0; i < obj->len; i++) list[i] = &obj->members[i];
+    qsort(list, obj->len, sizeof *list, by_key);
+    return list;
+}
+
+/* Large objects whose members are in another order: a search per member would be quadratic. */
+static bool obj_eq_sorted(const struct jv *a, const struct jv *b)
+{
+    const struct jmember **x = sorted_members(a), **y = sorted_members(b);
+    bool eq = true;
+    for (uint32_t i = 0; eq && i < a->len; i++) eq = by_key(&x[i], &y[i]) == 0 && jv_eq(x[i]->val, y[i]->val);
+    free(x);
+    free(y);
+    return eq;
+}
+
+static bool obj_eq(const struct jv *a, const struct jv *b)
+{
+    enum { SEARCH_MAX = 64 };
+    if (a->len != b->len) return false;
+    for (uint32_t i = 0; i < a->len; i++) {
+        const struct jmember *m = &a->members[i], *o = &b->members[i];
+        if (m->klen != o->klen || memcmp(m->key, o->key, m->klen) != 0) {
+            if (a->len > SEARCH_MAX) return obj_eq_sorted(a, b);
+            o = member(b, m->key, m->klen);
+        }
+        if (!o || !jv_eq(m->val, o->val)) return false;
+    }
+    return true;
+}
+
+bool jv_eq(const struct jv *a, const struct jv *b)
+{
+    if (a == b) return true;
+    if (!a || !b || a->type != b->type) return false;
+    switch (a->type) {
+    case J_NULL: return true;
+    case J_BOOL: return a->b == b->b;
+    case J_NUM: return num_eq(a, b);
+    case J_STR: return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
+    case J_OBJ: return obj_eq(a, b);
+    case J_ARR: break;
+    }
+    if (a->len != b->len) return false;
+    for (uint32_t i = 0; i < a->len; i++)
+        if (!jv_eq(a->items[i], b->items[i])) return false;
+    return true;
+}
+
+/* ---- building ---- */
+
+static struct jv *node(struct arena *a, enum jtype type)
+{
+    struct jv *v = ARENA_NEW(a, struct jv);
+    v->type = type;
+    return v;
+}
+
+struct jv *jv_null(struct arena *a)
+{
+    return node(a, J_NULL);
+}
+
+struct jv *jv_new_bool(struct arena *a, bool b)
+{
+    struct jv *v = node(a, J_BOOL);
+    v->b = b;
+    return v;
+}
+
+struct jv *jv_new_int(struct arena *a, int64_t n)
+{
+    struct jv *v = node(a, J_NUM);
+    v->s = arena_printf(a, "%lld", (long long)n);
+    v->len = (uint32_t)strlen(v->s);
+    return v;
+}
+
+struct jv *jv_new_strn(struct arena *a, const char *s, size_t n)
+{
+    struct jv *v = node(a, J_STR);
+    v->s = arena_strndup(a, s, n);
+    v->len = (uint32_t)n;
+    return v;
+}
+
+struct jv *jv_new_str(struct arena *a, const char *s)
+{
+    return jv_new_strn(a, s, strlen(s));
+}
+
+struct jv *jv_new_strf(struct arena *a, const char *fmt, ...)
+{
+    struct jv *v = node(a, J_STR);
+    va_list ap;
+    va_start(ap, fmt);
+    v->s = arena_vprintf(a, fmt, ap);
+    va_end(ap);
+    v->len = (uint32_t)strlen(v->s);
+    return v;
+}
+
+struct jv *jv_new_obj(struct arena *a)
+{
+    return node(a, J_OBJ);
+}
+
+struct jv *jv_new_arr(struct arena *a)
+{
+    return node(a, J_ARR);
+}
+
+static struct jv *dup_arr(struct arena *a, const struct jv *v)
+{
+    struct jv *out = node(a, J_ARR);
+    out->len = out->cap = v->len;
+    if (v->len) out->items = ARENA_ARRAY(a, v->len, struct jv *);
+    for (uint32_t i = 0; i < v->len; i++) out->items[i] = jv_dup(a, v->items[i]);
+    return out;
+}
+
+static struct jv *dup_obj(struct arena *a, const struct jv *v)
+{
+    struct jv *out = node(a, J_OBJ);
+    out->len = out->cap = v->len;
+    if (v->len) out->members = ARENA_ARRAY(a, v->len, struct jmember);
+    for (uint32_t i = 0; i < v->len; i++) {
+        const struct jmember *m = &v->members[i];
+        out->members[i] = (struct jmember){arena_strndup(a, m->key, m->klen), m->klen, jv_dup(a, m->val)};
+    }
+    return out;
+}
+
+struct jv *jv_dup(struct arena *a, const struct jv *v)
+{
+    if (!v) return NULL;
+    if (v->type == J_ARR) return dup_arr(a, v);
+    if (v->type == J_OBJ) return dup_obj(a, v);
+    struct jv *out = node(a, v->type);
+    if (v->type == J_BOOL) {
+        out->b = v->b;
+    } else if (v->type != J_NULL) {
+        out->s = arena_strndup(a, v->s, v->len);
+        out->len = v->len;
+    }
+    return out;
+}
+
+static uint32_t next_cap(const struct jv *v)
+{
+    if (v->cap > UINT32_MAX / 2) abort();
+    return v->cap ? v->cap * 2 : 4;
+}
+
+static void append_member(struct arena *a, struct jv *obj, const char *key, uint32_t klen, struct jv *val)
+{
+    if (obj->len == obj->cap) {
+        uint32_t cap = next_cap(obj);
+        obj->members = arena_grow(a, obj->members, obj->cap * sizeof *obj->members, cap * sizeof *obj->members);
+        obj->cap = cap;
+    }
+    obj->members[obj->len++] = (struct jmember){key, klen, val};
+}
+
+void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val)
+{
+    if (!val) return;
+    size_t klen = strlen(key);
+    struct jmember *m = member(obj, key, klen);
+    if (m) m->val = val;
+    else append_member(a, obj, arena_strndup(a, key, klen), (uint32_t)klen, val);
+}
+
+void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s)
+{
+    if (s) jv_set(a, obj, key, jv_new_str(a, s));
+}
+
+void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n)
+{
+    jv_set(a, obj, key, jv_new_int(a, n));
+}
+
+void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b)
+{
+    jv_set(a, obj, key, jv_new_bool(a, b));
+}
+
+bool jv_del(struct jv *obj, const char *key)
+{
+    struct jmember *m = member(obj, key, strlen(key));
+    if (!m) return false;
+    size_t after = (size_t)(obj->members + obj->len - (m + 1));
+    memmove(m, m + 1, after * sizeof *m);
+    obj->len--;
+    return true;
+}
+
+void jv_insert(struct arena *a, struct jv *arr, size_t at, struct jv *val)
+{
+    if (at > arr->len) at = arr->len;
+    if (arr->len == arr->cap) {
+        uint32_t cap = next_cap(arr);
+        arr->items = arena_grow(a, arr->items, arr->cap * sizeof *arr->items, cap * sizeof *arr->items);
+        arr->cap = cap;
+    }
+    memmove(arr->items + at + 1, arr->items + at, (arr->len - at) * sizeof *arr->items);
+    arr->items[at] = val;
+    arr->len++;
+}
+
+void jv_push(struct arena *a, struct jv *arr, struct jv *val)
+{
+    jv_insert(a, arr, arr->len, val);
+}
+
+void jv_remove(struct jv *arr, size_t at)
+{
+    if (at >= arr->len) return;
+    memmove(arr->items + at, arr->items + at + 1, (arr->len - at - 1) * sizeof *arr->items);
+    arr->len--;
+}
+
+static struct jv *need(struct arena *a, struct jv *obj, const char *key, enum jtype type)
+{
+    struct jv *v = jv_get(obj, key);
+    if (v && v->type != J_NULL) return v;
+    v = node(a, type);
+    jv_set(a, obj, key, v);
+    return v;
+}
+
+struct jv *jv_need_obj(struct arena *a, struct jv *obj, const char *key)
+{
+    return need(a, obj, key, J_OBJ);
+}
+
+struct jv *jv_need_arr(struct arena *a, struct jv *obj, const char *key)
+{
+    return need(a, obj, key, J_ARR);
+}
+
+void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from)
+{
+    JV_FOR_OBJ(f, from) {
+        struct jmember *m = member(onto, f->key, f->klen);
+        if (m) m->val = f->val;
+        else append_member(a, onto, f->key, f->klen, f->val);
+    }
+}

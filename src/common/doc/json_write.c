@@ -1,0 +1,196 @@
+/* Writers of compact text. json_write keeps what the tree has; json_write_canonical gives the bytes that Go's
+ * encoding/json gives for the same document read into a generic map: sorted keys, HTML-safe escapes and numbers that
+ * went through a double. The second form is hashed and so must never change. Both only read the tree. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doc/json.h"
+
+static void add_str(struct buf *out, const char *s)
+{
+    buf_add(out, s, strlen(s));
+}
+
+static void write_escape(struct buf *out, unsigned char c)
+{
+    char text[8];
+    switch (c) {
+    case '"': add_str(out, "\\\""); return;
+    case '\\': add_str(out, "\\\\"); return;
+    case '\b': add_str(out, "\\b"); return;
+    case '\f': add_str(out, "\\f"); return;
+    case '\n': add_str(out, "\\n"); return;
+    case '\r': add_str(out, "\\r"); return;
+    case '\t': add_str(out, "\\t"); return;
+    default:
+        snprintf(text, sizeof text, "\\u%04x", c);
+        add_str(out, text);
+    }
+}
+
+static bool is_line_separator(const char *s, size_t left)
+{
+    return left >= 3 && memcmp(s, "\xe2\x80", 2) == 0 && (s[2] == '\xa8' || s[2] == '\xa9');
+}
+
+static void write_string(struct buf *out, const char *s, size_t n, bool html)
+{
+    size_t from = 0;
+    buf_putc(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        bool plain = c >= 0x20 && c != '"' && c != '\\' && !(html && (c == '<' || c == '>' || c == '&'));
+        bool separator = html && c == 0xe2 && is_line_separator(s + i, n - i);
+        if (plain && !separator) continue;
+        buf_add(out, s + from, i - from);
+        if (separator) {
+            add_str(out, s[i + 2] == '\xa8' ? "\\u2028" : "\\u2029");
+            i += 2;
+        } else {
+            write_escape(out, c);
+        }
+        from = i + 1;
+    }
+    buf_add(out, s + from, n - from);
+    buf_putc(out, '"');
+}
+
+static void write_scalar(struct buf *out, const struct jv *v, bool html)
+{
+    switch (v->type) {
+    case J_BOOL: add_str(out, v->b ? "true" : "false"); return;
+    case J_NUM: buf_add(out, v->s, v->len); return;
+    case J_STR: write_string(out, v->s, v->len, html); return;
+    default: add_str(out, "null"); return;
+    }
+}
+
+void json_write(struct buf *out, const struct jv *v)
+{
+    if (v->type == J_ARR) {
+        buf_putc(out, '[');
+        for (uint32_t i = 0; i < v->len; i++) {
+            if (i) buf_putc(out, ',');
+            json_write(out, v->items[i]);
+        }
+        buf_putc(out, ']');
+    } else if (v->type == J_OBJ) {
+        buf_putc(out, '{');
+        for (uint32_t i = 0; i < v->len; i++) {
+            if (i) buf_putc(out, ',');
+            write_string(out, v->members[i].key, v->members[i].klen, false);
+            buf_putc(out, ':');
+            json_write(out, v->members[i].val);
+        }
+        buf_putc(out, '}');
+    } else {
+        write_scalar(out, v, false);
+    }
+}
+
+char *json_text(struct arena *a, const struct jv *v)
+{
+    BUF_AUTO struct buf out = BUF_INIT;
+    json_write(&out, v);
+    return arena_strndup(a, buf_str(&out), out.len);
+}
+
+/* ---- canonical ---- */
+
+/* The shortest decimal text that reads back as d, as "d.ddde+XX". */
+static void shortest(double d, char text[32])
+{
+    for (int digits = 0; digits < 17; digits++) {
+        snprintf(text, 32, "%.*e", digits, d);
+        if (strtod(text, NULL) == d) return;
+    }
+}
+
+/* Source: encoding/json's floatEncoder: fixed notation between 1e-6 and 1e21, else exponents without a leading zero. */
+static void write_double(struct buf *out, double d)
+{
+    char text[32], digits[32];
+    size_t n = 0;
+    if (d < 0 || (d == 0 && signbit(d))) buf_putc(out, '-');
+    d = fabs(d);
+    shortest(d, text);
+    const char *s = text;
+    for (; *s != 'e'; s++)
+        if (*s != '.') digits[n++] = *s;
+    int exp = (int)strtol(s + 1, NULL, 10);
+    if (d != 0 && (d < 1e-6 || d >= 1e21)) {
+        buf_add(out, text, (size_t)(s - text));
+        buf_printf(out, "e%c%d", exp < 0 ? '-' : '+', abs(exp));
+        return;
+    }
+    if (exp < 0) {
+        add_str(out, "0.");
+        for (int i = -1; i > exp; i--) buf_putc(out, '0');
+        buf_add(out, digits, n);
+        return;
+    }
+    size_t whole = (size_t)exp + 1;
+    buf_add(out, digits, n < whole ? n : whole);
+    for (size_t i = n; i < whole; i++) buf_putc(out, '0');
+    if (n > whole) {
+        buf_putc(out, '.');
+        buf_add(out, digits + whole, n - whole);
+    }
+}
+
+static void write_number(struct buf *out, const struct jv *v)
+{
+    enum { EXACT_DIGITS = 15 };
+    if (v->len <= EXACT_DIGITS && !strpbrk(v->s, ".eE")) {
+        buf_add(out, v->s, v->len);
+        return;
+    }
+    double d = strtod(v->s, NULL);
+    if (isfinite(d)) write_double(out, d);
+    else buf_add(out, v->s, v->len);
+}
+
+static int by_key(const void *x, const void *y)
+{
+    const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
+    int c = memcmp(a->key, b->key, a->klen < b->klen ? a->klen : b->klen);
+    return c ? c : a->klen < b->klen ? -1 : a->klen > b->klen;
+}
+
+static void write_sorted_object(struct buf *out, const struct jv *v)
+{
+    enum { INLINE = 32 };
+    const struct jmember *few[INLINE], **list = few;
+    if (v->len > INLINE && !(list = malloc(v->len * sizeof(*list)))) abort();
+    for (uint32_t i = 0; i < v->len; i++) list[i] = &v->members[i];
+    if (v->len) qsort(list, v->len, sizeof *list, by_key);
+    buf_putc(out, '{');
+    for (uint32_t i = 0; i < v->len; i++) {
+        if (i) buf_putc(out, ',');
+        write_string(out, list[i]->key, list[i]->klen, true);
+        buf_putc(out, ':');
+        json_write_canonical(out, list[i]->val);
+    }
+    buf_putc(out, '}');
+    if (list != few) free(list);
+}
+
+void json_write_canonical(struct buf *out, const struct jv *v)
+{
+    if (v->type == J_OBJ) {
+        write_sorted_object(out, v);
+    } else if (v->type == J_ARR) {
+        buf_putc(out, '[');
+        for (uint32_t i = 0; i < v->len; i++) {
+            if (i) buf_putc(out, ',');
+            json_write_canonical(out, v->items[i]);
+        }
+        buf_putc(out, ']');
+    } else if (v->type == J_NUM) {
+        write_number(out, v);
+    } else {
+        write_scalar(out, v, true);
+    }
+}
