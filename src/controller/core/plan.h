@@ -1,0 +1,73 @@
+/* A plan: what one reconcile wants to write, in order. Made by pure functions from a world, carried out by an executor (the API
+ * server's or the simulation's). A plan for a world that is as wanted is empty: that is how a quiet cluster sees no writes. */
+#ifndef RBG_CONTROLLER_PLAN_H
+#define RBG_CONTROLLER_PLAN_H
+
+#include "api/kinds.h"
+
+enum act {
+    ACT_CREATE,       /* POST; an object of that name that is there already is an error */
+    ACT_APPLY,        /* server-side apply, field manager rbg, forced */
+    ACT_PATCH,        /* merge patch (strategic for Kubernetes' own kinds), with the uid as precondition */
+    ACT_PATCH_STATUS,
+    ACT_DELETE,       /* background propagation, with the uid as precondition; gone already is fine */
+    ACT_EVENT,        /* about the root */
+    ACT_BARRIER,      /* what follows is only done when everything before has succeeded */
+    ACT_AFTER,        /* look again after delay_ms, whatever happens */
+};
+
+struct action {
+    enum act act;
+    enum kind kind;
+    const char *ns, *name, *uid;
+    struct jv *body;
+    int64_t delay_ms;  /* ACT_*_STATUS, ACT_PATCH: may wait this long for company; ACT_AFTER: the delay */
+    /* ACT_EVENT; on a write: the event to emit when it succeeded. NULL reason: none. */
+    const char *type, *reason, *message;
+    const char *fail_reason; /* on a write: the Warning event when it failed */
+};
+
+struct plan {
+    struct arena *a;
+    struct action *items;
+    size_t n, cap;
+};
+
+void plan_init(struct plan *p, struct arena *a);
+
+/* Writes. Each returns the action, so that events can be attached, or NULL when nothing has to be written. */
+struct action *plan_create(struct plan *p, enum kind k, struct jv *object);
+/* live: what the source has, or NULL. Nothing is planned when live contains `desired` and our field manager owns nothing that
+ * desired no longer names. */
+struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live);
+/* status: the whole wanted status. Nothing is planned when live's status is equal. Conditions and lists are replaced as a whole. */
+struct action *plan_status(struct plan *p, enum kind k, const struct jv *live, struct jv *status, int64_t delay_ms);
+struct action *plan_patch(struct plan *p, enum kind k, const struct jv *live, struct jv *patch);
+struct action *plan_patch_status(struct plan *p, enum kind k, const struct jv *live, struct jv *patch, int64_t delay_ms);
+struct action *plan_delete(struct plan *p, enum kind k, const struct jv *live);
+
+void plan_event(struct plan *p, const char *type, const char *reason, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void plan_barrier(struct plan *p);
+void plan_after(struct plan *p, int64_t delay_ms);
+
+/* Attaches events to a write; w may be NULL. */
+void action_on_ok(struct plan *p, struct action *w, const char *reason, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void action_on_fail(struct action *w, const char *reason);
+
+/* Would a server-side apply of `desired` change `live`? Exposed for its tests. */
+bool apply_needed(const struct jv *desired, const struct jv *live);
+
+/* The plan as a document, for golden tests and for people: a list of {act, kind, name, body, ...}. */
+struct jv *plan_doc(struct arena *a, const struct plan *p);
+
+/* ---- conditions ---- */
+
+/* Appends {type, status, lastTransitionTime, reason, message[, observedGeneration]} to `into`. lastTransitionTime is kept from `old`
+ * (array, may be NULL) while the status is the same, else it is now. reason, message NULL: left out. generation 0: left out. */
+void condition_put(struct arena *a, struct jv *into, const struct jv *old, const char *type, bool status, const char *reason,
+                   const char *message, int64_t generation, int64_t now_ms);
+bool condition_true(const struct jv *conditions, const char *type);
+/* Milliseconds since 1970 of the last transition; dflt when the condition is absent. */
+int64_t condition_since(const struct jv *conditions, const char *type, int64_t dflt);
+
+#endif

@@ -1,0 +1,40 @@
+/* A reconciler: observe gathers everything that a decision may use, plan decides. plan has no clock, randomness, log or I/O: the
+ * same world gives the same plan, which is what the golden tests, the simulation and the dry runs stand on. */
+#ifndef RBG_CONTROLLER_RECONCILER_H
+#define RBG_CONTROLLER_RECONCILER_H
+
+#include "controller/core/plan.h"
+#include "controller/core/source.h"
+
+struct rkey { const char *ns, *name; };
+
+struct options { /* what flags can change about decisions */
+    const char *scheduler;         /* "scheduler-plugins" or "volcano" */
+    bool deprecated_workloads;
+    int64_t settle_ms;             /* how long a status that will change again at once may wait; 0 in tests */
+};
+
+struct rctx {
+    struct arena *a;
+    const struct source *src;
+    const struct options *opt;
+    int64_t now_ms; /* wall time of this reconcile */
+};
+
+/* Which roots a changed object concerns: calls add(ctx, namespace, name) for each. */
+typedef void (*route_fn)(const struct jv *doc, void (*add)(void *ctx, const char *ns, const char *name), void *ctx);
+struct route { enum kind kind; route_fn map; /* NULL: the controller owner of the root's kind */ };
+
+struct reconciler {
+    const char *name;      /* of the event source and in metrics: "RoleBasedGroup" */
+    enum kind root;
+    const struct route *routes; /* besides the root itself */
+    size_t nroutes;
+    /* Returns NULL when there is nothing to do: the root is gone, or being deleted. */
+    void *(*observe)(struct rctx *c, const struct rkey *key);
+    void (*plan)(const void *world, struct plan *p);
+};
+
+extern const struct reconciler rbg_reconciler, ris_reconciler, ri_reconciler;
+
+#endif

@@ -1,0 +1,73 @@
+/* What is kept of each object in the caches, and under which keys it is found. Both a running manager's stores and the simulated
+ * cluster use these, so a decision can't see more in one than in the other. */
+#include "controller/core/source.h"
+
+#include <stdio.h>
+
+#include "api/names.h"
+#include "base/str.h"
+
+void source_index(const struct jv *doc, void (*add)(void *ctx, const char *key), void *ctx) {
+    const char *group = meta_label(doc, L_GROUP_NAME);
+    if (!group) return;
+    char key[512];
+    snprintf(key, sizeof key, "g/%s/%s", meta_ns(doc), group);
+    add(ctx, key);
+}
+
+/* A new object with those members of `from` that `keys` (NULL-terminated) names. */
+static struct jv *pick(struct arena *a, const struct jv *from, const char *const *keys) {
+    struct jv *out = jv_new_obj(a);
+    for (; *keys; keys++) jv_set(a, out, *keys, jv_get(from, *keys));
+    return out;
+}
+
+static struct jv *pick_each(struct arena *a, const struct jv *list, const char *const *keys) {
+    if (!list) return NULL;
+    struct jv *out = jv_new_arr(a);
+    JV_FOR_ARR(it, list) jv_push(a, out, pick(a, *it, keys));
+    return out;
+}
+
+/* A pod is large, and there are many: keep what readiness, restarts and in-place updates look at. */
+static struct jv *project_pod(struct arena *a, const struct jv *doc) {
+    static const char *const container[] = {"name", "image", NULL};
+    static const char *const status[] = {"name", "image", "imageID", "restartCount", "ready", "state", NULL};
+    static const char *const condition[] = {"type", "status", "reason", "message", "lastTransitionTime", NULL};
+    static const char *const meta[] = {"name", "namespace", "uid", "resourceVersion", "generation", "labels",
+                                       "annotations", "ownerReferences", "creationTimestamp", "deletionTimestamp",
+                                       "finalizers", NULL};
+    const struct jv *spec = jv_get(doc, "spec"), *st = jv_get(doc, "status");
+    struct jv *out = jv_new_obj(a), *ospec = jv_new_obj(a), *ostatus = jv_new_obj(a);
+    jv_set(a, out, "metadata", pick(a, jv_get(doc, "metadata"), meta));
+    jv_set(a, ospec, "nodeName", jv_get(spec, "nodeName"));
+    jv_set(a, ospec, "readinessGates", jv_get(spec, "readinessGates"));
+    jv_set(a, ospec, "containers", pick_each(a, jv_get(spec, "containers"), container));
+    jv_set(a, out, "spec", ospec);
+    jv_set(a, ostatus, "phase", jv_get(st, "phase"));
+    jv_set(a, ostatus, "reason", jv_get(st, "reason"));
+    jv_set(a, ostatus, "message", jv_get(st, "message"));
+    jv_set(a, ostatus, "conditions", pick_each(a, jv_get(st, "conditions"), condition));
+    jv_set(a, ostatus, "containerStatuses", pick_each(a, jv_get(st, "containerStatuses"), status));
+    jv_set(a, out, "status", ostatus);
+    return out;
+}
+
+/* Of managedFields only the entry of our own apply is ever looked at. */
+static void project_managed_fields(struct arena *a, struct jv *doc) {
+    struct jv *meta = jv_get(doc, "metadata"), *kept = jv_new_arr(a);
+    JV_FOR_ARR(entry, jv_get(meta, "managedFields")) {
+        if (!str_eq(jv_get_str(*entry, "manager"), FIELD_MANAGER)) continue;
+        if (!str_eq(jv_get_str(*entry, "operation"), "Apply") || jv_get(*entry, "subresource")) continue;
+        static const char *const keys[] = {"manager", "operation", "fieldsV1", NULL};
+        jv_push(a, kept, pick(a, *entry, keys));
+    }
+    jv_del(meta, "managedFields");
+    if (jv_len(kept)) jv_set(a, meta, "managedFields", kept);
+}
+
+struct jv *source_project(struct arena *a, enum kind k, struct jv *doc) {
+    if (k == KIND_POD) return project_pod(a, doc);
+    project_managed_fields(a, doc);
+    return doc;
+}
