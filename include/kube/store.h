@@ -56,6 +56,14 @@ void store_delete(struct store *s, const char *ns, const char *name);
 /* Replaces everything (after a list): deletes what is not named, keeps identical resourceVersions. docs: any order. */
 void store_replace(struct store *s, struct jv *const *docs, size_t n);
 
+/* The same in pieces, so that a large list never has to be in memory at once: begin, an item each, end. A list that breaks
+ * off is simply begun again; what it brought stays. An item replaces whatever has another resourceVersion, older or not:
+ * a consistent list is right even after the cluster's data was restored from a backup. Only `end` deletes, and makes the
+ * store synced. */
+void store_relist_begin(struct store *s);
+void store_relist_item(struct store *s, struct jv *doc);
+void store_relist_end(struct store *s);
+
 bool store_synced(struct store *s); /* a first complete list is in */
 
 #endif
