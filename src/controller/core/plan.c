@@ -95,7 +95,9 @@ bool apply_needed(const struct jv *desired, const struct jv *live) {
 
 struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
     if (!apply_needed(desired, live)) return NULL;
-    return plan_add(p, write_action(p, ACT_APPLY, k, desired, desired));
+    struct action *w = plan_add(p, write_action(p, ACT_APPLY, k, desired, desired));
+    w->force = live != NULL;
+    return w;
 }
 
 /* ---- patches ---- */
@@ -171,6 +173,7 @@ static struct jv *action_doc(struct arena *a, const struct action *w) {
     jv_set_str(a, d, "namespace", w->ns);
     jv_set_str(a, d, "name", w->name);
     jv_set_str(a, d, "uid", w->uid);
+    if (w->force) jv_set_bool(a, d, "force", true);
     if (w->delay_ms) jv_set_int(a, d, "delayMs", w->delay_ms);
     jv_set_str(a, d, "type", w->type);
     jv_set_str(a, d, "reason", w->reason);

@@ -7,7 +7,7 @@
 
 enum act {
     ACT_CREATE,       /* POST; an object of that name that is there already is an error */
-    ACT_APPLY,        /* server-side apply, field manager rbg, forced */
+    ACT_APPLY,        /* server-side apply, field manager rbg */
     ACT_PATCH,        /* merge patch (strategic for Kubernetes' own kinds), with the uid as precondition */
     ACT_PATCH_STATUS,
     ACT_DELETE,       /* background propagation, with the uid as precondition; gone already is fine */
@@ -20,6 +20,7 @@ struct action {
     enum act act;
     enum kind kind;
     const char *ns, *name, *uid;
+    bool force;        /* ACT_APPLY: over other field managers: only for an object that is known to be ours */
     struct jv *body;
     int64_t delay_ms;  /* ACT_*_STATUS, ACT_PATCH: may wait this long for company; ACT_AFTER: the delay */
     /* ACT_EVENT; on a write: the event to emit when it succeeded. NULL reason: none. */
@@ -35,10 +36,11 @@ struct plan {
 
 void plan_init(struct plan *p, struct arena *a);
 
-/* Writes. Each returns the action, so that events can be attached, or NULL when nothing has to be written. */
+/* Writes. Each returns the action, so that events can be attached at once (the next one may move it), or NULL when nothing has to
+ * be written. */
 struct action *plan_create(struct plan *p, enum kind k, struct jv *object);
 /* live: what the source has, or NULL. Nothing is planned when live contains `desired` and our field manager owns nothing that
- * desired no longer names. */
+ * desired no longer names. An absent object is applied without force, so that a foreign namesake is a conflict, not a victim. */
 struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live);
 /* status: the whole wanted status. Nothing is planned when live's status is equal. Conditions and lists are replaced as a whole. */
 struct action *plan_status(struct plan *p, enum kind k, const struct jv *live, struct jv *status, int64_t delay_ms);

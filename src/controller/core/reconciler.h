@@ -21,6 +21,13 @@ struct rctx {
     int64_t now_ms; /* wall time of this reconcile */
 };
 
+/* Everything a decision may use. Each reconciler's own world starts with this. */
+struct world {
+    const struct jv *root; /* the document */
+    const struct options *opt;
+    int64_t now_ms;
+};
+
 /* Which roots a changed object concerns: calls add(ctx, namespace, name) for each. */
 typedef void (*route_fn)(const struct jv *doc, void (*add)(void *ctx, const char *ns, const char *name), void *ctx);
 struct route { enum kind kind; route_fn map; /* NULL: the controller owner of the root's kind */ };
@@ -31,8 +38,8 @@ struct reconciler {
     const struct route *routes; /* besides the root itself */
     size_t nroutes;
     /* Returns NULL when there is nothing to do: the root is gone, or being deleted. */
-    void *(*observe)(struct rctx *c, const struct rkey *key);
-    void (*plan)(const void *world, struct plan *p);
+    struct world *(*observe)(struct rctx *c, const struct rkey *key);
+    void (*plan)(const struct world *w, struct plan *p);
 };
 
 extern const struct reconciler rbg_reconciler, ris_reconciler, ri_reconciler;

@@ -1,0 +1,371 @@
+/* Owns the stores, reflectors, queues, expectations and worker threads. Locks: `defer_lock` only, a leaf. Stores, queues and
+ * expectations have their own. Change handlers run on the reflectors' threads and only touch expectations and queues. A change is
+ * first told to the expectations, then to the queues: a worker that is woken by it never finds itself still waiting for it. */
+#include "controller/core/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/names.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/metrics.h"
+#include "base/str.h"
+#include "base/sync.h"
+#include "controller/core/exec.h"
+#include "kube/queue.h"
+#include "kube/reflector.h"
+
+#define EXPECT_POLL_MS 50 /* how long a key waits before it asks again whether the cache has caught up */
+#define KEY_SIZE 512
+
+/* What is cached, and by which label selector. A kind may have several rows: no selector can say "this label or that one". */
+static const struct { enum kind kind; const char *selector; } cached[] = {
+    {KIND_RBG, NULL},
+    {KIND_RIS, NULL},
+    {KIND_RI, NULL},
+    {KIND_PROFILE, NULL},
+    {KIND_POD, L_INSTANCE_NAME},
+    {KIND_SERVICE, L_GROUP_NAME},
+    {KIND_CONFIGMAP, L_GROUP_NAME},
+    {KIND_REVISION, L_REVISION_DATA_HASH},
+    {KIND_REVISION, L_GROUP_REVISION},
+};
+#define NCACHED (sizeof cached / sizeof *cached)
+
+struct cache {
+    struct engine *g;
+    enum kind kind;
+    struct store *store;
+    struct reflector *reflector;
+};
+
+struct controller {
+    struct engine *g;
+    const struct reconciler *r;
+    struct queue *queue;
+    struct events *events;
+    struct exec exec;
+    pthread_t *threads;
+    size_t nthreads;
+    pthread_mutex_t defer_lock;
+    struct map *deferred; /* root key -> int64_t *: monotonic ms at which a write was first put off */
+};
+
+struct engine {
+    struct engine_opts o;
+    struct source source;
+    struct cache caches[NCACHED];
+    struct controller *controllers;
+    struct expect *expect;
+    struct metric *total, *seconds;
+};
+
+/* ---- reading ---- */
+
+static struct jv *cache_get(void *self, struct arena *a, enum kind k, const char *ns, const char *name) {
+    struct engine *g = self;
+    for (size_t i = 0; i < NCACHED; i++) {
+        if (g->caches[i].kind != k) continue;
+        const struct kobj *o = store_get(g->caches[i].store, a, ns ? ns : "", name);
+        if (o) return kobj_doc(a, o);
+    }
+    return NULL;
+}
+
+static size_t cache_list(void *self, struct arena *a, enum kind k, const char *index, struct jv ***out) {
+    struct engine *g = self;
+    struct jv *all = jv_new_arr(a);
+    for (size_t i = 0; i < NCACHED; i++) {
+        if (g->caches[i].kind != k) continue;
+        const struct kobj **objs;
+        size_t n = store_list(g->caches[i].store, a, index, &objs);
+        for (size_t j = 0; j < n; j++) jv_push(a, all, kobj_doc(a, objs[j]));
+    }
+    *out = all->items;
+    return all->len;
+}
+
+/* ---- from changes to keys ---- */
+
+static const char *root_key(char *out, const struct reconciler *r, const char *key) {
+    snprintf(out, KEY_SIZE + 64, "%s/%s", kind_info(r->root)->name, key);
+    return out;
+}
+
+static void enqueue(struct controller *c, const char *ns, const char *name) {
+    char key[KEY_SIZE];
+    snprintf(key, sizeof key, "%s/%s", ns, name);
+    queue_add(c->queue, key);
+}
+
+static void route_add(void *ctx, const char *ns, const char *name) {
+    enqueue(ctx, ns, name);
+}
+
+static void route_owner(struct controller *c, const struct kobj *o) {
+    if (o && str_eq(o->owner_kind, kind_info(c->r->root)->name)) enqueue(c, o->ns, o->owner_name);
+}
+
+static void route_mapped(struct controller *c, route_fn map, const struct kobj *o) {
+    if (!o) return;
+    ARENA_AUTO struct arena *a = arena_new();
+    map(kobj_doc(a, o), route_add, c);
+}
+
+static void route_change(struct controller *c, enum kind k, const struct kobj *old_obj, const struct kobj *new_obj) {
+    if (k == c->r->root) {
+        const struct kobj *o = new_obj ? new_obj : old_obj;
+        enqueue(c, o->ns, o->name);
+    }
+    for (size_t i = 0; i < c->r->nroutes; i++) {
+        const struct route *route = &c->r->routes[i];
+        if (route->kind != k) continue;
+        if (route->map) {
+            route_mapped(c, route->map, new_obj ? new_obj : old_obj);
+            continue;
+        }
+        route_owner(c, new_obj);
+        if (old_obj && (!new_obj || !str_eq(old_obj->owner_uid, new_obj->owner_uid))) route_owner(c, old_obj);
+    }
+}
+
+static void observed(struct engine *g, enum kind k, const char *ns, const char *name, const struct kobj *now) {
+    char key[KEY_SIZE + 64];
+    snprintf(key, sizeof key, "%s/%s/%s", kind_info(k)->name, ns, name);
+    if (now)
+        expect_observed(g->expect, key, now->rv, now->uid, now->deleting);
+    else
+        expect_observed(g->expect, key, "", "", false);
+}
+
+static void on_change(void *ctx, struct store *s, const struct kobj *old_obj, const struct kobj *new_obj) {
+    (void)s;
+    struct cache *cache = ctx;
+    struct engine *g = cache->g;
+    const struct kobj *o = new_obj ? new_obj : old_obj;
+    observed(g, cache->kind, o->ns, o->name, new_obj);
+    for (size_t i = 0; i < g->o.nreconcilers; i++) route_change(&g->controllers[i], cache->kind, old_obj, new_obj);
+}
+
+static void exec_recheck(void *ctx, enum kind k, const char *ns, const char *name) {
+    struct engine *g = ((struct controller *)ctx)->g;
+    ARENA_AUTO struct arena *a = arena_new();
+    bool known = false;
+    for (size_t i = 0; i < NCACHED; i++) {
+        if (g->caches[i].kind != k) continue;
+        known = true;
+        const struct kobj *o = store_get(g->caches[i].store, a, ns, name);
+        if (o) {
+            observed(g, k, ns, name, o);
+            return;
+        }
+    }
+    if (!known) observed(g, k, ns, name, NULL); /* not cached: nothing will ever be seen */
+}
+
+/* ---- writes that wait for company ---- */
+
+static int64_t exec_put_off(void *ctx, const char *key, int64_t delay_ms) {
+    struct controller *c = ctx;
+    int64_t now = clock_mono_ms(c->g->o.clock);
+    MUTEX_GUARD(&c->defer_lock);
+    int64_t *since = map_get(c->deferred, key);
+    if (!since) {
+        since = malloc(sizeof *since);
+        if (!since) abort();
+        *since = now;
+        map_put(c->deferred, key, since);
+    }
+    int64_t left = *since + delay_ms - now;
+    return left > 0 ? left : 0;
+}
+
+static void defer_clear(struct controller *c, const char *key) {
+    MUTEX_GUARD(&c->defer_lock);
+    free(map_del(c->deferred, key));
+}
+
+/* ---- workers ---- */
+
+static void reconcile(struct controller *c, const char *key, struct arena *a, struct exec_result *res, struct err *e, int *rc) {
+    char ns[KEY_SIZE], root[KEY_SIZE + 64];
+    snprintf(ns, sizeof ns, "%s", key);
+    char *slash = strchr(ns, '/');
+    *slash = 0;
+    struct rkey rkey = {ns, slash + 1};
+    struct rctx ctx = {.a = a, .src = &c->g->source, .opt = c->g->o.options, .now_ms = clock_now_ms(c->g->o.clock)};
+    const struct world *world = c->r->observe(&ctx, &rkey);
+    root_key(root, c->r, key);
+    if (!world) {
+        expect_forget(c->g->expect, root);
+        defer_clear(c, root);
+        return;
+    }
+    struct plan p;
+    plan_init(&p, a);
+    c->r->plan(world, &p);
+    *rc = exec_plan(&c->exec, &p, root, c->r->root, world->root, res, e);
+    if (!res->put_off) defer_clear(c, root);
+}
+
+static void finish(struct controller *c, const char *key, int rc, const struct exec_result *res, const struct err *e) {
+    if (rc) {
+        log_warn("reconcile failed, it will be tried again", "controller", c->r->name, "key", key, "error", e->msg,
+                 "class", err_name(e->code));
+        queue_add_backoff_min(c->queue, key, e->retry_after_ms);
+        return;
+    }
+    queue_forget(c->queue, key);
+    if (res->after_ms) queue_add_after(c->queue, key, res->after_ms);
+}
+
+static void work(struct controller *c, const char *key, struct arena *a) {
+    char root[KEY_SIZE + 64];
+    int64_t wait_ms = 0;
+    if (!expect_satisfied(c->g->expect, root_key(root, c->r, key), &wait_ms)) {
+        queue_add_after(c->queue, key, wait_ms < EXPECT_POLL_MS ? wait_ms + 1 : EXPECT_POLL_MS);
+        return;
+    }
+    int64_t start = clock_mono_ms(c->g->o.clock);
+    struct exec_result res = {0};
+    struct err e = ERR_INIT;
+    int rc = 0;
+    reconcile(c, key, a, &res, &e, &rc);
+    const char *labels[] = {c->r->name, rc ? err_name(e.code) : "ok"};
+    metric_add(c->g->total, 1, labels);
+    metric_observe(c->g->seconds, (double)(clock_mono_ms(c->g->o.clock) - start) / 1000.0, labels);
+    finish(c, key, rc, &res, &e);
+}
+
+static void *worker(void *arg) {
+    struct controller *c = arg;
+    struct arena *a = arena_new();
+    char key[KEY_SIZE];
+    while (queue_get(c->queue, key, sizeof key)) {
+        work(c, key, a);
+        arena_reset(a);
+        queue_done(c->queue, key);
+    }
+    arena_free(a);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void controller_init(struct engine *g, struct controller *c, const struct reconciler *r) {
+    c->g = g;
+    c->r = r;
+    c->queue = queue_new(r->name, g->o.clock);
+    c->deferred = map_new();
+    pthread_mutex_init(&c->defer_lock, NULL);
+    c->events = events_new(g->o.kube, r->name, g->o.clock, 0);
+    c->exec = (struct exec){.kube = g->o.kube,
+                            .expect = g->expect,
+                            .events = c->events,
+                            .clock = g->o.clock,
+                            .parallel = 16,
+                            .recheck = exec_recheck,
+                            .put_off = exec_put_off,
+                            .ctx = c};
+}
+
+/* Stores differ in how they project; the function type has no context, so there is one function per kind that needs one. */
+static struct jv *project_pod(struct arena *a, struct jv *doc) {
+    return source_project(a, KIND_POD, doc);
+}
+static struct jv *project_other(struct arena *a, struct jv *doc) {
+    return source_project(a, KIND_NONE, doc);
+}
+
+struct engine *engine_new(const struct engine_opts *o) {
+    struct engine *g = calloc(1, sizeof *g);
+    if (!g) abort();
+    g->o = *o;
+    g->expect = expect_new(o->clock);
+    g->source = (struct source){.self = g, .get = cache_get, .list = cache_list};
+    g->total = metric_new(METRIC_COUNTER, "rbg_reconcile_total", "Reconciles by controller and result", "controller,result");
+    g->seconds = metric_new(METRIC_HISTOGRAM, "rbg_reconcile_duration_seconds", "Duration of a reconcile, requests included",
+                            "controller,result");
+    for (size_t i = 0; i < NCACHED; i++) {
+        struct cache *c = &g->caches[i];
+        c->g = g;
+        c->kind = cached[i].kind;
+        c->store = store_new(kind_info(c->kind)->plural, source_index, c->kind == KIND_POD ? project_pod : project_other);
+        store_on_change(c->store, on_change, c);
+    }
+    g->controllers = calloc(o->nreconcilers, sizeof *g->controllers);
+    if (!g->controllers) abort();
+    for (size_t i = 0; i < o->nreconcilers; i++) controller_init(g, &g->controllers[i], o->reconcilers[i]);
+    return g;
+}
+
+void engine_start_caches(struct engine *g) {
+    for (size_t i = 0; i < NCACHED; i++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        struct reflector_opts ro = {.path = kind_path(a, g->caches[i].kind, NULL, NULL, NULL),
+                                    .label_selector = cached[i].selector,
+                                    .optional = kind_info(g->caches[i].kind)->optional};
+        g->caches[i].reflector = reflector_start(g->o.kube, g->caches[i].store, &ro);
+    }
+}
+
+bool engine_synced(struct engine *g) {
+    for (size_t i = 0; i < NCACHED; i++)
+        if (!store_synced(g->caches[i].store)) return false;
+    return true;
+}
+
+int64_t engine_cache_age_ms(struct engine *g) {
+    int64_t worst = 0;
+    for (size_t i = 0; i < NCACHED; i++) {
+        int64_t age = g->caches[i].reflector ? reflector_age_ms(g->caches[i].reflector) : INT64_MAX;
+        if (age > worst) worst = age;
+    }
+    return worst;
+}
+
+void engine_start_workers(struct engine *g) {
+    for (size_t i = 0; i < g->o.nreconcilers; i++) {
+        struct controller *c = &g->controllers[i];
+        c->threads = calloc(g->o.workers, sizeof *c->threads);
+        if (!c->threads) abort();
+        c->nthreads = g->o.workers;
+        for (size_t t = 0; t < c->nthreads; t++) c->threads[t] = thread_start("worker", worker, c);
+    }
+}
+
+void engine_stop(struct engine *g) {
+    for (size_t i = 0; i < g->o.nreconcilers; i++) queue_shutdown(g->controllers[i].queue);
+    for (size_t i = 0; i < g->o.nreconcilers; i++)
+        for (size_t t = 0; t < g->controllers[i].nthreads; t++) pthread_join(g->controllers[i].threads[t], NULL);
+    for (size_t i = 0; i < NCACHED; i++) {
+        if (g->caches[i].reflector) reflector_stop(g->caches[i].reflector);
+        g->caches[i].reflector = NULL;
+    }
+}
+
+static void controller_fini(struct controller *c) {
+    events_free(c->events);
+    queue_free(c->queue);
+    size_t it = 0;
+    const char *key;
+    void *value;
+    while (map_next(c->deferred, &it, &key, &value)) free(value);
+    map_free(c->deferred);
+    pthread_mutex_destroy(&c->defer_lock);
+    free(c->threads);
+}
+
+void engine_free(struct engine *g) {
+    for (size_t i = 0; i < g->o.nreconcilers; i++) controller_fini(&g->controllers[i]);
+    for (size_t i = 0; i < NCACHED; i++) store_free(g->caches[i].store);
+    expect_free(g->expect);
+    free(g->controllers);
+    free(g);
+}
+
+const struct source *engine_source(struct engine *g) {
+    return &g->source;
+}

@@ -1,0 +1,168 @@
+/* Plans to requests. Owns nothing: requests and answers live in the plan's arena or are freed here. Runs on the worker's thread;
+ * independent requests of one plan are in flight together, creations with slow start, so that a plan that can't succeed (a quota, an
+ * admission webhook) fails after one request instead of a thousand. */
+#include "controller/core/exec.h"
+
+#include <string.h>
+
+#include "api/names.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#define MERGE_PATCH "application/merge-patch+json"
+#define STRATEGIC_PATCH "application/strategic-merge-patch+json"
+#define APPLY_PATCH "application/apply-patch+yaml"
+
+struct run {
+    const struct exec *x;
+    const struct plan *p;
+    const char *root_key;
+    enum kind root_kind;
+    const struct jv *root;
+    struct exec_result *out;
+    struct err *e;
+    bool failed;
+};
+
+static bool is_write(enum act act) {
+    return act == ACT_CREATE || act == ACT_APPLY || act == ACT_PATCH || act == ACT_PATCH_STATUS || act == ACT_DELETE;
+}
+
+static void emit(const struct run *r, const char *type, const char *reason, const char *message) {
+    if (!r->x->events) return;
+    events_add(r->x->events, &(struct event){.api_version = kind_api_version(r->root_kind),
+                                             .kind = kind_info(r->root_kind)->name,
+                                             .ns = meta_ns(r->root),
+                                             .name = meta_name(r->root),
+                                             .uid = meta_uid(r->root),
+                                             .type = type,
+                                             .reason = reason,
+                                             .message = message});
+}
+
+/* The body of a delete: background propagation, and only this very object. */
+static char *delete_body(struct arena *a, const struct action *w) {
+    struct jv *body = jv_new_obj(a);
+    jv_set_str(a, body, "propagationPolicy", "Background");
+    if (w->uid) jv_set_str(a, jv_need_obj(a, body, "preconditions"), "uid", w->uid);
+    return json_text(a, body);
+}
+
+/* A patch must not hit a namesake that took the place of the object it was made for. */
+static char *patch_body(struct arena *a, const struct action *w) {
+    struct jv *body = jv_dup(a, w->body);
+    if (w->uid) jv_set_str(a, jv_need_obj(a, body, "metadata"), "uid", w->uid);
+    return json_text(a, body);
+}
+
+static void request_for(struct arena *a, const struct action *w, struct kube_request *q) {
+    bool collection = w->act == ACT_CREATE;
+    q->path = kind_path(a, w->kind, w->ns, collection ? NULL : w->name, w->act == ACT_PATCH_STATUS ? "status" : NULL);
+    switch (w->act) {
+    case ACT_CREATE:
+        q->method = "POST";
+        q->body = json_text(a, w->body);
+        break;
+    case ACT_APPLY:
+        q->method = "PATCH";
+        q->content_type = APPLY_PATCH;
+        q->query = w->force ? "force=true" : "force=false";
+        q->body = json_text(a, w->body);
+        break;
+    case ACT_DELETE:
+        q->method = "DELETE";
+        q->body = delete_body(a, w);
+        break;
+    default:
+        q->method = "PATCH";
+        q->content_type = kind_info(w->kind)->ours ? MERGE_PATCH : STRATEGIC_PATCH;
+        q->body = patch_body(a, w);
+    }
+    q->len = strlen(q->body);
+}
+
+static const char *object_key(struct arena *a, const struct action *w) {
+    return arena_printf(a, "%s/%s/%s", kind_info(w->kind)->name, w->ns ? w->ns : "", w->name);
+}
+
+static void announce(const struct run *r, const struct action *w, const struct kube_response *resp) {
+    struct arena *a = r->p->a;
+    const char *object = object_key(a, w);
+    if (w->act == ACT_DELETE) {
+        expect_deleted(r->x->expect, r->root_key, object, w->uid ? w->uid : "");
+    } else {
+        struct err ignored = ERR_INIT;
+        const struct jv *doc = json_parse(a, resp->body.s ? resp->body.s : "", resp->body.len, NULL, &ignored);
+        const char *rv = meta_rv(doc);
+        if (!*rv) return;
+        expect_written(r->x->expect, r->root_key, object, rv);
+    }
+    r->x->recheck(r->x->ctx, w->kind, w->ns ? w->ns : "", w->name);
+}
+
+/* Some failures are as good as success: what was to be deleted is gone, what was to be patched is gone, and a revision of that name
+ * can only hold the same data (a plan gives different data a different name). */
+static bool harmless(const struct action *w, const struct err *e) {
+    switch (w->act) {
+    case ACT_DELETE: return e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT;
+    case ACT_PATCH:
+    case ACT_PATCH_STATUS: return e->code == ERR_NOT_FOUND;
+    case ACT_CREATE: return w->kind == KIND_REVISION && e->code == ERR_EXISTS;
+    default: return false;
+    }
+}
+
+static void settle(struct run *r, const struct action *w, struct kube_job *job) {
+    if (job->rc == 0) {
+        announce(r, w, &job->r);
+        if (w->reason) emit(r, "Normal", w->reason, w->message);
+    } else if (!harmless(w, &job->e)) {
+        err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
+        if (w->fail_reason && job->e.code != ERR_CANCELED) emit(r, "Warning", w->fail_reason, job->e.msg);
+        if (!r->failed && r->e) *r->e = job->e;
+        r->failed = true;
+    }
+    buf_fini(&job->r.body);
+}
+
+static bool due(struct run *r, const struct action *w) {
+    if (!w->delay_ms) return true;
+    int64_t left = r->x->put_off(r->x->ctx, r->root_key, w->delay_ms);
+    if (left <= 0) return true;
+    r->out->put_off = true;
+    if (!r->out->after_ms || left < r->out->after_ms) r->out->after_ms = left;
+    return false;
+}
+
+/* Runs the actions [from, to), which do not depend on each other. */
+static void run_group(struct run *r, size_t from, size_t to) {
+    struct arena *a = r->p->a;
+    struct kube_job *jobs = ARENA_ARRAY(a, to - from, struct kube_job);
+    const struct action **acts = ARENA_ARRAY(a, to - from, const struct action *);
+    size_t n = 0, creates = 0;
+    for (size_t i = from; i < to; i++) {
+        const struct action *w = &r->p->items[i];
+        if (w->act == ACT_EVENT) emit(r, w->type, w->reason, w->message);
+        if (w->act == ACT_AFTER && (!r->out->after_ms || w->delay_ms < r->out->after_ms)) r->out->after_ms = w->delay_ms;
+        if (!is_write(w->act) || !due(r, w)) continue;
+        request_for(a, w, &jobs[n].q);
+        creates += w->act == ACT_CREATE;
+        acts[n++] = w;
+    }
+    if (!n) return;
+    kube_do_all(r->x->kube, jobs, n, r->x->parallel, creates > 1);
+    for (size_t i = 0; i < n; i++) settle(r, acts[i], &jobs[i]);
+}
+
+int exec_plan(const struct exec *x, const struct plan *p, const char *root_key, enum kind root_kind, const struct jv *root,
+              struct exec_result *out, struct err *e) {
+    struct run r = {.x = x, .p = p, .root_key = root_key, .root_kind = root_kind, .root = root, .out = out, .e = e};
+    *out = (struct exec_result){0};
+    for (size_t from = 0; from < p->n && !r.failed;) {
+        size_t to = from;
+        while (to < p->n && p->items[to].act != ACT_BARRIER) to++;
+        run_group(&r, from, to);
+        from = to + 1;
+    }
+    return r.failed ? -1 : 0;
+}

@@ -1,0 +1,100 @@
+/* Gathers the world of one group from the caches: its workloads, services, revisions and discovery file, and the profiles that its
+ * roles name. Reads only; a group that can't be decoded or ordered still gets a world, so that its status can say why. */
+#include <stdlib.h>
+
+#include "api/names.h"
+#include "base/str.h"
+#include "controller/rbg/world.h"
+
+static int revision_order(const void *x, const void *y) {
+    const struct jv *a = *(struct jv *const *)x, *b = *(struct jv *const *)y;
+    int64_t ra = jv_get_int(a, "revision", 0), rb = jv_get_int(b, "revision", 0);
+    if (ra != rb) return ra < rb ? -1 : 1;
+    return strcmp(meta_name(a), meta_name(b));
+}
+
+static const struct jv *named(struct jv *const *list, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(meta_name(list[i]), name)) return list[i];
+    return NULL;
+}
+
+static void observe_profiles(struct rctx *c, struct role_world *rw) {
+    const struct role *r = rw->role;
+    rw->profiles = ARENA_ARRAY(c->a, r->engine_runtimes.n + 1, const struct jv *);
+    for (size_t i = 0; i < r->engine_runtimes.n; i++)
+        rw->profiles[i] = source_get(c->src, c->a, KIND_PROFILE, NULL, r->engine_runtimes.items[i].profile_name);
+}
+
+static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world *rw) {
+    const char *ns = w->group.ns, *rbg = w->group.name, *role = rw->role->name;
+    const char *name = name_workload(c->a, rbg, role);
+    rw->workload = named(w->workloads, w->nworkloads, name);
+    if (!rw->workload) rw->foreign = source_get(c->src, c->a, KIND_RIS, ns, name);
+    /* Groups made before the prefix existed keep the Service that is named like the workload. */
+    rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, name);
+    rw->service_name = rw->service ? name : name_service(c->a, rbg, role);
+    if (!rw->service) rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, rw->service_name);
+    observe_profiles(c, rw);
+}
+
+static void observe_roles(struct rctx *c, struct rbg_world *w) {
+    size_t n = w->group.spec.roles.n;
+    w->roles = ARENA_ARRAY(c->a, n + 1, struct role_world);
+    int *level = NULL;
+    if (rbg_order(c->a, &w->group.spec, &w->order, &level, &w->order_err) == 0) w->order_err.code = ERR_NONE;
+    for (size_t i = 0; i < n; i++) {
+        w->roles[i].role = &w->group.spec.roles.items[i];
+        w->roles[i].level = level && w->order_err.code == ERR_NONE ? level[i] : 0;
+        observe_role(c, w, &w->roles[i]);
+    }
+}
+
+/* Keeps those that the group controls; the cache's index also finds other owner references. */
+static size_t controlled(struct jv **list, size_t n, const char *uid) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(jv_get_str(meta_controller(list[i]), "uid"), uid)) list[kept++] = list[i];
+    return kept;
+}
+
+static struct world *rbg_observe(struct rctx *c, const struct rkey *key) {
+    const struct jv *doc = source_get(c->src, c->a, KIND_RBG, key->ns, key->name);
+    if (!doc || meta_deleting(doc)) return NULL;
+    struct rbg_world *w = ARENA_NEW(c->a, struct rbg_world);
+    w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
+    const char *uid = meta_uid(doc);
+    w->nworkloads = source_owned(c->src, c->a, KIND_RIS, uid, &w->workloads);
+    w->nworkloads = controlled(w->workloads, w->nworkloads, uid);
+    w->nrevisions = source_owned(c->src, c->a, KIND_REVISION, uid, &w->revisions);
+    w->nrevisions = controlled(w->revisions, w->nrevisions, uid);
+    if (w->nrevisions > 1) qsort(w->revisions, w->nrevisions, sizeof *w->revisions, revision_order);
+    w->configmap = source_get(c->src, c->a, KIND_CONFIGMAP, key->ns, key->name);
+    if (rbg_decode(c->a, doc, &w->group, &w->decode) == 0) {
+        w->decode.code = ERR_NONE;
+        observe_roles(c, w);
+    }
+    return &w->w;
+}
+
+/* A Service is owned by its workload, so the group is found by the label. */
+static void route_by_label(const struct jv *doc, void (*add)(void *ctx, const char *ns, const char *name), void *ctx) {
+    const char *group = meta_label(doc, L_GROUP_NAME);
+    if (group) add(ctx, meta_ns(doc), group);
+}
+
+static const struct route routes[] = {
+    {KIND_RIS, NULL},
+    {KIND_CONFIGMAP, NULL},
+    {KIND_SERVICE, route_by_label},
+};
+
+
+const struct reconciler rbg_reconciler = {
+    .name = "RoleBasedGroup",
+    .root = KIND_RBG,
+    .routes = routes,
+    .nroutes = sizeof routes / sizeof *routes,
+    .observe = rbg_observe,
+    .plan = rbg_plan,
+};

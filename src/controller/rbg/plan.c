@@ -1,0 +1,221 @@
+/* Decides what a group needs: its revision, discovery file, workloads, services and status. Pure.
+ *
+ * Dependencies gate the first start of a role only: a role that runs is updated, scaled and cleaned up whatever its dependencies do.
+ * A role that can't be built (a template that is gone, a profile that is missing) is reported in the status and does not hold up the
+ * others. */
+#include <string.h>
+
+#include "api/names.h"
+#include "base/str.h"
+#include "controller/rbg/world.h"
+
+#define HISTORY_LIMIT 5
+
+struct pass {
+    struct arena *a;
+    const struct rbg_world *w;
+    struct plan *p;
+    struct group_revision revision;
+    struct role_result *results;
+    bool fresh; /* this generation has not been seen by the status yet: events that belong to a change are due */
+};
+
+/* ---- revisions ---- */
+
+static bool same_data(struct arena *a, const struct jv *object, const struct group_revision *r) {
+    (void)a;
+    BUF_AUTO struct buf text = BUF_INIT;
+    json_write_canonical(&text, jv_get(object, "data"));
+    return text.len == r->len && memcmp(text.s, r->bytes, r->len) == 0;
+}
+
+static void plan_revision(struct pass *s) {
+    const struct rbg_world *w = s->w;
+    const struct jv *newest = w->nrevisions ? w->revisions[w->nrevisions - 1] : NULL;
+    size_t surplus = w->nrevisions > HISTORY_LIMIT ? w->nrevisions - HISTORY_LIMIT : 0;
+    for (size_t i = 0; i < surplus; i++) plan_delete(s->p, KIND_REVISION, w->revisions[i]);
+    if (newest && same_data(s->a, newest, &s->revision)) return;
+    int64_t number = jv_get_int(newest, "revision", 0) + 1;
+    struct jv *object = build_group_revision_object(s->a, &w->group, &s->revision, number);
+    struct action *act = plan_create(s->p, KIND_REVISION, object);
+    action_on_ok(s->p, act, "SucceedCreateRevision", "Created revision %s", meta_name(object));
+    action_on_fail(act, "FailedCreateRevision");
+}
+
+/* ---- discovery ---- */
+
+/* "refine": one ConfigMap for the group. Groups from before that mode have no annotation but a status; they stay "legacy". */
+static bool plan_discovery_mode(struct pass *s) {
+    const struct jv *root = s->w->w.root;
+    const char *mode = meta_annotation(root, A_DISCOVERY_MODE);
+    if (str_eq(mode, "refine") || str_eq(mode, "legacy")) return str_eq(mode, "refine");
+    const struct jv *status = jv_get(root, "status");
+    bool old = jv_get_int(status, "observedGeneration", 0) > 0 || jv_len(jv_get(status, "roleStatuses"));
+    mode = old ? "legacy" : "refine";
+    struct jv *patch = jv_new_obj(s->a);
+    struct jv *meta = jv_need_obj(s->a, patch, "metadata");
+    jv_set_str(s->a, jv_need_obj(s->a, meta, "annotations"), A_DISCOVERY_MODE, mode);
+    plan_patch(s->p, KIND_RBG, root, patch);
+    return !old;
+}
+
+static void plan_discovery(struct pass *s) {
+    if (!plan_discovery_mode(s)) return;
+    size_t n = s->w->group.spec.roles.n;
+    const char **services = ARENA_ARRAY(s->a, n + 1, const char *);
+    for (size_t i = 0; i < n; i++) services[i] = s->w->roles[i].service_name;
+    struct jv *cm = build_discovery(s->a, &s->w->group, services);
+    if (cm) action_on_fail(plan_apply(s->p, KIND_CONFIGMAP, cm, s->w->configmap), "FailedReconcileDiscoveryConfigMap");
+}
+
+/* ---- roles ---- */
+
+bool workload_ready(const struct jv *workload) {
+    const struct jv *spec = jv_get(workload, "spec"), *status = jv_get(workload, "status");
+    if (!workload || jv_get_int(status, "observedGeneration", 0) < meta_generation(workload)) return false;
+    return jv_get_int(status, "readyReplicas", 0) == jv_get_int(spec, "replicas", 1);
+}
+
+static const struct role_world *role_world(const struct rbg_world *w, const char *name) {
+    for (size_t i = 0; i < w->group.spec.roles.n; i++)
+        if (str_eq(w->roles[i].role->name, name)) return &w->roles[i];
+    return NULL;
+}
+
+/* The first dependency that a role that does not run yet has to wait for; NULL when it may start. */
+static const char *waits_for(const struct rbg_world *w, const struct role *r) {
+    for (size_t i = 0; i < r->dependencies.n; i++) {
+        const struct role_world *dep = role_world(w, r->dependencies.items[i]);
+        if (!dep || !workload_ready(dep->workload)) return r->dependencies.items[i];
+    }
+    return NULL;
+}
+
+static void role_problem(struct pass *s, size_t i, const char *reason, const char *message) {
+    s->results[i].reason = reason;
+    s->results[i].problem = message;
+    if (s->fresh) plan_event(s->p, "Warning", reason, "%s", message);
+}
+
+static const char *missing_profile(const struct role_world *rw) {
+    for (size_t i = 0; i < rw->role->engine_runtimes.n; i++)
+        if (!rw->profiles[i]) return rw->role->engine_runtimes.items[i].profile_name;
+    return NULL;
+}
+
+static void plan_workload(struct pass *s, size_t i) {
+    const struct role_world *rw = &s->w->roles[i];
+    struct role_build b = {.ctx = {.group = &s->w->group,
+                                   .service_name = rw->service_name,
+                                   .profiles = rw->profiles,
+                                   .scheduler = s->w->w.opt->scheduler},
+                           .role_hash = s->revision.role_hash[i],
+                           .replicas = role_replicas(rw->role)};
+    struct err e = ERR_INIT;
+    struct jv *ris = build_ris(s->a, &b, rw->role, &e);
+    if (!ris) {
+        role_problem(s, i, "FailedReconcileWorkload", arena_strdup(s->a, e.msg));
+        return;
+    }
+    action_on_fail(plan_apply(s->p, KIND_RIS, ris, rw->workload), "FailedReconcileWorkload");
+    /* The Service is owned by the workload, so it comes once the workload has a uid. */
+    if (!rw->workload) return;
+    struct jv *service = build_service(s->a, &s->w->group, rw->role, rw->service_name, KIND_RIS, rw->workload);
+    action_on_fail(plan_apply(s->p, KIND_SERVICE, service, rw->service), "FailedReconcileWorkload");
+}
+
+static void plan_role(struct pass *s, size_t i) {
+    const struct role_world *rw = &s->w->roles[i];
+    const char *name = rw->role->name, *profile = missing_profile(rw);
+    if (role_workload(rw->role) != WL_RIS)
+        role_problem(s, i, "FailedReconcileWorkload",
+                     arena_printf(s->a, "role %s: workload type %s is not supported; remove annotation %s to run it as a "
+                                  "RoleInstanceSet", name, role_workload_type(rw->role), A_WORKLOAD_TYPE));
+    else if (rw->foreign)
+        role_problem(s, i, "FailedReconcileWorkload",
+                     arena_printf(s->a, "role %s: a RoleInstanceSet %s exists that this group does not control; delete or rename it",
+                                  name, meta_name(rw->foreign)));
+    else if (profile)
+        role_problem(s, i, "FailedReconcileWorkload",
+                     arena_printf(s->a, "role %s: ClusterEngineRuntimeProfile %s does not exist; create it or correct "
+                                  "engineRuntimes[].profileName", name, profile));
+    else
+        plan_workload(s, i);
+}
+
+static void plan_roles(struct pass *s) {
+    const struct rbg_world *w = s->w;
+    for (size_t k = 0; k < w->group.spec.roles.n; k++) {
+        size_t i = w->order_err.code == ERR_NONE ? w->order[k] : k;
+        const struct role_world *rw = &w->roles[i];
+        if (!rw->workload && w->order_err.code != ERR_NONE) continue; /* the status says what is wrong */
+        const char *dep = rw->workload ? NULL : waits_for(w, rw->role);
+        if (!dep) {
+            plan_role(s, i);
+            continue;
+        }
+        s->results[i] = (struct role_result){.waiting = true, .waits_for = dep};
+        if (s->fresh)
+            plan_event(s->p, "Warning", "DependencyNotMet", "Role %s waits until role %s is ready", rw->role->name, dep);
+    }
+}
+
+/* Workloads of roles that the group no longer has. Their Services, instances and pods follow by owner reference. */
+static void plan_orphans(struct pass *s) {
+    const struct rbg_world *w = s->w;
+    for (size_t i = 0; i < w->nworkloads; i++) {
+        bool wanted = meta_deleting(w->workloads[i]);
+        for (size_t r = 0; r < w->group.spec.roles.n && !wanted; r++) wanted = w->roles[r].workload == w->workloads[i];
+        if (!wanted) action_on_fail(plan_delete(s->p, KIND_RIS, w->workloads[i]), "FailedDeleteWorkload");
+    }
+}
+
+/* ---- the group ---- */
+
+static void plan_group_status(struct pass *s, const char *reason, const char *message) {
+    const struct jv *root = s->w->w.root, *old = jv_path(root, "status", "conditions", (char *)0);
+    struct jv *status = rbg_status(s->a, s->w, s->results, reason, message);
+    bool turned = condition_true(old, "Ready") != condition_true(jv_get(status, "conditions"), "Ready");
+    plan_status(s->p, KIND_RBG, root, status, s->fresh || turned ? 0 : s->w->w.opt->settle_ms);
+}
+
+static void plan_invalid(struct pass *s, const char *reason, const char *message) {
+    if (s->fresh) plan_event(s->p, "Warning", reason, "%s", message);
+    plan_group_status(s, reason, message);
+}
+
+/* "Succeed" is the event that people and scripts wait for: every role has been applied. */
+static void plan_succeed(struct pass *s) {
+    const struct jv *old = jv_path(s->w->w.root, "status", "conditions", (char *)0);
+    bool waited = str_eq(jv_get_str(jv_find(old, "type", "Progressing"), "reason"), "WaitingForDependencies");
+    if (!s->fresh && !waited) return;
+    for (size_t i = 0; i < s->w->group.spec.roles.n; i++)
+        if (s->results[i].problem || s->results[i].waiting) return;
+    plan_event(s->p, "Normal", "Succeed", "All %zu roles are applied", s->w->group.spec.roles.n);
+}
+
+void rbg_plan(const struct world *world, struct plan *p) {
+    const struct rbg_world *w = (const struct rbg_world *)world;
+    struct pass s = {.a = p->a, .w = w, .p = p};
+    s.fresh = jv_get_int(jv_get(world->root, "status"), "observedGeneration", 0) != meta_generation(world->root);
+    s.results = ARENA_ARRAY(p->a, w->group.spec.roles.n + 1, struct role_result);
+    struct err e = ERR_INIT;
+    if (w->decode.code != ERR_NONE) {
+        plan_invalid(&s, "InvalidSpec", w->decode.msg);
+        return;
+    }
+    if (build_group_revision(p->a, &w->group, &s.revision, &e)) {
+        plan_invalid(&s, "InvalidRoleTemplates", arena_strdup(p->a, e.msg));
+        return;
+    }
+    plan_revision(&s);
+    plan_discovery(&s);
+    plan_roles(&s);
+    plan_orphans(&s);
+    if (w->order_err.code != ERR_NONE) {
+        plan_invalid(&s, "InvalidRoleDependency", w->order_err.msg);
+        return;
+    }
+    plan_succeed(&s);
+    plan_group_status(&s, NULL, NULL);
+}
