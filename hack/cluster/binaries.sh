@@ -6,7 +6,7 @@ readonly KUBE_PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler ku
 readonly PROGRAMS=(etcd "${KUBE_PROGRAMS[@]}" kwok)
 
 cache_dir() {
-	echo "${RBG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rbg}/bin"
+	realpath -m "${RBG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rbg}/bin"
 }
 
 # pinned MODULE PACKAGE: the version that the module's go.mod requires.
@@ -45,14 +45,15 @@ present_programs() {
 
 # The minor release of Kubernetes is what the tests were written against.
 versions_fit() {
-	local path want
+	local path version want
 	want=$(pinned kubernetes k8s.io/kubernetes)
 	for path in "$@"; do
 		case ${path##*/} in
-		kubectl) "$path" version --client 2>/dev/null ;;
-		kube-*) "$path" --version 2>/dev/null ;;
+		kubectl) version=$("$path" version --client 2>/dev/null) || return 1 ;;
+		kube-*) version=$("$path" --version 2>/dev/null) || return 1 ;;
 		*) continue ;;
-		esac | grep -q " ${want%.*}\." || return 1
+		esac
+		[[ $version == *" ${want%.*}."* ]] || return 1
 	done
 }
 
@@ -85,9 +86,9 @@ built_programs() {
 
 sources_hash() {
 	(
-		cd "$HERE"
+		cd "$HERE" || exit
 		uname -sm
-		sha256sum binaries.sh */go.mod */go.sum */*.go
+		sha256sum -- */go.mod */go.sum */*.go
 	) | short_hash
 }
 
@@ -98,19 +99,22 @@ short_hash() {
 build_programs() {
 	local dir=$1 staging kube
 	need_go
+	rm -rf "$dir".?????? # what an interrupted build left
 	staging=$(mktemp -d "$dir.XXXXXX")
 	kube=$(pinned kubernetes k8s.io/kubernetes)
-
-	log "building Kubernetes $kube, etcd and kwok: about 6 minutes on 2 cores, once"
-	go_build etcd "" "$staging/etcd" . &&
-		go_build kwok "-X sigs.k8s.io/kwok/pkg/consts.Version=$(pinned kwok sigs.k8s.io/kwok)" \
-			"$staging/" sigs.k8s.io/kwok/cmd/kwok &&
-		go_build kubernetes "$(kube_version_flags "$kube")" \
-			"$staging/" "${KUBE_PROGRAMS[@]/#/k8s.io/kubernetes/cmd/}" || {
+	log "building Kubernetes $kube, etcd and kwok: 6 to 10 minutes on 2 cores, once"
+	if ! build_into "$staging" "$kube"; then
 		rm -rf "$staging"
 		die "the build failed; see above"
-	}
+	fi
 	publish "$staging" "$dir"
+}
+
+build_into() {
+	go_build etcd "" "$1/etcd" . &&
+		go_build kwok "" "$1/" sigs.k8s.io/kwok/cmd/kwok &&
+		go_build kubernetes "$(kube_version_flags "$2")" "$1/" \
+			"${KUBE_PROGRAMS[@]/#/k8s.io/kubernetes/cmd/}"
 }
 
 need_go() {
@@ -124,7 +128,7 @@ go_build() {
 	local module=$1 ldflags=$2 output=$3
 	shift 3
 	(
-		cd "$HERE/$module"
+		cd "$HERE/$module" || exit
 		export CGO_ENABLED=0 GOFLAGS='' GOWORK=off
 		exec nice go build -mod=readonly -buildvcs=false -trimpath \
 			-ldflags="-s -w $ldflags" -o "$output" "$@"
