@@ -30,11 +30,18 @@ char *build_discovery_text(struct arena *a, const struct rbg *g, const char *con
 struct revision { char *bytes; size_t len; char *name; char hash[16]; };
 int build_ris_revision(struct arena *a, const struct ris *s, int32_t collisions, struct revision *out, struct err *e);
 int build_ri_revision(struct arena *a, const struct ri *i, int32_t collisions, struct revision *out, struct err *e);
+/* Does a stored ControllerRevision hold these canonical bytes? */
+bool build_revision_same(const struct jv *object, const char *bytes, size_t len);
 struct jv *build_ris_revision_object(struct arena *a, const struct ris *s, const struct revision *r, int64_t number);
 struct jv *build_ri_revision_object(struct arena *a, const struct ri *i, const struct revision *r, int64_t number);
 
 /* A new stateful RoleInstance (part C 4.3). template: the roleInstanceTemplate document to use; revision: full name. */
 struct jv *build_ri(struct arena *a, const struct ris *s, int ordinal, const struct jv *template, const char *revision);
+/* A new stateless RoleInstance (part C 5.3): "<set>-<id>". now: RFC 3339, the start of its life cycle. */
+struct jv *build_ri_stateless(struct arena *a, const struct ris *s, const char *id, const struct jv *template, const char *revision,
+                              const char *now);
+/* Is the set's role-instance-pattern "Stateless"? */
+bool ris_stateless(const struct ris *s);
 /* roleInstanceTemplate with the identity labels of an ordinal in every component's template (deep copy). */
 struct jv *build_ri_spec(struct arena *a, const struct ris *s, int ordinal, const struct jv *template);
 

@@ -1,0 +1,41 @@
+/* What template.c shares with the files that edit one aspect of a pod template. Every function changes `tpl`, a tree that
+ * belongs to the caller alone. */
+#ifndef RBG_API_TEMPLATE_INTERNAL_H
+#define RBG_API_TEMPLATE_INTERNAL_H
+
+#include "api/kinds.h"
+#include "api/template.h"
+
+/* One component's template on its way to the workload. */
+struct prep {
+    const struct build_ctx *ctx;
+    const struct role *role;
+    enum workload workload;
+    bool leader, worker;   /* of a leader-worker pattern; both false for the other patterns */
+    const char *topology;  /* topology key of the group; NULL: none */
+};
+
+/* Part B 4.2 and 4.4: the discovery file's volume and mounts; sidecars of the runtime profiles. */
+void inject_config(struct arena *a, struct jv *tpl, const char *group);
+int inject_sidecars(struct arena *a, struct jv *tpl, const struct prep *p, struct err *e);
+/* Part B 4.3: the common variables, and those of leader-worker instances. */
+void inject_common_env(struct arena *a, struct jv *tpl, const struct prep *p);
+void inject_lwp_env(struct arena *a, struct jv *tpl, const struct prep *p);
+
+/* Part B 6.3, 6.4. */
+void inject_topology(struct arena *a, struct jv *tpl, const struct prep *p);
+void inject_gang(struct arena *a, struct jv *tpl, const struct prep *p);
+
+/* Sets a literal variable in every container and init container of a pod's spec. */
+void env_set_everywhere(struct arena *a, struct jv *spec, const char *name, const char *value);
+
+/* Part D 11 and 10.1: edit the pod of component `index`, ordinal id. */
+int pod_inject_ports(struct arena *a, struct jv *pod, const struct ri *ri, size_t index, int id, struct err *e);
+int pod_inject_discovery(struct arena *a, struct jv *pod, const struct ri *ri, struct err *e);
+
+/* The role-type label of an instance; NULL when it has none. */
+const char *ri_role_type(const struct ri *ri);
+const struct component *ri_component(const struct ri *ri, const char *name);
+const char *template_annotation(const struct jv *tpl, const char *key);
+
+#endif
