@@ -1,0 +1,109 @@
+/* Name rules. Pure; every function returns a static reason, or NULL when the name is fine.
+ * Source of the rules: k8s.io/apimachinery/pkg/util/validation and pkg/api/validate/content. */
+#include <stddef.h>
+#include <string.h>
+
+#include "doc/scalar.h"
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+#define LABEL_MAX 63
+#define SUBDOMAIN_MAX 253
+#define PORT_MAX 15
+
+static bool one_of(char c, const char *set) { return c && strchr(set, c); }
+
+static bool only(const char *s, size_t n, const char *set) { return strspn(s, set) >= n; }
+
+/* Non-empty, of `inner`, first of `first`, last of `last`. */
+static bool shaped(const char *s, size_t n, const char *first, const char *inner, const char *last) {
+    return n && one_of(s[0], first) && one_of(s[n - 1], last) && only(s, n, inner);
+}
+
+static bool dns_label_shaped(const char *s, size_t n) { return shaped(s, n, LOWER DIGITS, LOWER DIGITS "-", LOWER DIGITS); }
+
+static bool subdomain_shaped(const char *s, size_t n) {
+    for (const char *end = s + n;;) {
+        const char *dot = memchr(s, '.', (size_t)(end - s));
+        if (!dns_label_shaped(s, (size_t)((dot ? dot : end) - s))) return false;
+        if (!dot) return true;
+        s = dot + 1;
+    }
+}
+
+const char *name_dns1123_label(const char *s) {
+    size_t n = strlen(s);
+    if (n > LABEL_MAX) return "must be no more than 63 characters";
+    if (dns_label_shaped(s, n)) return NULL;
+    if (subdomain_shaped(s, n)) return "must not contain dots";
+    return "must consist of lower-case letters, digits and '-', and start and end with a letter or digit "
+           "(for example 'my-name' or '123-abc')";
+}
+
+const char *name_dns1123_subdomain(const char *s) {
+    size_t n = strlen(s);
+    if (n > SUBDOMAIN_MAX) return "must be no more than 253 characters";
+    if (subdomain_shaped(s, n)) return NULL;
+    return "must consist of lower-case letters, digits, '-' and '.', and every part between dots must start and end "
+           "with a letter or digit (for example 'example.com')";
+}
+
+const char *name_dns1035_label(const char *s) {
+    size_t n = strlen(s);
+    if (n > LABEL_MAX) return "must be no more than 63 characters";
+    if (shaped(s, n, LOWER, LOWER DIGITS "-", LOWER DIGITS)) return NULL;
+    return "must consist of lower-case letters, digits and '-', start with a letter, and end with a letter or digit "
+           "(for example 'my-name' or 'abc-123')";
+}
+
+static bool label_shaped(const char *s, size_t n) {
+    return shaped(s, n, LOWER UPPER DIGITS, LOWER UPPER DIGITS "-_.", LOWER UPPER DIGITS);
+}
+
+static const char *prefix_reason(const char *s, size_t n) {
+    if (n == 0) return "the prefix before '/' must not be empty";
+    if (n > SUBDOMAIN_MAX) return "the prefix before '/' must be no more than 253 characters";
+    if (subdomain_shaped(s, n)) return NULL;
+    return "the prefix before '/' must be a DNS subdomain of lower-case letters, digits, '-' and '.' "
+           "(for example 'example.com')";
+}
+
+const char *name_qualified(const char *s) {
+    const char *slash = strchr(s, '/'), *name = slash ? slash + 1 : s;
+    if (strchr(name, '/')) return "must have at most one '/', between an optional DNS subdomain and the name";
+    const char *reason = slash ? prefix_reason(s, (size_t)(slash - s)) : NULL;
+    if (reason) return reason;
+    size_t n = strlen(name);
+    if (n == 0) return "the name must not be empty";
+    if (n > LABEL_MAX) return "the name must be no more than 63 characters";
+    if (label_shaped(name, n)) return NULL;
+    return "the name must consist of letters, digits, '-', '_' and '.', and start and end with a letter or digit "
+           "(for example 'MyName' or 'my.name')";
+}
+
+const char *name_label_value(const char *s) {
+    size_t n = strlen(s);
+    if (n > LABEL_MAX) return "must be no more than 63 characters";
+    if (n == 0 || label_shaped(s, n)) return NULL;
+    return "must be empty, or consist of letters, digits, '-', '_' and '.', and start and end with a letter or digit "
+           "(for example 'MyValue' or '12345')";
+}
+
+const char *name_env(const char *s) {
+    size_t n = strlen(s);
+    if (!shaped(s, n, LOWER UPPER "-._", LOWER UPPER DIGITS "-._", LOWER UPPER DIGITS "-._"))
+        return "must consist of letters, digits, '_', '-' and '.', and must not start with a digit "
+               "(for example 'MY_ENV.NAME')";
+    if (strcmp(s, ".") == 0) return "must not be '.'";
+    return strncmp(s, "..", 2) == 0 ? "must not start with '..'" : NULL;
+}
+
+const char *name_port(const char *s) {
+    size_t n = strlen(s);
+    if (n > PORT_MAX) return "must be no more than 15 characters";
+    if (n == 0 || !only(s, n, LOWER DIGITS "-")) return "must consist of lower-case letters, digits and '-'";
+    if (!strpbrk(s, LOWER)) return "must contain at least one letter";
+    if (strstr(s, "--")) return "must not contain two '-' in a row";
+    return s[0] == '-' || s[n - 1] == '-' ? "must not start or end with '-'" : NULL;
+}
