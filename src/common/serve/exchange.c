@@ -1,0 +1,267 @@
+/* One request and its answer. libmicrohttpd calls exchange_begin with the request line, exchange_step once with the headers,
+ * once for each piece of the body and once at its end, and exchange_end when the answer is sent or the client is gone; all on
+ * the one thread that serves the connection. The exchange lives in its own arena; only the body is on the heap, because a
+ * large one must neither be zeroed nor kept.
+ * A request that is going to be refused is read to its end without being stored, so that the client gets to read the answer
+ * and keeps its connection; one that announces too much is refused at once, and one that sends without end is cut. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/metrics.h"
+#include "base/str.h"
+#include "server.h"
+
+#define CHUNKED_FIRST ((size_t)16 << 10)
+#define PLAIN "text/plain; charset=utf-8"
+
+struct exchange {
+    struct serve_request q;
+    struct server *s;
+    struct conn *conn;
+    const struct serve_route *route; /* NULL: refused */
+    bool started, answered;
+    int64_t start_ns;
+    char *body; /* heap; NUL-terminated at `len` when it is handed out */
+    size_t len, cap;
+    size_t seen; /* body bytes that came, stored or not */
+    struct serve_response refusal; /* status 0: none */
+    const char *allow;
+};
+
+static struct metric *requests_total, *request_seconds;
+
+static void make_metrics(void) {
+    requests_total = metric_new(METRIC_COUNTER, "rbg_http_requests_total", "HTTP requests by route and status code.", "path,code");
+    request_seconds = metric_new(METRIC_HISTOGRAM, "rbg_http_request_duration_seconds",
+                                 "Time from the headers of a request to its answer.", "path");
+}
+
+void exchange_metrics_init(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_metrics);
+}
+
+/* Finer than the clock of `base`, and for a measurement only: nothing depends on it. */
+static int64_t mono_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void serve_text(struct serve_response *r, int status, const char *fmt, ...) {
+    r->status = status;
+    r->content_type = PLAIN;
+    buf_reset(&r->body);
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&r->body, fmt, ap);
+    va_end(ap);
+}
+
+/* The path of an absolute target ("http://host/path", RFC 9112 3.2.2), which every server must understand. */
+static const char *origin_form(const char *uri) {
+    const char *rest = strncasecmp(uri, "http://", 7) == 0 ? uri + 7 : strncasecmp(uri, "https://", 8) == 0 ? uri + 8 : NULL;
+    if (!rest) return uri;
+    const char *slash = strchr(rest, '/');
+    return slash ? slash : "/";
+}
+
+/* Path and query are kept as they came, not percent-decoded: routes are plain text, and nothing can be hidden in them. */
+void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *mc) {
+    struct server *s = cls;
+    struct arena *a = server_take_arena(s);
+    struct exchange *x = ARENA_NEW(a, struct exchange);
+    x->s = s;
+    x->conn = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    const char *target = origin_form(uri), *mark = strchrnul(target, '?');
+    x->q.arena = a;
+    x->q.path = arena_strndup(a, target, (size_t)(mark - target));
+    x->q.query = arena_strdup(a, *mark ? mark + 1 : "");
+    return x;
+}
+
+static void body_drop(struct exchange *x) {
+    atomic_fetch_sub(&x->s->body_bytes, x->len);
+    free(x->body);
+    x->body = NULL;
+    x->len = x->cap = 0;
+}
+
+void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_RequestTerminationCode why) {
+    (void)mc, (void)why;
+    struct server *s = cls;
+    struct exchange *x = *state;
+    if (!x) return;
+    *state = NULL;
+    body_drop(x);
+    buf_fini(&x->refusal.body);
+    if (x->started) conns_end(&s->conns);
+    conn_phase(x->conn, false);
+    server_give_arena(s, x->q.arena);
+}
+
+static const char *header(struct MHD_Connection *mc, const char *name) {
+    const char *v = MHD_lookup_connection_value(mc, MHD_HEADER_KIND, name);
+    return v ? v : "";
+}
+
+static bool path_matches(const struct serve_route *r, const char *path) {
+    size_t n = strlen(r->path);
+    if (n > 0 && r->path[n - 1] == '*') return strncmp(path, r->path, n - 1) == 0;
+    return strcmp(path, r->path) == 0;
+}
+
+/* Who may be asked with GET may be asked with HEAD; libmicrohttpd leaves the body away. */
+static bool method_matches(const struct serve_route *r, const char *method) {
+    return !r->method || str_eq(r->method, method) || (str_eq(r->method, "GET") && str_eq(method, "HEAD"));
+}
+
+static void add_allowed(struct exchange *x, const struct serve_route *r) {
+    const char *more = str_eq(r->method, "GET") ? "GET, HEAD" : r->method;
+    x->allow = x->allow ? arena_printf(x->q.arena, "%s, %s", x->allow, more) : more;
+}
+
+static void find_route(struct exchange *x) {
+    const struct serve_opts *o = &x->s->o;
+    for (size_t i = 0; i < o->nroutes && !x->route; i++) {
+        const struct serve_route *r = &o->routes[i];
+        if (!path_matches(r, x->q.path)) continue;
+        if (method_matches(r, x->q.method)) x->route = r;
+        else add_allowed(x, r);
+    }
+    if (x->route) return;
+    if (x->allow) serve_text(&x->refusal, 405, "method %s is not allowed here; use %s\n", x->q.method, x->allow);
+    else serve_text(&x->refusal, 404, "there is nothing at this path\n");
+}
+
+/* The label is the route's pattern: a client must not be able to make up series. */
+static void count(const struct exchange *x, int status) {
+    const char *path = x->route ? x->route->path : "other";
+    char code[12];
+    snprintf(code, sizeof code, "%d", status);
+    metric_add(requests_total, 1, (const char *const[]){path, code});
+    metric_observe(request_seconds, (double)(mono_ns() - x->start_ns) / 1e9, (const char *const[]){path});
+}
+
+static struct MHD_Response *to_mhd(struct exchange *x, struct serve_response *r) {
+    bool empty = r->body.len == 0;
+    if (empty) buf_fini(&r->body);
+    struct MHD_Response *m = MHD_create_response_from_buffer(r->body.len, empty ? (void *)(uintptr_t)"" : r->body.s,
+                                                             empty ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    if (!m) abort(); /* out of memory */
+    r->body = BUF_INIT;
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type ? r->content_type : "application/json");
+    if (r->status == 405 && x->allow) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, x->allow);
+    if (r->status == 503) MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    return m;
+}
+
+/* Takes the response over and queues it; `last` closes the connection afterwards. */
+static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *mc, struct serve_response *r, bool last) {
+    x->answered = true;
+    count(x, r->status);
+    struct MHD_Response *m = to_mhd(x, r);
+    if (last || atomic_load(&x->s->draining)) MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
+    enum MHD_Result rc = MHD_queue_response(mc, (unsigned)r->status, m);
+    MHD_destroy_response(m);
+    return rc;
+}
+
+static void refuse(struct exchange *x, int status, const char *text) {
+    body_drop(x);
+    serve_text(&x->refusal, status, "%s\n", text);
+}
+
+static void refuse_size(struct exchange *x) {
+    refuse(x, 413, arena_printf(x->q.arena, "the request body is larger than the limit of %zu bytes", x->s->o.max_body));
+}
+
+static void body_alloc(struct exchange *x, size_t cap) {
+    char *p = realloc(x->body, cap + 1);
+    if (!p) abort();
+    x->body = p;
+    x->cap = cap;
+}
+
+/* A length beyond 64 bits counts as too large, as everything does that is no number. */
+static size_t declared_length(const char *text) {
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+    return *end || n > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)n;
+}
+
+/* The headers are there. Refuses at once what has to be refused without reading on. */
+static enum MHD_Result start(struct exchange *x, struct MHD_Connection *mc, const char *method) {
+    x->started = true;
+    x->start_ns = mono_ns();
+    conns_begin(&x->s->conns);
+    x->q.method = arena_strdup(x->q.arena, method);
+    x->q.content_type = header(mc, MHD_HTTP_HEADER_CONTENT_TYPE);
+    x->q.authorization = header(mc, MHD_HTTP_HEADER_AUTHORIZATION);
+    const char *length = header(mc, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    bool chunked = *header(mc, MHD_HTTP_HEADER_TRANSFER_ENCODING) != '\0';
+    find_route(x);
+    if (chunked && *length) {
+        refuse(x, 400, "a request has either a Content-Length or a Transfer-Encoding, not both");
+        return answer(x, mc, &x->refusal, true);
+    }
+    size_t n = *length ? declared_length(length) : 0;
+    if (n > x->s->o.max_body) {
+        refuse_size(x);
+        return answer(x, mc, &x->refusal, true);
+    }
+    if (!x->refusal.status) body_alloc(x, chunked ? CHUNKED_FIRST : n);
+    return MHD_YES;
+}
+
+static void store(struct exchange *x, const char *data, size_t n) {
+    if (n > x->s->o.max_body - x->len) {
+        refuse_size(x);
+        return;
+    }
+    if (atomic_fetch_add(&x->s->body_bytes, n) + n > x->s->body_budget) {
+        atomic_fetch_sub(&x->s->body_bytes, n);
+        refuse(x, 503, "too many large requests at the same time; try again");
+        return;
+    }
+    if (n > x->cap - x->len) body_alloc(x, x->len + n > x->cap * 2 ? x->len + n : x->cap * 2);
+    memcpy(x->body + x->len, data, n);
+    x->len += n;
+}
+
+/* A piece of the body. MHD_NO cuts the connection: the client sends more than any answer is worth. */
+static enum MHD_Result receive(struct exchange *x, const char *data, size_t *size) {
+    size_t n = *size;
+    *size = 0;
+    x->seen += n;
+    if (x->seen > 2 * x->s->o.max_body) return MHD_NO;
+    if (!x->refusal.status) store(x, data, n);
+    return MHD_YES;
+}
+
+static void call_handler(struct exchange *x, struct serve_response *r) {
+    x->body[x->len] = '\0';
+    x->q.body = x->body;
+    x->q.len = x->len;
+    conn_phase(x->conn, true);
+    x->route->fn(x->route->ctx, &x->q, r);
+    conn_phase(x->conn, false);
+    if (r->status < 200 || r->status > 599) serve_text(r, 500, "the handler of %s gave no answer\n", x->route->path);
+}
+
+enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
+                              const char *data, size_t *size, void **state) {
+    (void)cls, (void)url, (void)version;
+    struct exchange *x = *state;
+    if (!x->started) return start(x, mc, method);
+    if (*size > 0) return receive(x, data, size);
+    if (x->answered) return MHD_YES;
+    if (x->refusal.status) return answer(x, mc, &x->refusal, false);
+    struct serve_response r = {0};
+    call_handler(x, &r);
+    body_drop(x); /* before the answer is sent, which may take a while */
+    return answer(x, mc, &r, false);
+}

@@ -1,0 +1,72 @@
+/* What the files of the HTTPS server share. Private to `serve`. */
+#ifndef RBG_SERVE_SERVER_H
+#define RBG_SERVE_SERVER_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "serve/https.h"
+
+#define SPARE_ARENAS 8
+
+/* One accepted connection. Written by the thread that serves it, read by the reaper. */
+struct conn {
+    struct conn *prev, *next; /* in conns.list, under its lock */
+    int fd;
+    atomic_llong since_ms; /* of the present phase: accepted, answered, sent */
+    atomic_bool busy;      /* a handler works: our time, not the client's */
+};
+
+/* The open connections and the thread that cuts those which take too long. */
+struct conns {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* for the reaper: a first connection, or stop */
+    pthread_cond_t idle;    /* no exchange is active any more */
+    struct conn *list;
+    unsigned active;      /* exchanges between headers and the last byte of the answer */
+    bool stop;
+    int64_t limit_ms;
+    pthread_t reaper;
+};
+
+struct server {
+    struct serve_opts o; /* routes in `arena` */
+    struct arena *arena;
+    struct MHD_Daemon *daemon;
+    unsigned port;
+    struct conns conns;
+    atomic_size_t body_bytes; /* received and not yet released, over all exchanges */
+    size_t body_budget;
+    atomic_bool draining;
+    pthread_mutex_t spare_lock;
+    struct arena *spare[SPARE_ARENAS];
+    size_t nspare;
+};
+
+void conns_init(struct conns *c, int64_t limit_ms);
+void conns_fini(struct conns *c);
+struct conn *conns_add(struct conns *c, int fd);
+void conns_remove(struct conns *c, struct conn *conn);
+void conns_begin(struct conns *c); /* an exchange begins, ends */
+void conns_end(struct conns *c);
+/* Waits until no exchange is active, at most `ms`. */
+void conns_wait_idle(struct conns *c, int64_t ms);
+void conn_phase(struct conn *conn, bool busy);
+
+/* A listening socket; *port gets the real port. Returns -1 with an error. */
+int listen_open(const char *address, unsigned *port, struct err *e);
+
+/* libmicrohttpd's callbacks; `cls` is the server. */
+void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *mc);
+enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
+                              const char *data, size_t *size, void **state);
+void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_RequestTerminationCode why);
+void exchange_metrics_init(void);
+
+/* The arena for one exchange: a spare one or a new one; small ones are kept for the next. */
+struct arena *server_take_arena(struct server *s);
+void server_give_arena(struct server *s, struct arena *a);
+
+#endif
