@@ -7,6 +7,7 @@
 
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/history.h"
 #include "controller/rbg/world.h"
 
 #define HISTORY_LIMIT 5
@@ -23,10 +24,9 @@ struct pass {
 /* ---- revisions ---- */
 
 static bool same_data(struct arena *a, const struct jv *object, const struct group_revision *r) {
-    (void)a;
-    BUF_AUTO struct buf text = BUF_INIT;
-    json_write_canonical(&text, jv_get(object, "data"));
-    return text.len == r->len && memcmp(text.s, r->bytes, r->len) == 0;
+    size_t len;
+    const char *bytes = history_bytes(a, object, &len);
+    return len == r->len && memcmp(bytes, r->bytes, len) == 0;
 }
 
 static void plan_revision(struct pass *s) {

@@ -1,5 +1,6 @@
 /* The status of a group, computed whole from the workloads' statuses: one entry per role of the spec, and three conditions whose
  * messages say what a person can act on. Conditions of other writers are kept. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"

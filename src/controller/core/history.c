@@ -1,0 +1,63 @@
+/* Pure functions over lists of ControllerRevisions. */
+#include "controller/core/history.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+char *history_bytes(struct arena *a, const struct jv *revision, size_t *len) {
+    BUF_AUTO struct buf b = BUF_INIT;
+    json_write_canonical(&b, jv_get(revision, "data"));
+    *len = b.len;
+    return arena_strndup(a, buf_str(&b), b.len);
+}
+
+static bool same(struct arena *a, const struct jv *stored, const struct revision *r) {
+    size_t len;
+    const char *bytes = history_bytes(a, stored, &len);
+    return len == r->len && memcmp(bytes, r->bytes, len) == 0;
+}
+
+const struct jv *history_find(const struct history *h, const char *name) {
+    for (size_t i = 0; i < h->n; i++)
+        if (str_eq(meta_name(h->list[i]), name)) return h->list[i];
+    return NULL;
+}
+
+bool history_collides(struct arena *a, const struct history *h, const struct revision *r) {
+    const struct jv *namesake = history_find(h, r->name);
+    return namesake && !same(a, namesake, r);
+}
+
+static const struct jv *equal_revision(struct arena *a, const struct history *h, const struct revision *r) {
+    for (size_t i = h->n; i-- > 0;)
+        if (same(a, h->list[i], r)) return h->list[i];
+    return NULL;
+}
+
+const char *history_plan(struct plan *p, const struct history *h, const struct revision *r, struct jv *object) {
+    const struct jv *newest = h->n ? h->list[h->n - 1] : NULL, *equal = equal_revision(p->a, h, r);
+    int64_t next = jv_get_int(newest, "revision", 0) + 1;
+    if (!equal) {
+        jv_set_int(p->a, object, "revision", next);
+        action_on_fail(plan_create(p, KIND_REVISION, object), "FailedCreateRevision");
+        return r->name;
+    }
+    if (equal != newest) {
+        struct jv *patch = jv_new_obj(p->a);
+        jv_set_int(p->a, patch, "revision", next);
+        plan_patch(p, KIND_REVISION, equal, patch);
+    }
+    return arena_strdup(p->a, meta_name(equal));
+}
+
+void history_truncate(struct plan *p, const struct history *h, size_t limit, bool (*live)(const void *ctx, const char *name),
+                      const void *ctx) {
+    size_t idle = 0;
+    for (size_t i = 0; i < h->n; i++) idle += !live(ctx, meta_name(h->list[i]));
+    for (size_t i = 0; i < h->n && idle > limit; i++) {
+        if (live(ctx, meta_name(h->list[i]))) continue;
+        plan_delete(p, KIND_REVISION, h->list[i]);
+        idle--;
+    }
+}

@@ -1,0 +1,29 @@
+/* Revision history, the same for sets and instances (part C 3.3 and 3.5): which stored revision equals a candidate, what has to be
+ * written, and what may be forgotten. */
+#ifndef RBG_CONTROLLER_HISTORY_H
+#define RBG_CONTROLLER_HISTORY_H
+
+#include "api/build.h"
+#include "controller/core/plan.h"
+
+/* The canonical bytes of a stored revision's data. */
+char *history_bytes(struct arena *a, const struct jv *revision, size_t *len);
+
+struct history {
+    struct jv *const *list; /* oldest first */
+    size_t n;
+};
+
+const struct jv *history_find(const struct history *h, const char *name);
+
+/* Is there a revision of this name with other data? Then the caller builds again with one collision more. */
+bool history_collides(struct arena *a, const struct history *h, const struct revision *r);
+
+/* Plans what makes `r` the newest revision: nothing when it is, a new number when an older one is equal (its name stays), else its
+ * creation from `object`, whose `.revision` is set here. Returns the name that the revision has. */
+const char *history_plan(struct plan *p, const struct history *h, const struct revision *r, struct jv *object);
+
+/* Plans the deletion of the oldest revisions that `live` does not claim, down to `limit` of them. */
+void history_truncate(struct plan *p, const struct history *h, size_t limit, bool (*live)(const void *ctx, const char *name), const void *ctx);
+
+#endif

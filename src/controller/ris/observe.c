@@ -1,0 +1,96 @@
+/* Gathers the world of one RoleInstanceSet from the caches: its instances and revisions. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/names.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "controller/ris/world.h"
+
+static int by_ordinal(const void *x, const void *y) {
+    const struct instance *a = x, *b = y;
+    if (a->ordinal != b->ordinal) return a->ordinal < b->ordinal ? -1 : 1;
+    return strcmp(meta_name(a->doc), meta_name(b->doc));
+}
+
+static int revision_order(const void *x, const void *y) {
+    const struct jv *a = *(struct jv *const *)x, *b = *(struct jv *const *)y;
+    int64_t ra = jv_get_int(a, "revision", 0), rb = jv_get_int(b, "revision", 0);
+    if (ra != rb) return ra < rb ? -1 : 1;
+    return strcmp(meta_name(a), meta_name(b));
+}
+
+/* Every component of the spec has all its pods at the latest revision (part C 0.5). */
+static bool update_complete(const struct jv *doc) {
+    const struct jv *status = jv_get(doc, "status"), *parts = jv_get(status, "componentStatuses");
+    const struct jv *components = jv_path(doc, "spec", "components", (char *)0);
+    if (jv_get_int(status, "observedGeneration", 0) < meta_generation(doc)) return false;
+    if (jv_len(parts) != jv_len(components)) return false;
+    JV_FOR_ARR(c, components) {
+        const struct jv *st = jv_find(parts, "name", jv_str(jv_get(*c, "name"), ""));
+        if (!st || jv_get_int(st, "updatedReplicas", 0) != jv_get_int(*c, "size", 1)) return false;
+    }
+    return true;
+}
+
+static struct instance view(const struct ris_world *w, const struct jv *doc) {
+    const struct jv *status = jv_get(doc, "status"), *conditions = jv_get(status, "conditions");
+    struct instance i = {.doc = doc, .ordinal = name_ordinal(meta_name(doc), w->set.name)};
+    const char *revision = meta_label(doc, L_REVISION_HASH);
+    int64_t now = w->w.now_ms, born = now;
+    const char *created = jv_str(jv_path(doc, "metadata", "creationTimestamp", (char *)0), "");
+    time_parse_rfc3339(created, &born);
+    int64_t age = now - condition_since(conditions, COND_RI_READY, born);
+    int64_t min_ready = (int64_t)w->set.spec.min_ready_seconds * 1000;
+    i.revision = revision ? revision : "";
+    i.terminating = meta_deleting(doc);
+    i.complete = update_complete(doc);
+    i.healthy = condition_true(conditions, COND_RI_READY) &&
+                jv_get_int(status, "observedGeneration", 0) >= meta_generation(doc);
+    i.available = i.healthy && age >= min_ready;
+    i.available_in_ms = i.healthy && !i.available ? min_ready - age : 0;
+    i.unhealthy_ms = i.healthy ? 0 : age;
+    return i;
+}
+
+static void observe_instances(struct rctx *c, struct ris_world *w) {
+    struct jv **docs;
+    size_t n = source_owned(c->src, c->a, KIND_RI, w->set.uid, &docs);
+    w->instances = ARENA_ARRAY(c->a, n + 1, struct instance);
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(jv_get_str(meta_controller(docs[i]), "uid"), w->set.uid)) w->instances[w->ninstances++] = view(w, docs[i]);
+    if (w->ninstances > 1) qsort(w->instances, w->ninstances, sizeof *w->instances, by_ordinal);
+}
+
+static void observe_revisions(struct rctx *c, struct ris_world *w) {
+    size_t n = source_owned(c->src, c->a, KIND_REVISION, w->set.uid, &w->revisions);
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(jv_get_str(meta_controller(w->revisions[i]), "uid"), w->set.uid)) w->revisions[w->nrevisions++] = w->revisions[i];
+    if (w->nrevisions > 1) qsort(w->revisions, w->nrevisions, sizeof *w->revisions, revision_order);
+}
+
+static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
+    const struct jv *doc = source_get(c->src, c->a, KIND_RIS, key->ns, key->name);
+    if (!doc || meta_deleting(doc)) return NULL;
+    struct ris_world *w = ARENA_NEW(c->a, struct ris_world);
+    w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
+    w->stateless = str_eq(meta_annotation(doc, A_PATTERN), "Stateless");
+    if (ris_decode(c->a, doc, &w->set, &w->decode)) return &w->w;
+    w->decode.code = ERR_NONE;
+    observe_instances(c, w);
+    observe_revisions(c, w);
+    return &w->w;
+}
+
+static const struct route routes[] = {
+    {KIND_RI, NULL},
+};
+
+const struct reconciler ris_reconciler = {
+    .name = "RoleInstanceSet",
+    .root = KIND_RIS,
+    .routes = routes,
+    .nroutes = sizeof routes / sizeof *routes,
+    .observe = ris_observe,
+    .plan = ris_plan,
+};

@@ -1,0 +1,124 @@
+/* Decides what a RoleInstanceSet needs (part C 4). Pure.
+ *
+ * A pass, in order: revisions, scaling (fill the wanted ordinals, remove the others), rolling update, status. OrderedReady makes or
+ * removes one instance a pass and goes on when it is ready or gone; Parallel does all at once. */
+#include "api/names.h"
+#include "base/str.h"
+#include "controller/ris/world.h"
+
+struct pass {
+    struct arena *a;
+    const struct ris_world *w;
+    struct plan *p;
+    struct ris_revisions r;
+    struct topology t;
+    bool ordered;
+};
+
+/* ---- scaling ---- */
+
+static void create(const struct pass *s, int ordinal) {
+    bool update = ordinal >= s->t.partition;
+    struct jv *ri = build_ri(s->a, &s->w->set, ordinal, update ? s->r.update_template : s->r.current_template,
+                             update ? s->r.update : s->r.current);
+    struct action *act = plan_create(s->p, KIND_RI, ri);
+    action_on_ok(s->p, act, "SuccessfulCreate", "Created role instance %s", meta_name(ri));
+    action_on_fail(act, "FailedCreate");
+}
+
+/* Returns false when the pass ends here: OrderedReady waits for what it made, or for one that is not ready. */
+static bool fill(const struct pass *s) {
+    for (int o = 0; o < s->t.end; o++) {
+        const struct instance *i = ris_instance(s->w, o);
+        if (!i) create(s, o);
+        if (s->ordered && (!i || !i->healthy)) return false;
+    }
+    return true;
+}
+
+static void condemn(const struct pass *s, const struct instance *i) {
+    struct action *act = plan_delete(s->p, KIND_RI, i->doc);
+    action_on_ok(s->p, act, "SuccessfulDelete", "Deleted role instance %s", meta_name(i->doc));
+    action_on_fail(act, "FailedDelete");
+}
+
+/* Instances beyond the wanted ordinals go, the highest first; one that is going already is not told twice. */
+static bool trim(const struct pass *s) {
+    for (size_t k = s->w->ninstances; k-- > 0;) {
+        const struct instance *i = &s->w->instances[k];
+        if (i->ordinal < 0 || i->ordinal < s->t.end) continue;
+        if (!i->terminating) condemn(s, i);
+        if (s->ordered) return false;
+    }
+    return true;
+}
+
+/* Left over from another pattern, or named by hand: not an instance of a stateful set. */
+static void remove_strangers(const struct pass *s) {
+    for (size_t k = 0; k < s->w->ninstances; k++)
+        if (s->w->instances[k].ordinal < 0 && !s->w->instances[k].terminating) condemn(s, &s->w->instances[k]);
+}
+
+/* ---- status ---- */
+
+static void wake_when_available(const struct pass *s) {
+    int64_t soonest = 0;
+    for (size_t k = 0; k < s->w->ninstances; k++) {
+        int64_t ms = s->w->instances[k].available_in_ms;
+        if (ms && (!soonest || ms < soonest)) soonest = ms;
+    }
+    if (soonest) plan_after(s->p, soonest);
+}
+
+/* What the group waits for is told at once; counts on the way there may be collected. */
+static int64_t status_delay(const struct pass *s, const struct jv *status) {
+    const struct jv *old = jv_get(s->w->w.root, "status");
+    int64_t ready = jv_get_int(status, "readyReplicas", 0), before = jv_get_int(old, "readyReplicas", 0);
+    bool arrived = ready == s->t.replicas && before != ready, left = ready < before;
+    bool seen = jv_get_int(old, "observedGeneration", 0) == meta_generation(s->w->w.root);
+    bool rolling = !str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision"));
+    return arrived || left || rolling || (!seen && old) ? 0 : s->w->w.opt->settle_ms;
+}
+
+static void finish(const struct pass *s, const char *failed_update) {
+    struct jv *status = ris_status(s->a, s->w, &s->r, &s->t, failed_update);
+    plan_status(s->p, KIND_RIS, s->w->w.root, status, status_delay(s, status));
+    wake_when_available(s);
+}
+
+/* The stored object can't be worked with: say so in the status, once. */
+static void plan_failed(struct plan *p, const struct ris_world *w, const char *message) {
+    const struct jv *root = w->w.root, *old = jv_get(root, "status");
+    struct jv *status = old ? jv_dup(p->a, old) : jv_new_obj(p->a), *list = jv_new_arr(p->a);
+    condition_put(p->a, list, jv_get(old, "conditions"), "FailedUpdate", true, "InvalidSpec", message, 0, w->w.now_ms);
+    jv_set(p->a, status, "conditions", list);
+    static const char *const counts[] = {"replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas",
+                                         "updatedReadyReplicas"};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (!jv_get(status, counts[i])) jv_set_int(p->a, status, counts[i], 0);
+    plan_status(p, KIND_RIS, root, status, 0);
+}
+
+void ris_plan(const struct world *world, struct plan *p) {
+    const struct ris_world *w = (const struct ris_world *)world;
+    struct pass s = {.a = p->a, .w = w, .p = p};
+    struct err e = ERR_INIT;
+    if (w->decode.code != ERR_NONE) {
+        plan_failed(p, w, w->decode.msg);
+        return;
+    }
+    if (w->stateless) {
+        plan_failed(p, w, "pattern Stateless is not served: set annotation " A_PATTERN " to Stateful");
+        return;
+    }
+    if (ris_plan_revisions(p->a, w, p, &s.r, &e) || ris_topology(w, &s.r, &s.t, &e)) {
+        plan_failed(p, w, arena_strdup(p->a, e.msg));
+        return;
+    }
+    plan_barrier(p); /* instances name their revision */
+    const char *failed = NULL;
+    s.ordered = !str_eq(w->set.spec.pod_management_policy, "Parallel") && w->set.spec.pod_management_policy;
+    remove_strangers(&s);
+    if (fill(&s) && trim(&s) && s.t.rolling) failed = ris_plan_rollout(p->a, w, &s.r, &s.t, p);
+    finish(&s, failed);
+}

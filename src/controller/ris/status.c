@@ -1,0 +1,61 @@
+/* The status of a set, computed whole from its instances (part C 4.9). Pure. */
+#include "base/str.h"
+#include "controller/ris/world.h"
+#include "doc/scalar.h"
+
+struct counts { int64_t all, ready, available, current, updated, updated_ready; };
+
+static struct counts count(const struct ris_world *w, const struct ris_revisions *r) {
+    struct counts c = {0};
+    for (size_t k = 0; k < w->ninstances; k++) {
+        const struct instance *i = &w->instances[k];
+        bool updated = str_eq(i->revision, r->update);
+        if (i->ordinal < 0) continue;
+        c.all++;
+        c.ready += i->healthy;
+        c.available += i->available;
+        c.current += str_eq(i->revision, r->current);
+        c.updated += updated;
+        c.updated_ready += updated && i->healthy;
+    }
+    return c;
+}
+
+/* The rollout is over: every base instance runs the update revision. With a partition it never is, so that lowering the partition
+ * goes on with the same rollout. */
+static bool rolled_out(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
+    if (t->partition) return false;
+    for (int o = 0; o < t->replicas; o++) {
+        const struct instance *i = ris_instance(w, o);
+        if (!i || i->terminating || !i->healthy || !str_eq(i->revision, r->update)) return false;
+    }
+    return true;
+}
+
+static struct jv *conditions(struct arena *a, const struct ris_world *w, const char *failed_update) {
+    if (!failed_update) return NULL;
+    struct jv *list = jv_new_arr(a);
+    condition_put(a, list, jv_path(w->w.root, "status", "conditions", (char *)0), "FailedUpdate", true, "UpdateNotPossible",
+                  failed_update, 0, w->w.now_ms);
+    return list;
+}
+
+struct jv *ris_status(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
+                      const char *failed_update) {
+    struct counts c = count(w, r);
+    struct jv *s = jv_new_obj(a);
+    jv_set_int(a, s, "observedGeneration", meta_generation(w->w.root));
+    jv_set_int(a, s, "replicas", c.all);
+    jv_set_int(a, s, "readyReplicas", c.ready);
+    jv_set_int(a, s, "availableReplicas", c.available);
+    jv_set_int(a, s, "currentReplicas", c.current);
+    jv_set_int(a, s, "updatedReplicas", c.updated);
+    jv_set_int(a, s, "updatedReadyReplicas", c.updated_ready);
+    if (t->replicas > t->partition) jv_set_int(a, s, "expectedUpdatedReplicas", t->replicas - t->partition);
+    jv_set_str(a, s, "updateRevision", r->update);
+    jv_set_str(a, s, "currentRevision", rolled_out(w, r, t) ? r->update : r->current);
+    jv_set_int(a, s, "collisionCount", r->collisions);
+    jv_set(a, s, "conditions", conditions(a, w, failed_update));
+    jv_set_str(a, s, "labelSelector", selector_text(a, w->set.spec.selector));
+    return s;
+}

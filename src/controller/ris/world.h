@@ -1,0 +1,70 @@
+/* What the RoleInstanceSet's reconciler decides by. */
+#ifndef RBG_CONTROLLER_RIS_WORLD_H
+#define RBG_CONTROLLER_RIS_WORLD_H
+
+#include "api/build.h"
+#include "controller/core/reconciler.h"
+
+/* One live RoleInstance, with what every rule asks about it. */
+struct instance {
+    const struct jv *doc;
+    int ordinal;              /* -1: not named as an instance of this set */
+    const char *revision;     /* label controller-revision-hash; "" if absent */
+    bool healthy;             /* ready, and its status belongs to its latest spec */
+    bool terminating;
+    bool complete;            /* all its pods are at its latest spec */
+    bool available;           /* ready for minReadySeconds */
+    int64_t available_in_ms;  /* when healthy but not available yet */
+    int64_t unhealthy_ms;     /* how long not ready; 0 when healthy */
+};
+
+struct ris_world {
+    struct world w;
+    struct ris set;
+    struct err decode;
+    struct instance *instances; /* controlled by the set, by ordinal */
+    size_t ninstances;
+    struct jv **revisions;      /* ControllerRevisions that the set controls, oldest first */
+    size_t nrevisions;
+    bool stateless;
+};
+
+/* The numbers of one pass (part C 4.4). */
+struct topology {
+    int32_t replicas, surge_max, unavailable_max, partition;
+    int32_t end;              /* wanted ordinals: [0, end) */
+    bool rolling;
+};
+
+/* The two revisions of one pass. */
+struct ris_revisions {
+    const char *update, *current;         /* full names */
+    const struct jv *update_template;     /* roleInstanceTemplate documents */
+    const struct jv *current_template;
+    int32_t collisions;
+};
+
+/* revisions.c: picks or creates (plans to) the update revision, finds the current one, plans the truncation of the history. */
+int ris_plan_revisions(struct arena *a, const struct ris_world *w, struct plan *p, struct ris_revisions *out, struct err *e);
+/* The roleInstanceTemplate that a revision holds; NULL if the name is not listed. */
+const struct jv *ris_revision_template(struct arena *a, const struct ris_world *w, const char *name);
+
+/* topology.c */
+int ris_topology(const struct ris_world *w, const struct ris_revisions *r, struct topology *out, struct err *e);
+/* The instance of an ordinal, or NULL. */
+const struct instance *ris_instance(const struct ris_world *w, int ordinal);
+
+/* rollout.c: updates as many instances as the budget allows. Returns a message when an update is impossible under InPlaceOnly. */
+const char *ris_plan_rollout(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
+                             struct plan *p);
+
+/* status.c */
+struct jv *ris_status(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
+                      const char *failed_update);
+
+/* plan.c */
+void ris_plan(const struct world *world, struct plan *p);
+
+#define RIS_STABLY_UNHEALTHY_MS 10000 /* part C 4.5: so long not ready, and an update needs no budget */
+
+#endif
