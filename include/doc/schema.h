@@ -35,6 +35,7 @@ enum {
     FF_SCHEMALESS = 64, /* typed here, but F_ANY in the CRD: the stored object has no server defaults below it */
     FF_NODEFAULT = 128, /* default written by our webhook only, not by the CRD */
     FF_PATCH_MERGE = 256, /* primitive list merged as a set (finalizers) */
+    FF_OPT = 512, /* decoded with its .set although Go has no pointer there (zero values vanish in the canonical form) */
 };
 
 struct type;
@@ -82,6 +83,7 @@ void schema_default(struct arena *a, struct jv *v, const struct type *t, bool be
 
 /* core/v1, generated: see hack/podschema. */
 extern const struct type core_PodTemplateSpec, core_PodSpec, core_Container, core_Volume, core_ServicePort, core_Toleration,
-    core_ObjectMeta, core_LocalObjectReference, core_Affinity, meta_LabelSelector;
+    core_ObjectMeta, core_LocalObjectReference, core_Affinity, core_EnvVar, core_VolumeMount, core_ContainerPort,
+    core_ResourceRequirements, core_ObjectReference, meta_LabelSelector;
 
 #endif

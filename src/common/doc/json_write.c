@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/doc/json_internal.h"
 #include "doc/json.h"
 
 static void add_str(struct buf *out, const char *s)
@@ -99,47 +100,50 @@ char *json_text(struct arena *a, const struct jv *v)
 
 /* ---- canonical ---- */
 
-/* The shortest decimal text that reads back as d, as "d.ddde+XX". */
-static void shortest(double d, char text[32])
+struct shortest json_shortest(double d)
 {
-    for (int digits = 0; digits < 17; digits++) {
-        snprintf(text, 32, "%.*e", digits, d);
-        if (strtod(text, NULL) == d) return;
-    }
-}
-
-/* Source: encoding/json's floatEncoder: fixed notation between 1e-6 and 1e21, else exponents without a leading zero. */
-static void write_double(struct buf *out, double d)
-{
-    char text[32], digits[32];
-    size_t n = 0;
-    if (d < 0 || (d == 0 && signbit(d))) buf_putc(out, '-');
+    char text[32];
+    struct shortest s = {.neg = signbit(d) != 0};
     d = fabs(d);
-    shortest(d, text);
-    const char *s = text;
-    for (; *s != 'e'; s++)
-        if (*s != '.') digits[n++] = *s;
-    int exp = (int)strtol(s + 1, NULL, 10);
-    if (d != 0 && (d < 1e-6 || d >= 1e21)) {
-        buf_add(out, text, (size_t)(s - text));
-        buf_printf(out, "e%c%d", exp < 0 ? '-' : '+', abs(exp));
-        return;
+    for (int digits = 0; digits < 17; digits++) {
+        snprintf(text, sizeof text, "%.*e", digits, d);
+        if (strtod(text, NULL) == d) break;
     }
-    if (exp < 0) {
+    const char *t = text;
+    for (; *t != 'e'; t++)
+        if (*t != '.') s.digits[s.ndigits++] = *t;
+    s.exp = (int)strtol(t + 1, NULL, 10);
+    return s;
+}
+
+void json_write_fixed(struct buf *out, const struct shortest *s)
+{
+    if (s->neg) buf_putc(out, '-');
+    if (s->exp < 0) {
         add_str(out, "0.");
-        for (int i = -1; i > exp; i--) buf_putc(out, '0');
-        buf_add(out, digits, n);
+        for (int i = -1; i > s->exp; i--) buf_putc(out, '0');
+        buf_add(out, s->digits, s->ndigits);
         return;
     }
-    size_t whole = (size_t)exp + 1;
-    buf_add(out, digits, n < whole ? n : whole);
-    for (size_t i = n; i < whole; i++) buf_putc(out, '0');
-    if (n > whole) {
+    size_t whole = (size_t)s->exp + 1;
+    buf_add(out, s->digits, s->ndigits < whole ? s->ndigits : whole);
+    for (size_t i = s->ndigits; i < whole; i++) buf_putc(out, '0');
+    if (s->ndigits > whole) {
         buf_putc(out, '.');
-        buf_add(out, digits + whole, n - whole);
+        buf_add(out, s->digits + whole, s->ndigits - whole);
     }
 }
 
+void json_write_exp(struct buf *out, const struct shortest *s, int min_exp_digits)
+{
+    if (s->neg) buf_putc(out, '-');
+    buf_putc(out, s->digits[0]);
+    if (s->ndigits > 1) buf_putc(out, '.');
+    buf_add(out, s->digits + 1, s->ndigits - 1);
+    buf_printf(out, "e%c%0*d", s->exp < 0 ? '-' : '+', min_exp_digits, abs(s->exp));
+}
+
+/* Source: encoding/json's float encoder: exponents only below 1e-6 and from 1e21 on. */
 static void write_number(struct buf *out, const struct jv *v)
 {
     enum { EXACT_DIGITS = 15 };
@@ -148,8 +152,13 @@ static void write_number(struct buf *out, const struct jv *v)
         return;
     }
     double d = strtod(v->s, NULL);
-    if (isfinite(d)) write_double(out, d);
-    else buf_add(out, v->s, v->len);
+    if (!isfinite(d)) {
+        buf_add(out, v->s, v->len);
+        return;
+    }
+    struct shortest s = json_shortest(d);
+    if (d != 0 && (s.exp < -6 || s.exp >= 21)) json_write_exp(out, &s, 1);
+    else json_write_fixed(out, &s);
 }
 
 static int by_key(const void *x, const void *y)
