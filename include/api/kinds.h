@@ -38,6 +38,7 @@ struct kind_info {
     enum kind kind;
     const char *group;   /* "" for core */
     const char *version; /* the one that this program uses on the wire */
+    const char *api_version; /* "<group>/<version>", "v1" */
     const char *name, *plural, *singular, *short_name, *list;
     bool cluster_scoped, ours, status, convert;
     bool optional;       /* the CRD may be absent */
@@ -45,6 +46,9 @@ struct kind_info {
     size_t nversions;
     const char *verbs;         /* RBAC of the manager: "get,list,watch,create,patch,delete"; NULL: none */
     const char *status_verbs;  /* of the status subresource */
+    const char *sub_verbs;     /* of one more subresource: "resize:patch"; NULL */
+    bool owner;                /* children name it in blocking owner references, which needs update on its finalizers */
+    bool deprecated_workload;  /* rights only while deprecated workload types are enabled */
     const char *desc;          /* of the CRD */
 };
 
