@@ -85,11 +85,11 @@ static char *format(int64_t unix_ms, bool micro, char out[32]) {
     int64_t days = floor_div(unix_ms, DAY_MS);
     int ms = (int)(unix_ms - days * DAY_MS);
     struct civil c = civil_from_days(days);
-    char fraction[16] = "";
-    if (micro) snprintf(fraction, sizeof fraction, ".%03d000", ms % 1000);
-    snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u%sZ", (unsigned)c.year % 10000, (unsigned)c.month % 100,
-             (unsigned)c.day % 100, (unsigned)ms / 3600000 % 100, (unsigned)ms / 60000 % 60,
-             (unsigned)ms / 1000 % 60, fraction);
+    int n = snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)c.year % 10000, (unsigned)c.month % 100,
+                     (unsigned)c.day % 100, (unsigned)ms / 3600000 % 100, (unsigned)ms / 60000 % 60,
+                     (unsigned)ms / 1000 % 60);
+    if (micro) snprintf(out + n, 32 - (size_t)n, ".%03u000Z", (unsigned)ms % 1000);
+    else snprintf(out + n, 32 - (size_t)n, "Z");
     return out;
 }
 
