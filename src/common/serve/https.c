@@ -144,6 +144,7 @@ static struct MHD_Daemon *start_daemon(struct server *s, int fd) {
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)s->o.per_ip, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->o.idle_s, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONNECTION_MEMORY, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL}, /* no Host, bare line ends and the like: 400 */
         {MHD_OPTION_THREAD_STACK_SIZE, (intptr_t)STACK_BYTES, NULL},
         /* the last but one: a pool of one thread is an error for libmicrohttpd */
         {s->o.threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)s->o.threads, NULL},
