@@ -42,5 +42,5 @@ char *number_json(struct arena *a, double d) {
 
 char *number_key(struct arena *a, double d) {
     struct shortest s = shortest_single(d);
-    return print(a, &s, s.exp >= -4 && s.exp < 21, 2);
+    return print(a, &s, s.exp >= -4 && s.exp < 6, 2);
 }

@@ -26,6 +26,7 @@ struct loader {
     bool has_event;
     struct map *anchors; /* of the current document: name -> struct anchor in the arena */
     size_t nodes, bytes; /* made so far */
+    bool was_float;      /* the last scalar was written as a float, though its JSON form may look like an integer */
     struct err *e;
 };
 
@@ -155,6 +156,15 @@ static char *without_underscores(struct arena *a, const char *s) {
     return out;
 }
 
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Go's own rule, which holds for numbers that start with a point: an underscore stands between digits. */
+static bool underscores_ok(const char *s) {
+    for (const char *p = s; (p = strchr(p, '_')); p++)
+        if (p == s || !is_digit(p[-1]) || !is_digit(p[1])) return false;
+    return true;
+}
+
 static bool is_infinite(const char *s) {
     static const char *const names[] = {".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf",
                                         "+.INF", "-.inf", "-.Inf", "-.INF", NULL};
@@ -162,23 +172,26 @@ static bool is_infinite(const char *s) {
 }
 
 /* A null, boolean or number; NULL when the text is a string. */
-static struct jv *resolve(struct arena *a, const char *s) {
+static struct jv *resolve(struct arena *a, const char *s, bool *was_float) {
     struct jv *word = resolve_word(a, s);
     if (word) return word;
-    if (*s == '.') return resolve_float(a, s);
-    if (!strchr("+-0123456789", *s)) return NULL;
+    if (*s == '.' && !underscores_ok(s)) return NULL;
+    if (!strchr("+-.0123456789", *s)) return NULL;
     const char *plain = without_underscores(a, s);
     struct jv *n = resolve_int(a, plain);
-    return n ? n : resolve_float(a, plain);
+    if (n) return n;
+    n = resolve_float(a, plain);
+    *was_float = n != NULL;
+    return n;
 }
 
 #define TAG(name) "tag:yaml.org,2002:" name
 
 /* True when a value of this type may carry the core tag `tag`. */
-static bool fits_tag(const struct jv *v, const char *tag) {
+static bool fits_tag(const struct jv *v, const char *tag, bool was_float) {
     if (str_eq(tag, TAG("null"))) return jv_is(v, J_NULL);
     if (str_eq(tag, TAG("bool"))) return jv_is(v, J_BOOL);
-    if (str_eq(tag, TAG("int"))) return jv_is(v, J_NUM) && !strpbrk(v->s, ".e");
+    if (str_eq(tag, TAG("int"))) return jv_is(v, J_NUM) && !was_float;
     return jv_is(v, J_NUM);
 }
 
@@ -194,11 +207,12 @@ static int scalar(struct loader *l, struct jv **out) {
     if (account(l, 1, n) != 0) return -1;
     if (str_eq(tag, TAG("binary"))) return fail(l, "!!binary is not supported: write the base64 text as a string");
     *out = NULL;
+    l->was_float = false;
     if ((implicit || (tag && is_core_tag(tag))) && strlen(s) == n) {
         if (is_infinite(s)) return fail(l, "infinity and NaN cannot be written as JSON: use a finite number or quote the text");
-        *out = resolve(l->a, s);
+        *out = resolve(l->a, s, &l->was_float);
     }
-    if (tag && is_core_tag(tag) && (!*out || !fits_tag(*out, tag)))
+    if (tag && is_core_tag(tag) && (!*out || !fits_tag(*out, tag, l->was_float)))
         return fail(l, "the value does not fit its tag: correct the value or remove the tag");
     if (!*out) *out = jv_new_strn(l->a, s, n);
     return 0;
@@ -328,7 +342,7 @@ static int merge(struct loader *l, unsigned depth, struct pairs *p) {
 static int key_text(struct loader *l, yaml_mark_t mark, const struct jv *v, const char **out) {
     switch (v->type) {
     case J_BOOL: *out = v->b ? "true" : "false"; return 0;
-    case J_NUM: *out = strpbrk(v->s, ".e") ? number_key(l->a, strtod(v->s, NULL)) : v->s; return 0;
+    case J_NUM: *out = l->was_float ? number_key(l->a, strtod(v->s, NULL)) : v->s; return 0;
     case J_STR:
         if (strlen(v->s) != v->len) return fail_at(l, mark, ERR_PARSE, "a key must not contain a NUL byte");
         *out = v->s;
