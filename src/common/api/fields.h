@@ -38,12 +38,15 @@ extern const struct type template_ref_type, template_ref_v1alpha1_type, restart_
     inplace_strategy_type, role_rolling_update_type, role_rollout_type, engine_runtime_type,
     role_template_type, condition_type, own_condition_type, group_status_type, set_status_type;
 
+/* Shared by RoleInstanceSet and InstanceSet (fields_ris.c), by groups and Instance (fields_rbg_v1alpha1.c). */
+extern const struct type update_strategy_type, lifecycle_type, ris_status_type, pod_group_policy_type;
+
 /* The decoded specs (fields_rbg.c, fields_ris.c, fields_ri.c). */
 extern const struct type rbg_spec_type, ris_spec_type, ri_spec_type, component_type;
 
-/* Whole objects, one for each kind and version. */
-extern const struct type rbg_type, rbg_v1alpha1_type, rbg_v1alpha1_spec_type, rbgset_type,
-    rbgset_v1alpha1_type, adapter_type, adapter_v1alpha1_type, profile_type, profile_v1alpha1_type,
-    policy_type, ris_type, ri_type, warmup_type, instance_type, instanceset_type;
+/* Whole objects, one for each kind and version; adapters and profiles are the same in both versions. */
+extern const struct type rbg_type, rbg_v1alpha1_type, rbgset_type, rbgset_v1alpha1_type,
+    adapter_type, profile_type, policy_type, ris_type, ri_type, warmup_type, instance_type,
+    instanceset_type;
 
 #endif

@@ -19,7 +19,7 @@ static const struct field rolling_update_rows[] = {
      .type = &inplace_strategy_type, AT(struct rolling_update, inplace),
      .desc = "Settings of in-place updates."},
 };
-static const struct type rolling_update_type = {
+const struct type update_strategy_type = {
     .name = "RoleInstanceSetUpdateStrategy", ROWS(rolling_update_rows),
     .size = sizeof(struct rolling_update), .desc = "The pace and the manner of an update.",
 };
@@ -55,7 +55,7 @@ static const struct field lifecycle_rows[] = {
     {.key = "inPlaceUpdate", .kind = F_OBJECT, .flags = PTR, .type = &hook_type,
      .desc = "Before and after an instance is updated in place."},
 };
-static const struct type lifecycle_type = {
+const struct type lifecycle_type = {
     .name = "Lifecycle", ROWS(lifecycle_rows), .desc = "Hooks around deletion and update.",
 };
 
@@ -72,7 +72,7 @@ static const struct field ris_spec_rows[] = {
      .desc = "OrderedReady: one instance after the other, by ordinal. Parallel: all at once."},
     {.key = "scaleStrategy", .kind = F_OBJECT, .flags = PTR, .type = &scale_strategy_type,
      AT(struct ris_spec, scale_strategy), .desc = "The manner of scaling; stateless sets only."},
-    {.key = "updateStrategy", .kind = F_OBJECT, .flags = PTR, .type = &rolling_update_type,
+    {.key = "updateStrategy", .kind = F_OBJECT, .flags = PTR, .type = &update_strategy_type,
      AT(struct ris_spec, update_strategy), .desc = "The pace and the manner of an update."},
     {.key = "revisionHistoryLimit", .kind = F_INT32, .flags = PTR, .dflt = "10", .min = "0",
      AT(struct ris_spec, revision_history_limit),
@@ -115,7 +115,7 @@ static const struct field ris_status_rows[] = {
     {.key = "labelSelector", .kind = F_STRING, .flags = OPT,
      .desc = "The selector as text; the scale subresource reports it."},
 };
-static const struct type ris_status_type = {
+const struct type ris_status_type = {
     .name = "RoleInstanceSetStatus", ROWS(ris_status_rows), .desc = "What was observed last.",
 };
 

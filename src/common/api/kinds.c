@@ -67,13 +67,13 @@ static const struct kind_version rbgset_versions[] = {
     {CURRENT, .type = &rbgset_type, COLUMNS(rbgset_columns), SCALE},
 };
 static const struct kind_version adapter_versions[] = {
-    {FORMER, .type = &adapter_v1alpha1_type, COLUMNS(adapter_v1alpha1_columns), SCALE,
+    {FORMER, .type = &adapter_type, COLUMNS(adapter_v1alpha1_columns), SCALE,
      .scale_selector = ".status.selector"},
     {CURRENT, .type = &adapter_type, COLUMNS(adapter_columns), SCALE,
      .scale_selector = ".status.selector"},
 };
 static const struct kind_version profile_versions[] = {
-    {FORMER, .type = &profile_v1alpha1_type},
+    {FORMER, .type = &profile_type},
     {CURRENT, .type = &profile_type},
 };
 static const struct kind_version policy_versions[] = {
