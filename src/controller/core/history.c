@@ -1,9 +1,25 @@
 /* Pure functions over lists of ControllerRevisions. */
 #include "controller/core/history.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
+
+static int revision_order(const void *x, const void *y) {
+    const struct jv *a = *(struct jv *const *)x, *b = *(struct jv *const *)y;
+    int64_t ra = jv_get_int(a, "revision", 0), rb = jv_get_int(b, "revision", 0);
+    if (ra != rb) return ra < rb ? -1 : 1;
+    return strcmp(meta_name(a), meta_name(b));
+}
+
+size_t history_observe(const struct source *src, struct arena *a, const char *uid, struct jv ***out) {
+    size_t n = source_owned(src, a, KIND_REVISION, uid, out), kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(jv_get_str(meta_controller((*out)[i]), "uid"), uid)) (*out)[kept++] = (*out)[i];
+    if (kept > 1) qsort(*out, kept, sizeof **out, revision_order);
+    return kept;
+}
 
 char *history_bytes(struct arena *a, const struct jv *revision, size_t *len) {
     BUF_AUTO struct buf b = BUF_INIT;

@@ -5,6 +5,10 @@
 
 #include "api/build.h"
 #include "controller/core/plan.h"
+#include "controller/core/source.h"
+
+/* All ControllerRevisions that the object with this uid controls, oldest first. */
+size_t history_observe(const struct source *src, struct arena *a, const char *uid, struct jv ***out);
 
 /* The canonical bytes of a stored revision's data. */
 char *history_bytes(struct arena *a, const struct jv *revision, size_t *len);

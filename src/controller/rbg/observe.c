@@ -1,17 +1,9 @@
 /* Gathers the world of one group from the caches: its workloads, services, revisions and discovery file, and the profiles that its
  * roles name. Reads only; a group that can't be decoded or ordered still gets a world, so that its status can say why. */
-#include <stdlib.h>
-
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/history.h"
 #include "controller/rbg/world.h"
-
-static int revision_order(const void *x, const void *y) {
-    const struct jv *a = *(struct jv *const *)x, *b = *(struct jv *const *)y;
-    int64_t ra = jv_get_int(a, "revision", 0), rb = jv_get_int(b, "revision", 0);
-    if (ra != rb) return ra < rb ? -1 : 1;
-    return strcmp(meta_name(a), meta_name(b));
-}
 
 static const struct jv *named(struct jv *const *list, size_t n, const char *name) {
     for (size_t i = 0; i < n; i++)
@@ -66,9 +58,7 @@ static struct world *rbg_observe(struct rctx *c, const struct rkey *key) {
     const char *uid = meta_uid(doc);
     w->nworkloads = source_owned(c->src, c->a, KIND_RIS, uid, &w->workloads);
     w->nworkloads = controlled(w->workloads, w->nworkloads, uid);
-    w->nrevisions = source_owned(c->src, c->a, KIND_REVISION, uid, &w->revisions);
-    w->nrevisions = controlled(w->revisions, w->nrevisions, uid);
-    if (w->nrevisions > 1) qsort(w->revisions, w->nrevisions, sizeof *w->revisions, revision_order);
+    w->nrevisions = history_observe(c->src, c->a, uid, &w->revisions);
     w->configmap = source_get(c->src, c->a, KIND_CONFIGMAP, key->ns, key->name);
     if (rbg_decode(c->a, doc, &w->group, &w->decode) == 0) {
         w->decode.code = ERR_NONE;

@@ -5,19 +5,13 @@
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "controller/core/history.h"
 #include "controller/ris/world.h"
 
 static int by_ordinal(const void *x, const void *y) {
     const struct instance *a = x, *b = y;
     if (a->ordinal != b->ordinal) return a->ordinal < b->ordinal ? -1 : 1;
     return strcmp(meta_name(a->doc), meta_name(b->doc));
-}
-
-static int revision_order(const void *x, const void *y) {
-    const struct jv *a = *(struct jv *const *)x, *b = *(struct jv *const *)y;
-    int64_t ra = jv_get_int(a, "revision", 0), rb = jv_get_int(b, "revision", 0);
-    if (ra != rb) return ra < rb ? -1 : 1;
-    return strcmp(meta_name(a), meta_name(b));
 }
 
 /* Every component of the spec has all its pods at the latest revision (part C 0.5). */
@@ -62,13 +56,6 @@ static void observe_instances(struct rctx *c, struct ris_world *w) {
     if (w->ninstances > 1) qsort(w->instances, w->ninstances, sizeof *w->instances, by_ordinal);
 }
 
-static void observe_revisions(struct rctx *c, struct ris_world *w) {
-    size_t n = source_owned(c->src, c->a, KIND_REVISION, w->set.uid, &w->revisions);
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(jv_get_str(meta_controller(w->revisions[i]), "uid"), w->set.uid)) w->revisions[w->nrevisions++] = w->revisions[i];
-    if (w->nrevisions > 1) qsort(w->revisions, w->nrevisions, sizeof *w->revisions, revision_order);
-}
-
 static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
     const struct jv *doc = source_get(c->src, c->a, KIND_RIS, key->ns, key->name);
     if (!doc || meta_deleting(doc)) return NULL;
@@ -78,7 +65,7 @@ static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
     if (ris_decode(c->a, doc, &w->set, &w->decode)) return &w->w;
     w->decode.code = ERR_NONE;
     observe_instances(c, w);
-    observe_revisions(c, w);
+    w->nrevisions = history_observe(c->src, c->a, w->set.uid, &w->revisions);
     return &w->w;
 }
 

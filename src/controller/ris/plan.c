@@ -43,14 +43,13 @@ static void condemn(const struct pass *s, const struct instance *i) {
 }
 
 /* Instances beyond the wanted ordinals go, the highest first; one that is going already is not told twice. */
-static bool trim(const struct pass *s) {
+static void trim(const struct pass *s) {
     for (size_t k = s->w->ninstances; k-- > 0;) {
         const struct instance *i = &s->w->instances[k];
         if (i->ordinal < 0 || i->ordinal < s->t.end) continue;
         if (!i->terminating) condemn(s, i);
-        if (s->ordered) return false;
+        if (s->ordered) return;
     }
-    return true;
 }
 
 /* Left over from another pattern, or named by hand: not an instance of a stateful set. */
@@ -119,6 +118,8 @@ void ris_plan(const struct world *world, struct plan *p) {
     const char *failed = NULL;
     s.ordered = !str_eq(w->set.spec.pod_management_policy, "Parallel") && w->set.spec.pod_management_policy;
     remove_strangers(&s);
-    if (fill(&s) && trim(&s) && s.t.rolling) failed = ris_plan_rollout(p->a, w, &s.r, &s.t, p);
+    if (fill(&s)) trim(&s);
+    /* Also when OrderedReady waits for a broken instance: the update may be what mends it. */
+    if (s.t.rolling) failed = ris_plan_rollout(p->a, w, &s.r, &s.t, p);
     finish(&s, failed);
 }

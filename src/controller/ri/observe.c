@@ -1,0 +1,66 @@
+/* Gathers the world of one RoleInstance from the caches: its pods and revisions. */
+#include "api/names.h"
+#include "base/str.h"
+#include "controller/core/history.h"
+#include "controller/ri/world.h"
+
+static int component_index(const struct ri_world *w, const char *name) {
+    for (size_t i = 0; i < w->inst.spec.components.n; i++)
+        if (str_eq(w->inst.spec.components.items[i].name, name)) return (int)i;
+    return -1;
+}
+
+static int pod_id(const struct jv *doc) {
+    int32_t id;
+    const char *label = meta_label(doc, L_COMPONENT_ID);
+    return label && str_to_i32(label, &id) == 0 && id >= 0 ? id : -1;
+}
+
+static struct pod view(const struct ri_world *w, const struct jv *doc) {
+    const struct jv *status = jv_get(doc, "status"), *conditions = jv_get(status, "conditions");
+    const char *phase = jv_str(jv_get(status, "phase"), ""), *revision = meta_label(doc, L_REVISION_HASH);
+    struct pod p = {.doc = doc, .name = meta_name(doc), .revision = revision ? name_short_hash(revision) : ""};
+    p.component = component_index(w, meta_label(doc, L_COMPONENT_NAME));
+    p.id = pod_id(doc);
+    p.terminating = meta_deleting(doc);
+    p.failed = str_eq(phase, "Failed");
+    p.active = !p.terminating && !p.failed && !str_eq(phase, "Succeeded");
+    p.in_place_done = pod_update_done(doc);
+    p.running = p.active && str_eq(phase, "Running") && condition_true(conditions, "ContainersReady") && p.in_place_done;
+    p.ready = p.active && str_eq(phase, "Running") && condition_true(conditions, "Ready") &&
+              (!jv_find(conditions, "type", GATE_INPLACE_UPDATE) || condition_true(conditions, GATE_INPLACE_UPDATE));
+    return p;
+}
+
+static void observe_pods(struct rctx *c, struct ri_world *w) {
+    struct jv **docs;
+    size_t n = source_owned(c->src, c->a, KIND_POD, w->inst.uid, &docs);
+    w->pods = ARENA_ARRAY(c->a, n + 1, struct pod);
+    for (size_t i = 0; i < n; i++) w->pods[w->npods++] = view(w, docs[i]);
+}
+
+static struct world *ri_observe(struct rctx *c, const struct rkey *key) {
+    const struct jv *doc = source_get(c->src, c->a, KIND_RI, key->ns, key->name);
+    if (!doc || meta_deleting(doc)) return NULL;
+    struct ri_world *w = ARENA_NEW(c->a, struct ri_world);
+    w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
+    w->role_type = meta_label(doc, L_ROLE_TYPE);
+    if (ri_decode(c->a, doc, &w->inst, &w->decode)) return &w->w;
+    w->decode.code = ERR_NONE;
+    observe_pods(c, w);
+    w->nrevisions = history_observe(c->src, c->a, w->inst.uid, &w->revisions);
+    return &w->w;
+}
+
+static const struct route routes[] = {
+    {KIND_POD, NULL},
+};
+
+const struct reconciler ri_reconciler = {
+    .name = "RoleInstance",
+    .root = KIND_RI,
+    .routes = routes,
+    .nroutes = sizeof routes / sizeof *routes,
+    .observe = ri_observe,
+    .plan = ri_plan,
+};

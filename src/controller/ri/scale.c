@@ -1,0 +1,66 @@
+/* Makes the pods that are missing, and removes those that failed or are too many (part D 5). Pure.
+ *
+ * A pass either deletes or creates. A pod's name is free again only when the old pod is gone. */
+#include "api/names.h"
+#include "base/str.h"
+#include "controller/ri/world.h"
+
+static void delete_pod(struct ri_pass *s, const struct pod *pod, const char *why) {
+    struct action *act = plan_delete(s->p, KIND_POD, pod->doc);
+    action_on_ok(s->p, act, "SuccessfulDelete", "Deleted pod %s: %s", pod->name, why);
+    action_on_fail(act, "FailedDelete");
+}
+
+static const char *surplus(const struct ri_pass *s, const struct pod *pod) {
+    if (pod->failed) return "it failed";
+    if (!pod->active) return NULL;
+    if (pod->component < 0) return NULL; /* of a component that is gone: the update removes it */
+    if (pod->id < 0) return "its component-id label is no number";
+    if (pod->id >= ri_size(s->w, (size_t)pod->component)) return "the component was scaled down";
+    return NULL;
+}
+
+static bool plan_deletes(struct ri_pass *s) {
+    bool any = false;
+    for (size_t i = 0; i < s->w->npods; i++) {
+        const struct pod *pod = &s->w->pods[i];
+        const char *why = pod->terminating ? NULL : surplus(s, pod);
+        if (!why) continue;
+        delete_pod(s, pod, why);
+        any = true;
+    }
+    return any;
+}
+
+static int create_pod(struct ri_pass *s, size_t component, int id) {
+    struct err e = ERR_INIT;
+    struct jv *pod = template_pod(s->a, &s->w->inst, component, id, s->update, &e);
+    if (!pod) {
+        s->failed_scale = arena_strdup(s->a, e.msg);
+        return -1;
+    }
+    struct action *act = plan_create(s->p, KIND_POD, pod);
+    action_on_ok(s->p, act, "SuccessfulCreate", "Created pod %s", meta_name(pod));
+    action_on_fail(act, "FailedCreate");
+    return 0;
+}
+
+/* Returns whether it planned a creation. */
+static bool plan_component(struct ri_pass *s, size_t component) {
+    const char *problem = NULL;
+    bool any = false, start = ri_may_start(s, component, &problem);
+    if (problem) s->failed_scale = problem;
+    for (int id = 0; start && id < ri_size(s->w, component); id++) {
+        if (ri_pod(s->w, ri_pod_name(s, component, id))) continue;
+        if (create_pod(s, component, id)) return any;
+        any = true;
+    }
+    return any;
+}
+
+bool ri_plan_scale(struct ri_pass *s) {
+    if (plan_deletes(s)) return true;
+    bool any = false;
+    for (size_t i = 0; i < s->w->inst.spec.components.n; i++) any |= plan_component(s, i);
+    return any;
+}
