@@ -28,6 +28,11 @@ struct lookup {
 
 struct admission_opts { bool deprecated_workloads; };
 
+/* What a rollout may do at a time, of `replicas`: part A 6.2 and part C 4.4, by one function for admission and controllers. maxSurge
+ * (default 0) rounds up; maxUnavailable (default 1) rounds up without a surge, so that 10% of 5 is 1, and down with one. Negative
+ * values count as 0. Errors: ERR_INVALID naming the field. */
+int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *surge, int32_t *unavailable, struct err *e);
+
 /* Writes the defaults of admission into a v1alpha2 RoleBasedGroup or RoleBasedGroupSet document (in place); idempotent.
  * create: also what is decided once (the discovery mode). Never changes what a role's workload is made of. */
 void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create);
@@ -37,8 +42,10 @@ void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create
 void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old, const struct lookup *l,
                         const struct admission_opts *o);
 
-/* Converts a document (kind RBG or RBGSET) between "v1alpha1" and "v1alpha2"; a new tree. Lossless in both directions: what the
- * target can't say is stashed in annotation conversion.workloads.x-k8s.io/stash. Errors: ERR_INVALID. */
+/* Converts a document (kind RBG or RBGSET) between "v1alpha1" and "v1alpha2". Lossless in both directions: what the target can't
+ * say is stashed in annotation conversion.workloads.x-k8s.io/stash, and taken out of it on the way back unless the other version
+ * has written a newer value there. The result shares unchanged subtrees with doc: jv_dup it before editing. Errors: ERR_INVALID
+ * (another kind or version, no metadata). */
 struct jv *convert(struct arena *a, enum kind k, const struct jv *doc, const char *to_version, struct err *e);
 
 #endif

@@ -1,0 +1,205 @@
+/* The stash: what one version can't say, as a list of differences against what a plain round trip would give. Because it is
+ * computed from the result and not from a list of known fields, a round trip is the identity for every document, and an unchanged
+ * document needs no more than its own differences. Shared subtrees compare by
+ * address, so the cost is that of the edited levels.
+ * Pure; the recursion is as deep as the documents, which the parser bounds. */
+#include <string.h>
+
+#include "base/map.h"
+#include "base/str.h"
+#include "convert.h"
+
+struct differ {
+    struct arena *a;
+    struct jv *path, *out;
+    int64_t units;
+};
+
+/* Stricter than jv_eq: a round trip keeps the text of numbers too. */
+static bool same(const struct jv *x, const struct jv *y) {
+    if (x == y) return true;
+    if (!x || !y || x->type != y->type || (x->type != J_BOOL && x->len != y->len)) return false;
+    if (x->type == J_NUM || x->type == J_STR) return memcmp(x->s, y->s, x->len) == 0;
+    if (x->type == J_BOOL) return x->b == y->b;
+    for (uint32_t i = 0; x->type == J_ARR && i < x->len; i++)
+        if (!same(x->items[i], y->items[i])) return false;
+    JV_FOR_OBJ(m, x) if (!same(m->val, jv_get(y, m->key))) return false;
+    return true;
+}
+
+static void note(struct differ *d, const struct jv *was, const struct jv *is, int64_t unit) {
+    struct jv *change = jv_new_obj(d->a);
+    jv_set(d->a, change, "at", convert_clone(d->a, d->path));
+    jv_set(d->a, change, "was", (struct jv *)(uintptr_t)was);
+    jv_set(d->a, change, "is", (struct jv *)(uintptr_t)is);
+    if (unit) jv_set_int(d->a, change, "u", unit);
+    jv_push(d->a, d->out, change);
+}
+
+static void diff(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit);
+
+static void diff_at(struct differ *d, struct jv *step, const struct jv *base, const struct jv *want, int64_t unit) {
+    jv_push(d->a, d->path, step);
+    diff(d, base, want, unit);
+    jv_remove(d->path, d->path->len - 1);
+}
+
+/* The policy of restarts is one value in v1alpha1 and two in v1alpha2: they come back together or not at all. */
+static int64_t unit_of(const char *key, int64_t inherited, int64_t fresh) {
+    if (str_eq(key, "restartPolicy") || str_eq(key, "restartPolicyConfig")) return fresh;
+    return str_eq(key, "type") ? inherited : 0;
+}
+
+static void diff_members(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit) {
+    int64_t fresh = jv_get(base, "restartPolicyConfig") || jv_get(want, "restartPolicyConfig") ? ++d->units : 0;
+    JV_FOR_OBJ(m, base) diff_at(d, jv_new_str(d->a, m->key), m->val, jv_get(want, m->key), unit_of(m->key, unit, fresh));
+    JV_FOR_OBJ(w, want) {
+        if (!jv_get(base, w->key)) diff_at(d, jv_new_str(d->a, w->key), NULL, w->val, unit_of(w->key, unit, fresh));
+    }
+}
+
+/* True when the elements of both lists have the same names in the same order, each of them once. */
+static bool named_alike(const struct jv *x, const struct jv *y) {
+    struct map *seen = map_new();
+    bool alike = true;
+    for (uint32_t i = 0; alike && i < x->len; i++) {
+        const char *name = jv_get_str(x->items[i], "name");
+        alike = !str_empty(name) && str_eq(name, jv_get_str(y->items[i], "name"));
+        alike = alike && !map_put(seen, name, x->items[i]);
+    }
+    map_free(seen);
+    return alike;
+}
+
+static void diff_items(struct differ *d, const struct jv *base, const struct jv *want) {
+    bool named = named_alike(base, want);
+    for (uint32_t i = 0; i < base->len; i++) {
+        if (base->items[i] == want->items[i]) continue;
+        struct jv *step = jv_new_int(d->a, i);
+        if (named) {
+            step = jv_new_obj(d->a);
+            jv_set(d->a, step, "name", jv_get(base->items[i], "name"));
+        }
+        diff_at(d, step, base->items[i], want->items[i], 0);
+    }
+}
+
+static bool at_annotations(const struct differ *d) {
+    return d->path->len && str_eq(jv_str(d->path->items[d->path->len - 1], NULL), "annotations");
+}
+
+static void diff(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit) {
+    if (same(base, want)) return;
+    if (jv_is(base, J_OBJ) && jv_is(want, J_OBJ)) {
+        diff_members(d, base, want, unit);
+    } else if (jv_is(base, J_ARR) && jv_is(want, J_ARR) && base->len == want->len) {
+        diff_items(d, base, want);
+    } else if (at_annotations(d) && jv_is(base, J_OBJ) && !want) {
+        /* Key by key, so that an annotation that somebody adds does not keep ours from going. */
+        diff_members(d, base, NULL, 0);
+        note(d, jv_new_obj(d->a), NULL, 0);
+    } else if (at_annotations(d) && !base && jv_is(want, J_OBJ) && want->len) {
+        diff_members(d, NULL, want, 0);
+    } else {
+        note(d, base, want, unit);
+    }
+}
+
+struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *want) {
+    struct differ d = {.a = a, .path = jv_new_arr(a), .out = jv_new_arr(a)};
+    diff(&d, base, want, 0);
+    return d.out->len ? d.out : NULL;
+}
+
+/* ---- putting it back ---- */
+
+static int index_of(const struct jv *list, const struct jv *step) {
+    if (!jv_is(list, J_ARR)) return -1;
+    if (jv_is(step, J_NUM)) {
+        int64_t i = jv_int(step, -1);
+        return i >= 0 && i < list->len ? (int)i : -1;
+    }
+    const char *name = jv_get_str(step, "name");
+    for (uint32_t i = 0; name && i < list->len; i++)
+        if (str_eq(jv_get_str(list->items[i], "name"), name)) return (int)i;
+    return -1;
+}
+
+static struct jv *step_into(const struct jv *at, const struct jv *step) {
+    if (jv_is(step, J_STR)) return jv_get(at, step->s);
+    int i = index_of(at, step);
+    return i < 0 ? NULL : at->items[i];
+}
+
+static void set_step(struct arena *a, struct jv *at, const struct jv *step, struct jv *val) {
+    if (jv_is(step, J_STR)) {
+        if (val) jv_set(a, at, step->s, val);
+        else jv_del(at, step->s);
+        return;
+    }
+    int i = index_of(at, step);
+    if (i >= 0 && val) at->items[i] = val;
+}
+
+/* Is the place of the change still as it was? An object of annotations that is missing counts as empty. */
+static bool holds(const struct jv *doc, const struct jv *change) {
+    const struct jv *at = doc, *path = jv_get(change, "at");
+    if (jv_len(path) == 0) return false;
+    for (uint32_t i = 0; i + 1 < path->len; i++) {
+        const struct jv *next = step_into(at, path->items[i]);
+        bool notes = i + 2 == path->len && jv_is(at, J_OBJ) && str_eq(jv_str(path->items[i], NULL), "annotations");
+        if (!next && notes) return !jv_get(change, "was");
+        at = next;
+    }
+    const struct jv *step = path->items[path->len - 1];
+    if (!at || (jv_is(step, J_STR) ? at->type != J_OBJ : index_of(at, step) < 0)) return false;
+    return same(step_into(at, step), jv_get(change, "was"));
+}
+
+static void apply_change(struct arena *a, struct jv *doc, const struct jv *change) {
+    struct jv *at = doc;
+    const struct jv *path = jv_get(change, "at");
+    for (uint32_t i = 0; i + 1 < path->len; i++) {
+        struct jv *next = step_into(at, path->items[i]);
+        if (!next) set_step(a, at, path->items[i], next = jv_new_obj(a));
+        at = next;
+    }
+    set_step(a, at, path->items[path->len - 1], jv_get(change, "is"));
+}
+
+/* Copies the levels that changes may edit and shares what is below. */
+static struct jv *clone_levels(struct arena *a, const struct jv *v, size_t levels) {
+    if (levels == 0 || (v->type != J_OBJ && v->type != J_ARR)) return (struct jv *)(uintptr_t)v;
+    struct jv *out = convert_clone(a, v);
+    for (uint32_t i = 0; i < out->len; i++) {
+        if (v->type == J_OBJ) out->members[i].val = clone_levels(a, v->members[i].val, levels - 1);
+        else out->items[i] = clone_levels(a, v->items[i], levels - 1);
+    }
+    return out;
+}
+
+/* Which units may be applied: broken[u] when one of its changes lost to a newer value. Units count from 1. */
+static bool *broken_units(struct arena *a, const struct jv *doc, const struct jv *stash) {
+    bool *broken = ARENA_ARRAY(a, jv_len(stash) + 1, bool);
+    JV_FOR_ARR(c, stash) {
+        int64_t u = jv_get_int(*c, "u", 0);
+        if (u > 0 && (size_t)u <= stash->len && !holds(doc, *c)) broken[u] = true;
+    }
+    return broken;
+}
+
+struct jv *stash_apply(struct arena *a, const struct jv *doc, const struct jv *stash) {
+    size_t deepest = 0;
+    JV_FOR_ARR(c, stash) {
+        size_t n = jv_len(jv_get(*c, "at"));
+        if (n > deepest) deepest = n;
+    }
+    struct jv *out = clone_levels(a, doc, deepest);
+    const bool *broken = broken_units(a, doc, stash);
+    JV_FOR_ARR(c, stash) {
+        int64_t u = jv_get_int(*c, "u", 0);
+        if (u > 0 && (size_t)u <= stash->len && broken[u]) continue;
+        if (holds(out, *c)) apply_change(a, out, *c);
+    }
+    return out;
+}
