@@ -1,0 +1,85 @@
+/* The defaults of admission: what the schema of the definitions writes, and what the controllers would otherwise assume. A default
+ * says what happens anyway, so that a user can read it; it never changes what a role's pods are made of. Deliberately not
+ * written:
+ * - restartPolicyConfig.type: once stored it would win over a deprecated restartPolicy that the user adds or changes later;
+ * - the rollout strategy of Deployment and LeaderWorkerSet roles, whose own defaults differ and hold as long as none is given;
+ * - anything inside a pod template beyond the schema's own defaults.
+ * Pure and idempotent; the document is changed in place. */
+#include "api/admission.h"
+#include "api/names.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "fields.h"
+
+/* Writes `key` when it is absent or null. */
+static void default_int(struct arena *a, struct jv *obj, const char *key, int64_t v)
+{
+    const struct jv *had = jv_get(obj, key);
+    if (!had || jv_is(had, J_NULL)) jv_set_int(a, obj, key, v);
+}
+
+static void default_str(struct arena *a, struct jv *obj, const char *key, const char *v)
+{
+    const struct jv *had = jv_get(obj, key);
+    if (!had || jv_is(had, J_NULL)) jv_set_str(a, obj, key, v);
+}
+
+/* The member, made when absent; NULL when it is something else than an object. */
+static struct jv *default_obj(struct arena *a, struct jv *obj, const char *key)
+{
+    struct jv *v = jv_need_obj(a, obj, key);
+    return jv_is(v, J_OBJ) ? v : NULL;
+}
+
+static void default_rollout(struct arena *a, struct jv *role, enum workload workload)
+{
+    if (workload != WL_RIS && workload != WL_STATEFULSET) return;
+    struct jv *rollout = default_obj(a, role, "rolloutStrategy");
+    if (!rollout) return;
+    default_str(a, rollout, "type", "RollingUpdate");
+    struct jv *rolling = default_obj(a, rollout, "rollingUpdate");
+    if (!rolling) return;
+    if (workload == WL_RIS) default_str(a, rolling, "type", "InPlaceIfPossible");
+    schema_default(a, rolling, &role_rolling_update_type, false);
+}
+
+static void default_sizes(struct arena *a, struct jv *role)
+{
+    JV_FOR_ARR(it, jv_path(role, "customComponentsPattern", "components", (char *)0))
+        if (jv_is(*it, J_OBJ)) default_int(a, *it, "size", 1);
+}
+
+static void default_role(struct arena *a, struct jv *doc)
+{
+    if (!jv_is(doc, J_OBJ)) return;
+    struct role role = {.annotations = jv_get(doc, "annotations")};
+    default_rollout(a, doc, role_workload(&role));
+    default_sizes(a, doc);
+}
+
+static void default_roles(struct arena *a, struct jv *spec)
+{
+    JV_FOR_ARR(it, jv_get(spec, "roles")) default_role(a, *it);
+}
+
+/* Whether the group has the one ConfigMap or those of its former life is decided once: a group that is created now has the one. */
+static void default_discovery(struct arena *a, struct jv *doc)
+{
+    const char *mode = meta_annotation(doc, A_DISCOVERY_MODE);
+    if (str_eq(mode, "legacy") || str_eq(mode, "refine")) return;
+    struct jv *meta = default_obj(a, doc, "metadata");
+    struct jv *annotations = meta ? default_obj(a, meta, "annotations") : NULL;
+    if (annotations) jv_set_str(a, annotations, A_DISCOVERY_MODE, "refine");
+}
+
+void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create)
+{
+    if ((k != KIND_RBG && k != KIND_RBGSET) || !jv_is(doc, J_OBJ)) return;
+    schema_default(a, doc, k == KIND_RBG ? &rbg_type : &rbgset_type, false);
+    if (k == KIND_RBGSET) {
+        default_roles(a, jv_path(doc, "spec", "groupTemplate", "spec", (char *)0));
+        return;
+    }
+    default_roles(a, jv_get(doc, "spec"));
+    if (create) default_discovery(a, doc);
+}
