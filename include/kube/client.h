@@ -39,6 +39,7 @@ struct kube_request {
     const char *path;         /* "/api/v1/namespaces/x/pods" */
     const char *query;        /* "a=b&c=d", escaped, or NULL */
     const char *content_type; /* NULL: application/json */
+    const char *accept;       /* NULL: application/json */
     const char *body;         /* NULL: none */
     size_t len;
     int64_t timeout_ms;       /* 0: the client's */

@@ -1,0 +1,225 @@
+/* rbg-manager: the webhooks on every replica, the controllers on the elected leader.
+ *
+ * Start order: flags, client, probes (so that a waiting process can be asked why), certificate, webhooks, caches, election, workers.
+ * Ends on SIGTERM or SIGINT: not ready, workers finish what they do, the lease is released, the servers drain. A lost lease ends the
+ * process at once: another replica leads. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/sync.h"
+#include "controller/core/engine.h"
+#include "kube/lease.h"
+#include "manager/options.h"
+#include "manager/print.h"
+#include "manager/probes.h"
+#include "manager/selfcert.h"
+#include "webhook/webhook.h"
+
+#define LEASE_NAME "rbg-controller"
+#define DRAIN_MS 10000
+
+struct manager {
+    struct manager_options o;
+    struct options decisions;
+    struct kube_config *config;
+    struct kube *kube;
+    struct certs *certs, *metrics_certs;
+    struct selfcert *selfcert;
+    struct engine *engine;
+    struct server *webhook;
+    struct lease *lease;
+    struct probes probes;
+    struct lookup lookup;
+    struct webhook_opts webhook_opts;
+    const char *ns;
+};
+
+static const struct reconciler *const reconcilers[] = {&rbg_reconciler, &ris_reconciler, &ri_reconciler};
+
+/* ---- parts ---- */
+
+static int start_client(struct manager *m, struct err *e) {
+    m->config = kube_config_load(m->o.kubeconfig, str_empty(m->o.context) ? NULL : m->o.context, e);
+    if (!m->config) return -1;
+    struct kube_opts ko = {.user_agent = "rbg-manager/" RBG_VERSION " (linux) rbg-controller/" RBG_COMMIT,
+                           .field_manager = "rbg",
+                           .qps = m->o.qps,
+                           .burst = m->o.burst};
+    m->kube = kube_new(m->config, &ko, e);
+    return m->kube ? 0 : -1;
+}
+
+static void make_engine(struct manager *m) {
+    m->decisions = (struct options){.scheduler = m->o.scheduler,
+                                    .deprecated_workloads = m->o.deprecated_workloads,
+                                    .settle_ms = m->o.settle_ms};
+    m->engine = engine_new(&(struct engine_opts){.kube = m->kube,
+                                                 .clock = clock_real(),
+                                                 .options = &m->decisions,
+                                                 .reconcilers = reconcilers,
+                                                 .nreconcilers = sizeof reconcilers / sizeof *reconcilers,
+                                                 .workers = (size_t)m->o.workers});
+}
+
+static int start_certs(struct manager *m, struct err *e) {
+    m->certs = certs_new();
+    if (str_empty(m->o.cert_dir)) {
+        m->selfcert = selfcert_start(&(struct selfcert_opts){.kube = m->kube, .certs = m->certs, .clock = clock_real(), .ns = m->ns,
+                                                             .secret = m->o.secret_name, .service = m->o.service_name}, e);
+        return m->selfcert ? 0 : -1;
+    }
+    char cert[4096], key[4096];
+    snprintf(cert, sizeof cert, "%s/%s", m->o.cert_dir, m->o.cert_name);
+    snprintf(key, sizeof key, "%s/%s", m->o.cert_dir, m->o.cert_key);
+    return certs_watch_files(m->certs, cert, key, e);
+}
+
+static int profile_exists(void *ctx, const char *name, struct err *e) {
+    (void)e;
+    struct manager *m = ctx;
+    ARENA_AUTO struct arena *a = arena_new();
+    return source_get(engine_source(m->engine), a, KIND_PROFILE, NULL, name) != NULL;
+}
+
+static int start_webhook(struct manager *m, struct err *e) {
+    struct serve_route routes[16];
+    m->lookup = (struct lookup){.ctx = m, .profile_exists = profile_exists};
+    m->webhook_opts = (struct webhook_opts){.lookup = &m->lookup,
+                                            .admission = {.deprecated_workloads = m->o.deprecated_workloads}};
+    size_t n = webhook_routes(&m->webhook_opts, routes, sizeof routes / sizeof *routes);
+    m->webhook = server_start(&(struct serve_opts){.address = m->o.webhook_address, .certs = m->certs, .routes = routes, .nroutes = n}, e);
+    return m->webhook ? 0 : err_wrap(e, "--webhook-bind-address");
+}
+
+static void start_working(void *ctx) {
+    struct manager *m = ctx;
+    log_info("starting the controllers");
+    engine_start_workers(m->engine);
+}
+
+static void lost_lease(void *ctx) {
+    (void)ctx;
+    log_error("the lease is lost, another replica leads: exiting");
+    _exit(1);
+}
+
+static void start_leading(struct manager *m) {
+    static char identity[320];
+    char host[256] = "";
+    if (!m->o.leader_elect) {
+        start_working(m);
+        return;
+    }
+    gethostname(host, sizeof host - 1);
+    snprintf(identity, sizeof identity, "%s_%ld_%llx", host, (long)getpid(), (unsigned long long)clock_now_ms(clock_real()));
+    m->lease = lease_start(m->kube, &(struct lease_opts){.ns = str_empty(m->o.lease_namespace) ? m->ns : m->o.lease_namespace,
+                                                         .name = LEASE_NAME,
+                                                         .identity = identity,
+                                                         .duration_ms = m->o.lease_ms,
+                                                         .renew_ms = m->o.renew_ms,
+                                                         .retry_ms = m->o.retry_ms,
+                                                         .on_started = start_working,
+                                                         .on_lost = lost_lease,
+                                                         .ctx = m});
+}
+
+/* ---- life ---- */
+
+/* True when a signal to end came within ms. */
+static bool signaled(const sigset_t *set, int64_t ms) {
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    int sig = sigtimedwait(set, NULL, &t);
+    if (sig < 0) return false;
+    log_info("ending", "signal", strsignal(sig));
+    return true;
+}
+
+static int wait_synced(struct manager *m, const sigset_t *signals, struct err *e) {
+    int64_t deadline = clock_mono_ms(clock_real()) + m->o.cache_sync_ms;
+    while (!engine_synced(m->engine)) {
+        if (signaled(signals, 50)) return err_set(e, ERR_CANCELED, "ended while the caches were filled");
+        if (clock_mono_ms(clock_real()) > deadline)
+            return err_set(e, ERR_TIMEOUT, "the caches were not filled within --cache-sync-timeout: are the CRDs installed and may "
+                           "the ServiceAccount list them?");
+    }
+    log_info("the caches are filled");
+    return 0;
+}
+
+static int run(struct manager *m, const sigset_t *signals, struct err *e) {
+    bool webhooks = str_eq(m->o.enable_webhooks, "all");
+    m->ns = options_namespace();
+    if (start_client(m, e)) return -1;
+    make_engine(m);
+    m->probes = (struct probes){.clock = clock_real(), .engine = m->engine};
+    if (webhooks && start_certs(m, e)) return -1;
+    m->probes.certs = m->certs;
+    struct certs *metrics_certs = webhooks && m->o.metrics_secure ? m->certs : NULL;
+    if (probes_start(&m->probes, m->o.health_address, m->o.metrics_address, metrics_certs, e)) return -1;
+    engine_start_caches(m->engine);
+    if (webhooks && start_webhook(m, e)) return -1;
+    if (wait_synced(m, signals, e)) return e->code == ERR_CANCELED ? 0 : -1;
+    start_leading(m);
+    while (!signaled(signals, 3600 * 1000LL)) {
+    }
+    return 0;
+}
+
+static void stop(struct manager *m) {
+    m->probes.stopping = true;
+    if (m->engine) engine_stop(m->engine);
+    if (m->lease) lease_stop(m->lease);
+    if (m->webhook) server_stop(m->webhook, DRAIN_MS);
+    selfcert_stop(m->selfcert);
+    probes_stop(&m->probes);
+    if (m->engine) engine_free(m->engine);
+    if (m->certs) certs_free(m->certs);
+    if (m->kube) kube_free(m->kube);
+    if (m->config) kube_config_free(m->config);
+}
+
+static int manage(struct manager *m) {
+    struct err e = ERR_INIT;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* every thread inherits it: only sigtimedwait sees them */
+    signal(SIGPIPE, SIG_IGN);
+    log_info("rbg-manager", "version", RBG_VERSION, "commit", RBG_COMMIT);
+    int rc = run(m, &signals, &e);
+    if (rc) log_error("can't run", "error", e.msg, "class", err_name(e.code));
+    stop(m);
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int usage(const struct manager_options *o) {
+    BUF_AUTO struct buf text = BUF_INIT;
+    if (o->version)
+        buf_puts(&text, "rbg-manager " RBG_VERSION " (" RBG_COMMIT ")\n");
+    else
+        options_help(&text);
+    return fputs(buf_str(&text), stdout) < 0;
+}
+
+int main(int argc, char **argv) {
+    static struct manager m;
+    struct err e = ERR_INIT;
+    bool bad = options_parse(&m.o, argc, argv, &e) != 0;
+    if (!bad && (m.o.help || m.o.version)) return usage(&m.o);
+    if (!bad && (m.o.print_crds || m.o.print_rbac || m.o.print_webhooks)) {
+        if (print_manifests(&m.o, &e) == 0) return EXIT_SUCCESS;
+        bad = true;
+    }
+    if (bad) {
+        fprintf(stderr, "rbg-manager: %s\nTry rbg-manager --help.\n", e.msg);
+        return 2;
+    }
+    return manage(&m);
+}

@@ -1,0 +1,104 @@
+/* The flags of rbg-manager. Flags of the first implementation keep their names, meanings and defaults (part A 8.1); where it had a
+ * flag without any effect, the flag is accepted and ignored, so that old command lines keep working. */
+#include "manager/options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/flags.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#define AT(member) offsetof(struct manager_options, member)
+
+static const struct flag rows[] = {
+    {"kubeconfig", "", "kubeconfig file; empty: $KUBECONFIG, the service account, ~/.kube/config", FLAG_STRING, AT(kubeconfig)},
+    {"context", "", "context of the kubeconfig; empty: its current one", FLAG_STRING, AT(context)},
+    {"metrics-bind-address", "0", "address of /metrics; 0: off", FLAG_STRING, AT(metrics_address)},
+    {"metrics-secure", "true", "serve /metrics over HTTPS", FLAG_BOOL, AT(metrics_secure)},
+    {"health-probe-bind-address", ":8082", "address of /healthz and /readyz", FLAG_STRING, AT(health_address)},
+    {"webhook-bind-address", ":9443", "address of the admission and conversion webhooks", FLAG_STRING, AT(webhook_address)},
+    {"enable-webhooks", "all", "all or none", FLAG_STRING, AT(enable_webhooks)},
+    {"leader-elect", "false", "reconcile only while holding the lease rbg-controller", FLAG_BOOL, AT(leader_elect)},
+    {"leader-elect-namespace", "", "namespace of the lease; empty: the pod's", FLAG_STRING, AT(lease_namespace)},
+    {"leader-elect-lease-duration", "15s", "how long a lease that is not renewed is respected", FLAG_DURATION_MS, AT(lease_ms)},
+    {"leader-elect-renew-deadline", "10s", "how long the leader tries to renew before it gives up", FLAG_DURATION_MS, AT(renew_ms)},
+    {"leader-elect-retry-period", "2s", "pause between tries", FLAG_DURATION_MS, AT(retry_ms)},
+    {"max-concurrent-reconciles", "10", "workers of each controller", FLAG_INT, AT(workers)},
+    {"cache-sync-timeout", "120s", "give up when the caches are not filled by then", FLAG_DURATION_MS, AT(cache_sync_ms)},
+    {"status-settle-time", "1s", "how long a status that is still changing may wait to be written once", FLAG_DURATION_MS,
+     AT(settle_ms)},
+    {"kube-api-qps", "0", "requests a second to the API server; 0: no limit of our own", FLAG_DOUBLE, AT(qps)},
+    {"kube-api-burst", "0", "requests that may exceed kube-api-qps at once", FLAG_INT, AT(burst)},
+    {"scheduler-name", "scheduler-plugins", "gang scheduler: scheduler-plugins or volcano", FLAG_STRING, AT(scheduler)},
+    {"enable-deprecated-workload-types", "true", "admit roles that run as StatefulSet, Deployment or LeaderWorkerSet", FLAG_BOOL,
+     AT(deprecated_workloads)},
+    {"webhook-cert-dir", "", "directory of the serving pair, reloaded when it changes; empty: self-managed in a Secret", FLAG_STRING,
+     AT(cert_dir)},
+    {"webhook-cert-name", "tls.crt", "file of the certificate", FLAG_STRING, AT(cert_name)},
+    {"webhook-cert-key", "tls.key", "file of the key", FLAG_STRING, AT(cert_key)},
+    {"webhook-secret-name", "rbgs-webhook-cert", "Secret of the self-managed certificate", FLAG_STRING, AT(secret_name)},
+    {"webhook-service-name", "rbgs-webhook-service", "Service of the webhooks", FLAG_STRING, AT(service_name)},
+    {"webhook-url", "", "with --print-*: call the webhooks at this URL instead of through the Service", FLAG_STRING, AT(webhook_url)},
+    {"webhook-ca-file", "", "with --print-*: PEM file of the CA bundle to print", FLAG_STRING, AT(ca_bundle_file)},
+    {"print-crds", "false", "print the CustomResourceDefinitions as JSON and exit", FLAG_BOOL, AT(print_crds)},
+    {"print-rbac", "false", "print the ClusterRole as JSON and exit", FLAG_BOOL, AT(print_rbac)},
+    {"print-webhooks", "false", "print the webhook configurations as JSON and exit", FLAG_BOOL, AT(print_webhooks)},
+    {"zap-log-level", "info", "debug, info, warn or error", FLAG_STRING, AT(log_level)},
+    {"zap-encoder", "json", "json or console", FLAG_STRING, AT(log_encoder)},
+    {"zap-devel", "", "accepted for compatibility", FLAG_IGNORED, 0},
+    {"zap-stacktrace-level", "", "accepted for compatibility", FLAG_IGNORED, 0},
+    {"zap-time-encoding", "", "accepted for compatibility", FLAG_IGNORED, 0},
+    {"development", "", "accepted for compatibility", FLAG_IGNORED, 0},
+    {"enable-http2", "", "accepted for compatibility", FLAG_IGNORED, 0},
+    {"stateful-instanceset-workers", "", "accepted for compatibility", FLAG_IGNORED, 0},
+    {"disable-no-deepcopy", "", "accepted for compatibility", FLAG_IGNORED, 0},
+    {"help", "false", "print this text and exit", FLAG_BOOL, AT(help)},
+    {"version", "false", "print the version and exit", FLAG_BOOL, AT(version)},
+};
+#define NROWS (sizeof rows / sizeof *rows)
+
+static int one_of(const char *flag, const char *value, const char *a, const char *b, struct err *e) {
+    if (str_eq(value, a) || str_eq(value, b)) return 0;
+    return err_set(e, ERR_INVALID, "--%s=%s: must be %s or %s", flag, value, a, b);
+}
+
+static int set_log(const struct manager_options *o, struct err *e) {
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    size_t i = 0;
+    while (i < 4 && !str_eq(o->log_level, levels[i])) i++;
+    if (i == 4) return err_set(e, ERR_INVALID, "--zap-log-level=%s: must be debug, info, warn or error", o->log_level);
+    log_set_level((enum log_level)i);
+    log_set_console(str_eq(o->log_encoder, "console"));
+    return one_of("zap-encoder", o->log_encoder, "json", "console", e);
+}
+
+int options_parse(struct manager_options *o, int argc, char **argv, struct err *e) {
+    int rest = 0;
+    memset(o, 0, sizeof *o);
+    if (flags_parse(rows, NROWS, o, argc, argv, &rest, e)) return -1;
+    if (rest < argc) return err_set(e, ERR_INVALID, "unexpected argument %s", argv[rest]);
+    if (one_of("enable-webhooks", o->enable_webhooks, "all", "none", e)) return -1;
+    if (one_of("scheduler-name", o->scheduler, "scheduler-plugins", "volcano", e)) return -1;
+    if (o->workers < 1 || o->workers > 1000)
+        return err_set(e, ERR_INVALID, "--max-concurrent-reconciles=%lld: must be between 1 and 1000", (long long)o->workers);
+    return set_log(o, e);
+}
+
+void options_help(struct buf *out) {
+    buf_puts(out, "rbg-manager runs the RoleBasedGroup controllers and webhooks.\n\nFlags:\n");
+    flags_help(rows, NROWS, out);
+}
+
+const char *options_namespace(void) {
+    static char ns[256];
+    const char *env = getenv("POD_NAMESPACE");
+    if (!str_empty(env)) return env;
+    FILE *f = fopen("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "r");
+    size_t n = f ? fread(ns, 1, sizeof ns - 1, f) : 0;
+    if (f) fclose(f);
+    ns[n] = 0;
+    return n ? ns : "rbgs-system";
+}

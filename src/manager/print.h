@@ -1,0 +1,10 @@
+/* --print-crds, --print-rbac, --print-webhooks. */
+#ifndef RBG_MANAGER_PRINT_H
+#define RBG_MANAGER_PRINT_H
+
+#include "manager/options.h"
+
+/* Writes a JSON List to standard output. */
+int print_manifests(const struct manager_options *o, struct err *e);
+
+#endif

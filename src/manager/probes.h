@@ -1,0 +1,21 @@
+/* /healthz, /readyz and /metrics. */
+#ifndef RBG_MANAGER_PROBES_H
+#define RBG_MANAGER_PROBES_H
+
+#include "base/clock.h"
+#include "controller/core/engine.h"
+#include "serve/https.h"
+
+struct probes {
+    const struct clock *clock;
+    struct engine *engine;
+    struct certs *certs;   /* NULL: no webhooks */
+    _Atomic bool stopping; /* not ready any more, so that no new request comes while the old ones end */
+    struct server *health, *metrics;
+};
+
+/* Starts the servers. metrics_address "0": no metrics. metrics_certs NULL: plain HTTP. */
+int probes_start(struct probes *p, const char *health_address, const char *metrics_address, struct certs *metrics_certs, struct err *e);
+void probes_stop(struct probes *p);
+
+#endif
