@@ -1,0 +1,420 @@
+/* Strategic merge patch. Follows k8s.io/apimachinery/pkg/util/strategicpatch step by step, also where a step is
+ * surprising (an appended list element keeps its nulls and nested directives, $patch: merge is refused), because the
+ * results are hashed. Both documents are copied first and the copies are changed freely. Recursion is as deep as the patch. */
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/patch.h"
+
+static const char patch_key[] = "$patch", retain_key[] = "$retainKeys";
+static const char order_prefix[] = "$setElementOrder/", delete_prefix[] = "$deleteFromPrimitiveList/";
+
+struct at {
+    const struct at *up;
+    const char *key; /* NULL: the element whose merge key has the value `value` */
+    const struct jv *value;
+};
+
+struct ctx {
+    struct arena *a;
+    struct err *e;
+};
+
+static void write_path(struct buf *out, const struct at *at)
+{
+    if (!at || !at->up) return;
+    write_path(out, at->up);
+    if (at->key) {
+        if (at->up->up) buf_putc(out, '.');
+        buf_puts(out, at->key);
+    } else {
+        buf_putc(out, '[');
+        json_write(out, at->value);
+        buf_putc(out, ']');
+    }
+}
+
+static int refuse(struct ctx *c, const struct at *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static int refuse(struct ctx *c, const struct at *at, const char *fmt, ...)
+{
+    BUF_AUTO struct buf path = BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    err_vset(c->e, ERR_INVALID, fmt, ap);
+    va_end(ap);
+    write_path(&path, at);
+    return err_wrap(c->e, "patch at %s", path.len ? path.s : "the top");
+}
+
+static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at);
+
+/* ---- lists: keys and order ---- */
+
+/* What identifies an element: the value of the merge key, or the element itself. NULL when it has none. */
+static const struct jv *identity(const struct jv *item, const char *merge_key)
+{
+    return merge_key ? jv_get(item, merge_key) : item;
+}
+
+static int64_t index_of(const struct jv *list, const struct jv *id, const char *merge_key)
+{
+    for (uint32_t i = 0; i < jv_len(list); i++)
+        if (id && jv_eq(identity(list->items[i], merge_key), id)) return i;
+    return -1;
+}
+
+/* Stable insertion sort by the position in `order`; all items are in it. */
+static void sort_by(struct jv *list, const struct jv *order, const char *merge_key)
+{
+    for (uint32_t i = 1; i < list->len; i++) {
+        struct jv *item = list->items[i];
+        int64_t pos = index_of(order, identity(item, merge_key), merge_key);
+        uint32_t k = i;
+        for (; k > 0 && index_of(order, identity(list->items[k - 1], merge_key), merge_key) > pos; k--)
+            list->items[k] = list->items[k - 1];
+        list->items[k] = item;
+    }
+}
+
+/* The items of `merged` in their final order: those that `patch_order` names follow it, the others keep the order of
+ * `server_order`, and the two rows are merged so that the others stay in front of what they preceded on the server. */
+static struct jv *ordered(struct ctx *c, const struct jv *merged, const struct jv *patch_order, const struct jv *server_order,
+                          const char *merge_key)
+{
+    struct jv *named = jv_new_arr(c->a), *rest = jv_new_arr(c->a), *out = jv_new_arr(c->a);
+    JV_FOR_ARR(it, merged)
+        jv_push(c->a, index_of(patch_order, identity(*it, merge_key), merge_key) >= 0 ? named : rest, *it);
+    sort_by(named, patch_order, merge_key);
+    sort_by(rest, server_order, merge_key);
+    uint32_t i = 0, k = 0;
+    while (i < rest->len || k < named->len) {
+        bool take_rest = k >= named->len;
+        if (!take_rest && i < rest->len) {
+            int64_t left = index_of(server_order, identity(rest->items[i], merge_key), merge_key);
+            int64_t right = index_of(server_order, identity(named->items[k], merge_key), merge_key);
+            take_rest = left >= 0 && right >= 0 && left < right;
+        }
+        jv_push(c->a, out, take_rest ? rest->items[i++] : named->items[k++]);
+    }
+    return out;
+}
+
+static int check_keys(struct ctx *c, const struct jv *list, const char *merge_key, const char *which, const struct at *at)
+{
+    if (!merge_key) return 0;
+    for (uint32_t i = 0; i < jv_len(list); i++) {
+        if (!jv_is(list->items[i], J_OBJ))
+            return refuse(c, at, "element %u of %s must be an object, not %s", i, which, jv_type_name(list->items[i]));
+        if (!jv_get(list->items[i], merge_key))
+            return refuse(c, at, "element %u of %s has no \"%s\", by which the elements are matched; add it", i, which, merge_key);
+    }
+    return 0;
+}
+
+/* All elements must be of one type, and no lists. *type: that type. */
+static int element_type(struct ctx *c, const struct jv *x, const struct jv *y, enum jtype *type, const struct at *at)
+{
+    bool first = true;
+    const struct jv *both[] = {x, y};
+    for (int i = 0; i < 2; i++) {
+        JV_FOR_ARR(it, both[i]) {
+            if (jv_is(*it, J_ARR) || jv_is(*it, J_NULL))
+                return refuse(c, at, "a merged list can't have elements of type %s", jv_type_name(*it));
+            if (!first && (*it)->type != *type) return refuse(c, at, "the elements of a merged list must have one type");
+            *type = (*it)->type;
+            first = false;
+        }
+    }
+    return first ? refuse(c, at, "neither the document nor the patch has an element in this list") : 0;
+}
+
+/* ---- lists: merging ---- */
+
+static void remove_matching(struct jv *list, const struct jv *id, const char *merge_key)
+{
+    for (int64_t i; (i = index_of(list, id, merge_key)) >= 0;) jv_remove(list, (size_t)i);
+}
+
+/* Carries out the elements with $patch. *orig and *patch get the lists that are left to merge. */
+static int special_elements(struct ctx *c, struct jv **orig, struct jv **patch, const char *merge_key, const struct at *at)
+{
+    struct jv *plain = jv_new_arr(c->a);
+    bool replace = false;
+    JV_FOR_ARR(it, *patch) {
+        const struct jv *directive = jv_get(*it, patch_key), *id = jv_get(*it, merge_key);
+        if (!directive) {
+            jv_push(c->a, plain, *it);
+            continue;
+        }
+        const char *name = jv_str(directive, "");
+        if (str_eq(name, "replace")) {
+            replace = true;
+        } else if (!str_eq(name, "delete")) {
+            return refuse(c, at, "$patch in a list element must be \"delete\" or \"replace\", not \"%s\"", name);
+        } else if (!id) {
+            return refuse(c, at, "an element with $patch: delete needs \"%s\" to say which element to delete", merge_key);
+        } else {
+            remove_matching(*orig, id, merge_key);
+        }
+    }
+    *patch = replace ? jv_new_arr(c->a) : plain;
+    if (replace) *orig = plain;
+    return 0;
+}
+
+static struct jv *merge_elements(struct ctx *c, const struct jv *orig, const struct jv *patch, const struct field *f,
+                                 const struct at *at)
+{
+    struct jv *merged = jv_new_arr(c->a);
+    JV_FOR_ARR(it, orig) jv_push(c->a, merged, *it);
+    JV_FOR_ARR(it, patch) {
+        const struct jv *id = jv_get(*it, f->merge_key);
+        int64_t i = index_of(merged, id, f->merge_key);
+        if (i < 0) {
+            jv_push(c->a, merged, *it);
+            continue;
+        }
+        struct jv *item = merge_map(c, merged->items[i], *it, f->type, &(struct at){at, NULL, id});
+        if (!item) return NULL;
+        merged->items[i] = item;
+    }
+    return merged;
+}
+
+static struct jv *merge_scalars(struct ctx *c, const struct jv *orig, const struct jv *patch)
+{
+    struct jv *merged = jv_new_arr(c->a);
+    const struct jv *both[] = {orig, patch};
+    for (int i = 0; i < 2; i++)
+        JV_FOR_ARR(it, both[i])
+            if (index_of(merged, *it, NULL) < 0) jv_push(c->a, merged, *it);
+    return merged;
+}
+
+static struct jv *merge_list(struct ctx *c, struct jv *orig, struct jv *patch, const struct field *f, const struct at *at)
+{
+    enum jtype type = J_NULL;
+    if (orig->len == 0 && patch->len == 0) return orig;
+    if (element_type(c, orig, patch, &type, at) < 0) return NULL;
+    if (type != J_OBJ) {
+        if (f->merge_key) return refuse(c, at, "the elements must be objects with \"%s\"", f->merge_key), NULL;
+        return ordered(c, merge_scalars(c, orig, patch), patch, orig, NULL);
+    }
+    if (!f->merge_key) return refuse(c, at, "a list of objects without a merge key can't be merged"), NULL;
+    if (special_elements(c, &orig, &patch, f->merge_key, at) < 0) return NULL;
+    if (check_keys(c, patch, f->merge_key, "the patch", at) < 0) return NULL;
+    if (check_keys(c, orig, f->merge_key, "the document", at) < 0) return NULL;
+    struct jv *merged = merge_elements(c, orig, patch, f, at);
+    return merged ? ordered(c, merged, patch, orig, f->merge_key) : NULL;
+}
+
+static struct jv *delete_scalars(struct ctx *c, const struct jv *orig, const struct jv *gone)
+{
+    struct jv *out = jv_new_arr(c->a);
+    JV_FOR_ARR(it, orig)
+        if (index_of(gone, *it, NULL) < 0) jv_push(c->a, out, *it);
+    return out;
+}
+
+/* ---- values that have no counterpart ---- */
+
+static void discard_nulls(struct jv *v)
+{
+    if (jv_is(v, J_OBJ)) {
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < v->len; i++)
+            if (v->members[i].val->type != J_NULL) v->members[kept++] = v->members[i];
+        v->len = kept;
+    }
+    JV_FOR_OBJ(m, v) discard_nulls(m->val);
+    JV_FOR_ARR(it, v) discard_nulls(*it);
+}
+
+/* Drops every object with $patch below v; false when v is one. */
+static bool drop_directives(struct jv *v)
+{
+    uint32_t kept = 0;
+    if (jv_is(v, J_OBJ)) {
+        if (jv_get(v, patch_key)) return false;
+        for (uint32_t i = 0; i < v->len; i++)
+            if (drop_directives(v->members[i].val)) v->members[kept++] = v->members[i];
+        v->len = kept;
+    } else if (jv_is(v, J_ARR)) {
+        for (uint32_t i = 0; i < v->len; i++)
+            if (drop_directives(v->items[i])) v->items[kept++] = v->items[i];
+        v->len = kept;
+    }
+    return true;
+}
+
+static void take_patch(struct ctx *c, struct jv *orig, const char *key, struct jv *val)
+{
+    discard_nulls(val);
+    if (drop_directives(val)) jv_set(c->a, orig, key, val);
+    else jv_del(orig, key);
+}
+
+/* ---- objects ---- */
+
+static const struct jv *find_string(const struct jv *list, const char *s)
+{
+    JV_FOR_ARR(it, list)
+        if (str_eq(jv_str(*it, NULL), s)) return *it;
+    return NULL;
+}
+
+static int retain_keys(struct ctx *c, struct jv *orig, struct jv *patch, const struct at *at)
+{
+    const struct jv *keep = jv_get(patch, retain_key);
+    if (!keep) return 0;
+    if (!jv_is(keep, J_ARR)) return refuse(c, at, "$retainKeys must be a list of keys");
+    jv_del(patch, retain_key);
+    JV_FOR_OBJ(m, patch) {
+        bool directive = str_has_prefix(m->key, delete_prefix) || str_has_prefix(m->key, order_prefix);
+        if (!directive && m->val->type != J_NULL && !find_string(keep, m->key))
+            return refuse(c, at, "the patch sets \"%s\", which its $retainKeys does not name; add it there", m->key);
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < orig->len; i++)
+        if (find_string(keep, orig->members[i].key)) orig->members[kept++] = orig->members[i];
+    orig->len = kept;
+    return 0;
+}
+
+/* The row of a key; *f stays NULL in an untyped document. */
+static int lookup(struct ctx *c, const struct type *t, const char *key, const struct field **f, const struct at *at)
+{
+    *f = t ? type_field(t, key) : NULL;
+    return t && !*f ? refuse(c, at, "%s has no such field", t->name) : 0;
+}
+
+static bool is_merged(const struct field *f)
+{
+    return f && (f->merge_key || (f->flags & FF_PATCH_MERGE));
+}
+
+static struct jv *list_handler(struct ctx *c, struct jv *orig, struct jv *patch, const struct field *f, const struct at *at)
+{
+    return is_merged(f) ? merge_list(c, orig, patch, f, at) : patch;
+}
+
+/* The elements of the patch list must come in the order of the $setElementOrder list and all be in it. */
+static int check_order(struct ctx *c, const struct jv *patch, const struct jv *order, const struct field *f, const struct at *at)
+{
+    const char *merge_key = f ? f->merge_key : NULL;
+    uint32_t next = 0;
+    if (!jv_len(order)) return 0;
+    JV_FOR_ARR(it, patch) {
+        if (jv_get(*it, patch_key)) continue;
+        const struct jv *id = identity(*it, merge_key);
+        if (!id) return refuse(c, at, "an element of the patch has no \"%s\"; add it", merge_key);
+        while (next < order->len && !jv_eq(identity(order->items[next], merge_key), id)) next++;
+        if (next++ >= order->len)
+            return refuse(c, at, "the patch and its $setElementOrder list differ in elements or order");
+    }
+    return 0;
+}
+
+static int order_one(struct ctx *c, struct jv *orig, struct jv *patch, const struct jv *order, const char *key,
+                     const struct type *t, const struct at *at)
+{
+    const struct field *f;
+    struct jv *was = jv_get(orig, key), *add = jv_get(patch, key), *merged = was;
+    enum jtype type;
+    if (!jv_is(order, J_ARR) || (was && was->type != J_ARR) || (add && add->type != J_ARR))
+        return refuse(c, at, "$setElementOrder and the list that it orders must be lists");
+    if (lookup(c, t, key, &f, at) < 0) return -1;
+    if (check_order(c, add, order, f, at) < 0) return -1;
+    if (!was && !add) return 0;
+    struct jv *server_order = jv_new_arr(c->a);
+    JV_FOR_ARR(it, was) jv_push(c->a, server_order, *it);
+    if (element_type(c, was, add, &type, at) < 0) return -1;
+    if (!was) drop_directives(add);
+    if (add) merged = was ? list_handler(c, was, add, f, at) : add;
+    if (!merged) return -1;
+    const char *merge_key = f ? f->merge_key : NULL;
+    if (check_keys(c, merged, merge_key, "the result", at) < 0) return -1;
+    if (check_keys(c, order, merge_key, "$setElementOrder", at) < 0) return -1;
+    jv_set(c->a, orig, key, is_merged(f) || type != J_OBJ ? ordered(c, merged, order, server_order, merge_key) : merged);
+    jv_del(patch, key);
+    return 0;
+}
+
+/* Handles each $setElementOrder together with the list that it orders; both leave the patch. */
+static int set_element_order(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at)
+{
+    for (uint32_t i = 0; i < patch->len;) {
+        const char *directive = patch->members[i].key;
+        if (!str_has_prefix(directive, order_prefix)) {
+            i++;
+            continue;
+        }
+        const struct jv *order = patch->members[i].val;
+        const char *key = directive + strlen(order_prefix);
+        jv_del(patch, directive);
+        if (order_one(c, orig, patch, order, key, t, &(struct at){at, key, NULL}) < 0) return -1;
+        i = 0;
+    }
+    return 0;
+}
+
+/* Merges a value whose counterpart `was` has the same type. */
+static struct jv *merge_value(struct ctx *c, struct jv *was, struct jv *val, const struct type *t, const struct at *at)
+{
+    const struct field *f;
+    if (val->type != J_OBJ && val->type != J_ARR) return val;
+    if (lookup(c, t, at->key, &f, at) < 0) return NULL;
+    if (val->type == J_ARR) return list_handler(c, was, val, f, at);
+    return merge_map(c, was, val, f && f->kind == F_OBJECT ? f->type : NULL, at);
+}
+
+static int merge_member(struct ctx *c, struct jv *orig, const struct jmember *m, const struct type *t, const struct at *up)
+{
+    bool deletes = str_has_prefix(m->key, delete_prefix);
+    const char *key = deletes ? m->key + strlen(delete_prefix) : m->key;
+    struct jv *was = jv_get(orig, key);
+    struct at at = {up, key, NULL};
+    if (m->val->type == J_NULL) {
+        jv_del(orig, key);
+    } else if (deletes) {
+        if (jv_is(was, J_ARR) && jv_is(m->val, J_ARR)) jv_set(c->a, orig, key, delete_scalars(c, was, m->val));
+        else if (m->val->type != J_ARR) return refuse(c, &at, "%s must be a list", m->key);
+    } else if (!was || was->type != m->val->type) {
+        take_patch(c, orig, key, m->val);
+    } else {
+        struct jv *merged = merge_value(c, was, m->val, t, &at);
+        if (!merged) return -1;
+        jv_set(c->a, orig, key, merged);
+    }
+    return 0;
+}
+
+static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at)
+{
+    const struct jv *directive = jv_get(patch, patch_key);
+    if (directive) {
+        const char *name = jv_str(directive, "");
+        if (str_eq(name, "delete")) return jv_new_obj(c->a);
+        if (!str_eq(name, "replace"))
+            return refuse(c, at, "$patch in an object must be \"replace\" or \"delete\", not \"%s\"", name), NULL;
+        jv_del(patch, patch_key);
+        return patch;
+    }
+    if (retain_keys(c, orig, patch, at) < 0) return NULL;
+    if (set_element_order(c, orig, patch, t, at) < 0) return NULL;
+    JV_FOR_OBJ(m, patch)
+        if (merge_member(c, orig, m, t, at) < 0) return NULL;
+    return orig;
+}
+
+struct jv *smp_apply(struct arena *a, const struct jv *doc, const struct jv *patch, const struct type *t, struct err *e)
+{
+    struct ctx c = {a, e};
+    struct at top = {0};
+    if (!jv_is(patch, J_OBJ)) return refuse(&c, &top, "must be an object, not %s", jv_type_name(patch)), NULL;
+    if (doc && doc->type != J_NULL && doc->type != J_OBJ)
+        return refuse(&c, &top, "the document must be an object, not %s", jv_type_name(doc)), NULL;
+    struct jv *orig = jv_is(doc, J_OBJ) ? jv_dup(a, doc) : jv_new_obj(a);
+    return merge_map(&c, orig, jv_dup(a, patch), t, &top);
+}
