@@ -112,7 +112,7 @@ static void times_1024(struct arena *a, struct quantity *q) {
     strip_leading_zeros(q);
 }
 
-/* Adds one to the last digit. The digits are writable and one byte before them is free for a carry. */
+/* Adds one to the last digit. */
 static void increment(struct arena *a, struct quantity *q) {
     char *out = arena_alloc(a, q->n + 1);
     out[0] = '0';
@@ -159,11 +159,8 @@ static bool is_verbatim(const struct parts *p, const struct quantity *q, int pow
     size_t nnum = p->nnum ? p->nnum : 1, len = nnum + p->ndenom; /* Go reads no digits as one zero */
     if (!q->n || !p->nnum) return false;
     if (q->format == BINARY_SI) {
-        int64_t value;
-        if (p->ndenom || 15 - (int)len - power * 3 / 10 - 1 < 0 || len > INT64_DIGITS) return false;
-        char *digits = q->digits;
-        value = strtoll(digits, NULL, 10);
-        return value % 8 != 0;
+        if (p->ndenom || len > INT64_DIGITS || 15 - (int)len - power * 3 / 10 - 1 < 0) return false;
+        return strtoll(q->digits, NULL, 10) % 8 != 0;
     }
     int64_t scale = (int64_t)power - (int64_t)p->ndenom;
     if (len > INT64_DIGITS || scale < NANO || scale % 3 != 0) return false;
