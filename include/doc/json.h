@@ -57,7 +57,7 @@ void json_write(struct buf *out, const struct jv *v);
 char *json_text(struct arena *a, const struct jv *v);
 
 /* Canonical text as Kubernetes' Go code hashes it: keys in byte order at every level, <, >, &, U+2028, U+2029 as \uXXXX
- * in lowercase hex, \n \r \t short, other controls \u00xx, everything else raw. */
+ * in lowercase hex, \n \r \t \b \f short, other controls \u00xx, everything else raw; numbers as Go writes a double. */
 void json_write_canonical(struct buf *out, const struct jv *v);
 
 /* YAML as sigs.k8s.io/yaml prints it, for files that people read: sorted keys (natural order, so port80 before port443),

@@ -119,7 +119,9 @@ static int frame_push(struct parser *p, bool is_obj)
 
 static inline void skip_space(struct parser *p)
 {
-    for (; p->p < p->end; p->p++) {
+    char *const end = p->end;
+    if (p->p < end && (unsigned char)*p->p > ' ') return;
+    for (; p->p < end; p->p++) {
         char c = *p->p;
         if (c == '\n') {
             p->line++;
@@ -335,7 +337,7 @@ static struct jv *read_number(struct parser *p)
         v->s = arena_strndup(p->a, start, v->len);
         return v;
     }
-    memmove(start - 1, start, v->len);
+    for (char *c = start; c < p->p; c++) c[-1] = *c; /* mostly a few digits */
     p->p[-1] = 0;
     v->s = start - 1;
     return v;
