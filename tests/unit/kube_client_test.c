@@ -171,9 +171,10 @@ END_TEST
 
 static void never(void *ctx, struct fake_conn *c, const struct fake_request *q) {
     (void)ctx;
-    if (strcmp(q->path, "/half") == 0) fake_raw(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":", 46);
+    static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":";
+    if (strcmp(q->path, "/half") == 0) fake_raw(c, half, sizeof half - 1);
     if (strcmp(q->path, "/cut") == 0) {
-        fake_raw(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":", 46);
+        fake_raw(c, half, sizeof half - 1);
         fake_cut(c);
         return;
     }
