@@ -40,10 +40,12 @@ struct serve_opts {
     struct certs *certs;        /* NULL: plain HTTP */
     const struct serve_route *routes; /* the first match answers; none: 404 */
     size_t nroutes;
-    size_t max_body;            /* bytes; larger: 413 at once, the rest is not read into memory. 0: 8 MiB */
+    size_t max_body;            /* bytes; larger: 413, nothing is kept; at once when more than twice this is announced. All
+                                 * bodies together may take 8 times this, beyond that: 503. 0: 8 MiB */
     unsigned max_connections;   /* 0: 1000 */
     unsigned per_ip;            /* 0: no limit */
-    unsigned idle_s;            /* keep-alive and slow-client deadline; 0: 30 s */
+    unsigned idle_s;            /* longest pause between two bytes; a request must be complete, and its answer taken, within
+                                 * twice this after the answer before. 0: 30 s */
     unsigned threads;           /* 0: number of cores, at most 4 */
 };
 

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -333,6 +334,33 @@ START_TEST(slow_senders_are_cut) {
 }
 END_TEST
 
+static int64_t cpu_ms(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
+/* Whatever a client leaves unfinished, waiting for the rest must cost nothing: not even in the middle of a handshake. */
+START_TEST(waiting_burns_no_cpu) {
+    struct rig g;
+    rig_start(&g, (struct serve_opts){0}, true);
+    struct http_client *silent = http_client_open(&g.tcp), *hello = http_client_open(&g.tcp), *head = http_client_open(&g.tls),
+                       *body = http_client_open(&g.tls);
+    ck_assert(silent && hello && head && body);
+    const char *half = "POST /size HTTP/1.1\r\n" HOST "Content-Length: 100\r\n\r\nabc";
+    ck_assert_int_eq(http_client_send(hello, "\x16\x03\x01\x02\x00\x01", 6), 0);
+    ck_assert_int_eq(http_client_send(head, half, 10), 0);
+    ck_assert_int_eq(http_client_send(body, half, strlen(half)), 0);
+    usleep(200000);
+    int64_t before = cpu_ms();
+    usleep(1500000);
+    int64_t used = cpu_ms() - before;
+    ck_assert_msg(used < 150, "%lld ms of CPU in 1500 ms", (long long)used);
+    http_client_close(silent), http_client_close(hello), http_client_close(head), http_client_close(body);
+    rig_stop(&g);
+}
+END_TEST
+
 START_TEST(idle_connections_end) {
     struct rig g;
     rig_start(&g, (struct serve_opts){.idle_s = 1}, true);
@@ -394,5 +422,5 @@ END_TEST
 TEST_MAIN("serve_hostile", announced_100_mb_are_refused_at_once, sent_100_mb_stay_out_of_memory,
           many_large_bodies_share_a_budget, truncated_bodies_are_dropped, malformed_requests_get_an_error_or_the_door,
           endless_headers_are_cut, garbage_before_and_inside_tls, plain_http_on_the_tls_port_is_closed, slow_senders_are_cut,
-          idle_connections_end, thousands_of_connections_leave_nothing_behind, connection_limit_frees_itself,
+          waiting_burns_no_cpu, idle_connections_end, thousands_of_connections_leave_nothing_behind, connection_limit_frees_itself,
           per_ip_limit_holds)

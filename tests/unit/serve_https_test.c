@@ -134,6 +134,7 @@ START_TEST(bodies_at_and_beyond_the_limit) {
     ck_assert_uint_eq(body.len, strlen("POST /echo? [] [] 100000 ") + 100000);
     ck_assert_int_eq(http_client_post(h, "/echo", text, 100001, &body), 413);
     ck_assert_ptr_nonnull(strstr(buf_str(&body), "limit of 100000 bytes"));
+    ck_assert_int_eq(http_client_post(h, "/echo", text, 10, &body), 200); /* the connection lives on */
     http_client_close(h);
     rig_stop(&g);
 }

@@ -2,8 +2,9 @@
  * once for each piece of the body and once at its end, and exchange_end when the answer is sent or the client is gone; all on
  * the one thread that serves the connection. The exchange lives in its own arena; only the body is on the heap, because a
  * large one must neither be zeroed nor kept.
- * A request that is going to be refused is read to its end without being stored, so that the client gets to read the answer
- * and keeps its connection; one that announces too much is refused at once, and one that sends without end is cut. */
+ * A request that is going to be refused is read to its end without being stored: a server that closes while the client still
+ * sends resets the connection, and the client may never see why. One that announces more than DRAIN limits, or asks first
+ * (Expect: 100-continue), is refused at once; one that sends more than that unannounced is cut. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "server.h"
 
 #define CHUNKED_FIRST ((size_t)16 << 10)
+#define DRAIN 2 /* times the limit of a body: read, but not stored */
 #define PLAIN "text/plain; charset=utf-8"
 
 struct exchange {
@@ -211,7 +213,8 @@ static enum MHD_Result start(struct exchange *x, struct MHD_Connection *mc, cons
     size_t n = *length ? declared_length(length) : 0;
     if (n > x->s->o.max_body) {
         refuse_size(x);
-        return answer(x, mc, &x->refusal, true);
+        bool asks = *header(mc, MHD_HTTP_HEADER_EXPECT) != '\0';
+        if (asks || n / DRAIN > x->s->o.max_body) return answer(x, mc, &x->refusal, true);
     }
     if (!x->refusal.status) body_alloc(x, chunked ? CHUNKED_FIRST : n);
     return MHD_YES;
@@ -237,7 +240,7 @@ static enum MHD_Result receive(struct exchange *x, const char *data, size_t *siz
     size_t n = *size;
     *size = 0;
     x->seen += n;
-    if (x->seen > 2 * x->s->o.max_body) return MHD_NO;
+    if (x->seen / DRAIN > x->s->o.max_body) return MHD_NO;
     if (!x->refusal.status) store(x, data, n);
     return MHD_YES;
 }

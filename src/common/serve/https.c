@@ -1,4 +1,4 @@
-/* The server's life: options, libmicrohttpd's daemon with its pool of epoll threads, drain and stop. The routes are copied
+/* The server's life: options, libmicrohttpd's daemon with its pool of event-loop threads, drain and stop. The routes are copied
  * and never change, so the threads read them without a lock. Handlers run on the pool's threads: one that blocks holds up the
  * other connections of its thread.
  * Handshakes: libmicrohttpd hands the certificate callback no context of ours. But a pool thread serves one daemon for life
@@ -7,6 +7,7 @@
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define CONNECTION_MEMORY ((size_t)32 << 10) /* also the limit of a request's headers */
 #define SPARE_ARENA_BYTES ((size_t)128 << 10)
 #define STACK_BYTES ((size_t)2 << 20)
+#define MMAP_FROM (1 << 20)
 
 /* TLS 1.3 and 1.2, forward secrecy and AEAD only. */
 #define PRIORITIES \
@@ -150,16 +152,24 @@ static struct MHD_Daemon *start_daemon(struct server *s, int fd) {
         {s->o.threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)s->o.threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_ITC | MHD_USE_ERROR_LOG;
     if (!s->o.certs)
-        return MHD_start_daemon(flags, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, (void *)s,
+        return MHD_start_daemon(flags | MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, (void *)s,
                                 MHD_OPTION_ARRAY, common, MHD_OPTION_END);
-    return MHD_start_daemon(flags | MHD_USE_TLS, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
+    return MHD_start_daemon(flags | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
                             (void *)s, MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK2, on_handshake,
                             MHD_OPTION_ARRAY, common, MHD_OPTION_END);
 }
 
+/* glibc raises its limit for own mappings to the largest block ever freed. One large body, and from then on each thread's
+ * heap would keep that much. With fixed limits large blocks go back to the system at once. */
+static void fix_malloc_limits(void) {
+    mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
+    mallopt(M_TRIM_THRESHOLD, 2 * MMAP_FROM);
+}
+
 struct server *server_start(const struct serve_opts *o, struct err *e) {
+    fix_malloc_limits();
     exchange_metrics_init();
     unsigned port = 0;
     int fd = listen_open(o->address, &port, e);
