@@ -30,7 +30,7 @@ static void add_crds(struct arena *a, struct jv *items, const struct print_opts 
 int print_manifests(const struct manager_options *o, struct err *e) {
     ARENA_AUTO struct arena *a = arena_new();
     struct print_opts p = {.ns = options_namespace(),
-                           .service = o->service_name,
+                           .service = str_eq(o->enable_webhooks, "none") ? NULL : o->service_name,
                            .url = str_empty(o->webhook_url) ? NULL : o->webhook_url,
                            .deprecated_workloads = o->deprecated_workloads};
     if (read_ca(a, o->ca_bundle_file, &p.ca_bundle, e)) return -1;

@@ -1,5 +1,6 @@
-/* The discovery file: which pods a group's stateful roles have, under the names that DNS resolves (part B 4.2). It does not
- * name pods that come and go by load, so it changes with the spec only. Pure. */
+/* The discovery file: which pods a group's stateful roles have, under the names that DNS resolves
+ * (part B 4.2). It does not name pods that come and go by load, so it changes with the spec only.
+ * Pure. */
 #include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"
@@ -14,20 +15,24 @@ struct listing {
 /* Name -> number; unnamed ports under their number. */
 static struct jv *port_map(struct arena *a, const struct jv *service_ports) {
     struct jv *out = jv_new_obj(a);
-    JV_FOR_ARR(it, service_ports) {
+    JV_FOR_ARR (it, service_ports) {
         int64_t number = jv_get_int(*it, "port", 0);
         const char *name = jv_get_str(*it, "name");
-        char *key = str_empty(name) ? arena_printf(a, "port%lld", (long long)number) : arena_strdup(a, name);
+        char *key = str_empty(name) ? arena_printf(a, "port%lld", (long long)number)
+                                    : arena_strdup(a, name);
         for (char *p = key; *p; p++) {
-            if (*p == '-') *p = '_';
-            else if (*p >= 'A' && *p <= 'Z') *p = (char)(*p - 'A' + 'a');
+            if (*p == '-')
+                *p = '_';
+            else if (*p >= 'A' && *p <= 'Z')
+                *p = (char)(*p - 'A' + 'a');
         }
         jv_set_int(a, out, key, number);
     }
     return out;
 }
 
-static void add_entry(struct arena *a, const struct listing *l, const char *pod, const char *service) {
+static void add_entry(struct arena *a, const struct listing *l, const char *pod,
+                      const char *service) {
     struct jv *entry = jv_new_obj(a);
     jv_set(a, entry, "address", jv_new_strf(a, "%s.%s", pod, service));
     if (jv_len(l->ports)) jv_set(a, entry, "ports", jv_dup(a, l->ports));
@@ -46,18 +51,27 @@ static void add_custom(struct arena *a, const struct listing *l, const char *ins
 }
 
 static void add_instance(struct arena *a, const struct listing *l, int32_t ordinal) {
-    const char *instance = arena_printf(a, "%s-%d", l->workload, (int)ordinal), *type = role_type_label(l->role);
+    const char *instance = arena_printf(a, "%s-%d", l->workload, (int)ordinal),
+               *type = role_type_label(l->role);
     enum workload w = role_workload(l->role);
-    if (w == WL_LWS) add_entry(a, l, instance, l->workload);
-    else if (w != WL_RIS || str_eq(type, ROLE_TYPE_POD)) add_entry(a, l, instance, l->service);
-    else if (str_eq(type, ROLE_TYPE_LWS)) add_entry(a, l, name_pod(a, instance, type, "leader", 0), l->service);
-    else add_custom(a, l, instance);
+    if (w == WL_LWS)
+        add_entry(a, l, instance, l->workload);
+    else if (w != WL_RIS || str_eq(type, ROLE_TYPE_POD))
+        add_entry(a, l, instance, l->service);
+    else if (str_eq(type, ROLE_TYPE_LWS))
+        add_entry(a, l, name_pod(a, instance, type, "leader", 0), l->service);
+    else
+        add_custom(a, l, instance);
 }
 
-static struct jv *role_entry(struct arena *a, const struct rbg *g, const struct role *r, const char *service) {
-    struct listing l = {.group = g, .role = r, .workload = name_workload(a, g->name, r->name),
+static struct jv *role_entry(struct arena *a, const struct rbg *g, const struct role *r,
+                             const char *service) {
+    struct listing l = {.group = g,
+                        .role = r,
+                        .workload = name_workload(a, g->name, r->name),
                         .service = service ? service : name_service(a, g->name, r->name),
-                        .ports = port_map(a, r->service_ports), .instances = jv_new_arr(a)};
+                        .ports = port_map(a, r->service_ports),
+                        .instances = jv_new_arr(a)};
     for (int32_t i = 0; i < role_replicas(r); i++) add_instance(a, &l, i);
     struct jv *out = jv_new_obj(a);
     jv_set_int(a, out, "size", role_replicas(r));
@@ -65,8 +79,10 @@ static struct jv *role_entry(struct arena *a, const struct rbg *g, const struct 
     return out;
 }
 
-static struct jv *discovery_tree(struct arena *a, const struct rbg *g, const char *const *services) {
-    struct jv *group = jv_new_obj(a), *names = jv_new_arr(a), *roles = jv_new_obj(a), *root = jv_new_obj(a);
+static struct jv *discovery_tree(struct arena *a, const struct rbg *g,
+                                 const char *const *services) {
+    struct jv *group = jv_new_obj(a), *names = jv_new_arr(a), *roles = jv_new_obj(a),
+              *root = jv_new_obj(a);
     for (size_t i = 0; i < g->spec.roles.n; i++) {
         const struct role *r = &g->spec.roles.items[i];
         if (!role_stateful(r)) continue;
@@ -94,7 +110,10 @@ struct jv *build_discovery(struct arena *a, const struct rbg *g, const char *con
     const char *text = build_discovery_text(a, g, services);
     if (!text) return NULL;
     struct jv *o = kind_object(a, KIND_CONFIGMAP, g->ns, g->name), *data = jv_new_obj(a);
-    jv_push(a, jv_need_arr(a, jv_get(o, "metadata"), "ownerReferences"), kind_owner_ref(a, KIND_RBG, g->doc, true, true));
+    jv_push(a, jv_need_arr(a, jv_get(o, "metadata"), "ownerReferences"),
+            kind_owner_ref(a, KIND_RBG, g->doc, true, true));
+    /* The label lets the controllers watch their own ConfigMaps only, and so repair one that was edited or deleted. */
+    jv_set_str(a, jv_need_obj(a, jv_get(o, "metadata"), "labels"), L_GROUP_NAME, g->name);
     jv_set_str(a, data, DISCOVERY_KEY, text);
     jv_set(a, o, "data", data);
     return o;
