@@ -196,7 +196,8 @@ int certs_generate(struct arena *a, const char *ca_cert_in, const char *ca_key_i
     size_t n = 0;
     char **list = split_names(a, names ? names : "", &n);
     if (n == 0) return err_set(e, ERR_INVALID, "a serving certificate needs at least one DNS name");
-    if (days < 1 || days > 36500) return err_set(e, ERR_INVALID, "a certificate's life is 1 to 36500 days, not %lld", (long long)days);
+    if (days < 1 || days > 36500)
+        return err_set(e, ERR_INVALID, "a certificate's life is 1 to 36500 days, not %lld", (long long)days);
     const struct ident *ca = &old;
     if (!load_ca(&old, ca_cert_in, ca_key_in, now_ms)) {
         int rc = make_ca(&fresh, now_ms);

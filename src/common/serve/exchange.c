@@ -36,7 +36,8 @@ struct exchange {
 static struct metric *requests_total, *request_seconds;
 
 static void make_metrics(void) {
-    requests_total = metric_new(METRIC_COUNTER, "rbg_http_requests_total", "HTTP requests by route and status code.", "path,code");
+    requests_total = metric_new(METRIC_COUNTER, "rbg_http_requests_total",
+                                "HTTP requests by route and status code.", "path,code");
     request_seconds = metric_new(METRIC_HISTOGRAM, "rbg_http_request_duration_seconds",
                                  "Time from the headers of a request to its answer.", "path");
 }

@@ -154,11 +154,13 @@ static struct MHD_Daemon *start_daemon(struct server *s, int fd) {
     };
     unsigned flags = MHD_USE_ITC | MHD_USE_ERROR_LOG;
     if (!s->o.certs)
-        return MHD_start_daemon(flags | MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, (void *)s,
-                                MHD_OPTION_ARRAY, common, MHD_OPTION_END);
-    return MHD_start_daemon(flags | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL, exchange_step, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
-                            (void *)s, MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK2, on_handshake,
-                            MHD_OPTION_ARRAY, common, MHD_OPTION_END);
+        return MHD_start_daemon(flags | MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, exchange_step, s,
+                                MHD_OPTION_EXTERNAL_LOGGER, log_mhd, (void *)s, MHD_OPTION_ARRAY, common,
+                                MHD_OPTION_END);
+    return MHD_start_daemon(flags | MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL, exchange_step, s,
+                            MHD_OPTION_EXTERNAL_LOGGER, log_mhd, (void *)s, MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES,
+                            MHD_OPTION_HTTPS_CERT_CALLBACK2, on_handshake, MHD_OPTION_ARRAY, common,
+                            MHD_OPTION_END);
 }
 
 /* glibc raises its limit for own mappings to the largest block ever freed. One large body, and from then on each thread's
@@ -178,7 +180,8 @@ struct server *server_start(const struct serve_opts *o, struct err *e) {
     s->port = port;
     s->daemon = start_daemon(s, fd);
     if (s->daemon) return s;
-    server_free(s); /* not the descriptor: on some failures libmicrohttpd has closed it, and a start that fails ends the process */
+    /* Not the descriptor: on some failures libmicrohttpd has closed it, and a start that fails ends the process. */
+    server_free(s);
     err_set(e, ERR_INTERNAL, "libmicrohttpd did not start on %s", o->address);
     return NULL;
 }
