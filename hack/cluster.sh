@@ -8,6 +8,7 @@
 #   hack/cluster.sh nodes N                      have N fake nodes at least
 #   hack/cluster.sh user USER [--group GROUP]    make a client identity; prints its kubeconfig
 #   hack/cluster.sh restart-apiserver [--signal SIGNAL] [--pause SECONDS]
+#                                                kill it (KILL), wait, start it again
 #   hack/cluster.sh path                         print the folder of the programs
 #
 # All but "path" take --name NAME (default: rbg); clusters of different names run
@@ -19,7 +20,8 @@
 # The programs are those on PATH and in KUBEBUILDER_ASSETS if all are there in the
 # release that hack/cluster/kubernetes/go.mod names; else they are built, once.
 # hack/cluster/stages.yaml tells what pods do, and how a test makes them misbehave.
-# A cluster's directory holds audit.log, one line for each finished request.
+# The cluster's directory, where the kubeconfig is, also holds audit.log, one line
+# for each finished request, and the programs' logs.
 set -euo pipefail
 shopt -s inherit_errexit nullglob
 
@@ -140,7 +142,7 @@ main() {
 	declare -F "cluster_$command" >/dev/null || usage 2
 	shift
 
-	NAME=rbg NODES=1 KWOK=yes GROUP='' SIGNAL=TERM PAUSE=0
+	NAME=rbg NODES=1 KWOK=yes GROUP='' SIGNAL=KILL PAUSE=0
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--name) take NAME '[A-Za-z0-9][A-Za-z0-9._-]*' "${2:-}" && shift ;;

@@ -15,17 +15,23 @@ build=(
 	libjson-c-dev libyaml-dev
 )
 test=(check openssl python3 curl jq procps)
-cluster=(openssl curl jq procps util-linux ca-certificates)
+cluster=(openssl util-linux ca-certificates)
 
 usage() {
 	sed -n '2,7s/^# \{0,1\}//p' "$0"
 }
 
-is_installed() {
-	local status
+# missing PACKAGE...: prints those that are not installed.
+missing() {
 	# shellcheck disable=SC2016 # a dpkg-query format, not a shell expansion
-	status=$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) &&
-		[[ $status == installed ]]
+	dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+		awk -v wanted="$*" '
+			$2 == "installed" { installed[$1] = 1 }
+			END {
+				n = split(wanted, package, " ")
+				for (i = 1; i <= n; i++)
+					if (!installed[package[i]]++) print package[i]
+			}'
 }
 
 as_root() {
@@ -40,8 +46,8 @@ as_root() {
 }
 
 main() {
-	local -a wanted=() missing=()
-	local set_name package
+	local -a wanted=() packages
+	local set_name
 
 	[[ $# -gt 0 ]] || set -- build test cluster
 	for set_name in "$@"; do
@@ -58,17 +64,15 @@ main() {
 		echo "deps.sh: not a Debian system; install yourself: ${wanted[*]}" >&2
 		return 1
 	fi
-	for package in "${wanted[@]}"; do
-		is_installed "$package" || missing+=("$package")
-	done
-	[[ ${#missing[@]} -gt 0 ]] || return 0
+	mapfile -t packages < <(missing "${wanted[@]}")
+	[[ ${#packages[@]} -gt 0 ]] || return 0
 
-	echo "deps.sh: installing ${missing[*]}" >&2
+	echo "deps.sh: installing ${packages[*]}" >&2
 	# The lock timeout lets two runs at once queue up instead of failing.
 	as_root apt-get -o DPkg::Lock::Timeout=600 update -qq >&2
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get \
 		-o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends \
-		"${missing[@]}" >&2
+		"${packages[@]}" >&2
 }
 
 main "$@"

@@ -27,15 +27,18 @@ bin_dir() {
 # Prints a folder of links to programs found in KUBEBUILDER_ASSETS and PATH.
 # Half a set is no use: versions of one control plane must go together.
 present_programs() {
-	local program found dir
+	local program found dir cache
 	local -a paths=()
 
+	cache=$(cache_dir)
 	for program in "${PROGRAMS[@]}"; do
 		found=$(PATH="${KUBEBUILDER_ASSETS:+$KUBEBUILDER_ASSETS:}$PATH" \
 			type -P "$program") || return 1
+		# A caller with our own folder on PATH shall get the pinned release.
+		[[ $found != "$cache"/* ]] || return 1
 		paths+=("$(realpath "$found")")
 	done
-	dir=$(cache_dir)/found-$(stat -Lc '%n %s %Y' "${paths[@]}" | short_hash)
+	dir=$cache/found-$(stat -Lc '%n %s %Y' "${paths[@]}" | short_hash)
 	if [[ ! -d $dir ]]; then
 		versions_fit "${paths[@]}" || return 1
 		link_programs "$dir" "${paths[@]}"

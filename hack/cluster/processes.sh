@@ -31,7 +31,7 @@ close_inherited() {
 # alive DIR PROGRAM: prints its process id.
 alive() {
 	local pid
-	{ pid=$(<"$1/run/$2.pid") && [[ -n $pid ]]; } 2>/dev/null || return 1
+	[[ -f $1/run/$2.pid ]] && read -r pid <"$1/run/$2.pid" || return 1
 	names_cluster "$pid" "$1" && echo "$pid"
 }
 
