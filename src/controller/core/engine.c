@@ -20,20 +20,6 @@
 #define EXPECT_POLL_MS 50 /* how long a key waits before it asks again whether the cache has caught up */
 #define KEY_SIZE 512
 
-/* What is cached, and by which label selector. A kind may have several rows: no selector can say "this label or that one". */
-static const struct { enum kind kind; const char *selector; } cached[] = {
-    {KIND_RBG, NULL},
-    {KIND_RIS, NULL},
-    {KIND_RI, NULL},
-    {KIND_PROFILE, NULL},
-    {KIND_POD, L_INSTANCE_NAME},
-    {KIND_SERVICE, L_GROUP_NAME},
-    {KIND_CONFIGMAP, L_GROUP_NAME},
-    {KIND_REVISION, L_REVISION_DATA_HASH},
-    {KIND_REVISION, L_GROUP_REVISION},
-};
-#define NCACHED (sizeof cached / sizeof *cached)
-
 struct cache {
     struct engine *g;
     enum kind kind;
@@ -56,7 +42,7 @@ struct controller {
 struct engine {
     struct engine_opts o;
     struct source source;
-    struct cache caches[NCACHED];
+    struct cache caches[SOURCE_CACHES];
     struct controller *controllers;
     struct expect *expect;
     struct metric *total, *seconds;
@@ -66,7 +52,7 @@ struct engine {
 
 static struct jv *cache_get(void *self, struct arena *a, enum kind k, const char *ns, const char *name) {
     struct engine *g = self;
-    for (size_t i = 0; i < NCACHED; i++) {
+    for (size_t i = 0; i < SOURCE_CACHES; i++) {
         if (g->caches[i].kind != k) continue;
         const struct kobj *o = store_get(g->caches[i].store, a, ns ? ns : "", name);
         if (o) return kobj_doc(a, o);
@@ -77,7 +63,7 @@ static struct jv *cache_get(void *self, struct arena *a, enum kind k, const char
 static size_t cache_list(void *self, struct arena *a, enum kind k, const char *index, struct jv ***out) {
     struct engine *g = self;
     struct jv *all = jv_new_arr(a);
-    for (size_t i = 0; i < NCACHED; i++) {
+    for (size_t i = 0; i < SOURCE_CACHES; i++) {
         if (g->caches[i].kind != k) continue;
         const struct kobj **objs;
         size_t n = store_list(g->caches[i].store, a, index, &objs);
@@ -153,7 +139,7 @@ static void exec_recheck(void *ctx, enum kind k, const char *ns, const char *nam
     struct engine *g = ((struct controller *)ctx)->g;
     ARENA_AUTO struct arena *a = arena_new();
     bool known = false;
-    for (size_t i = 0; i < NCACHED; i++) {
+    for (size_t i = 0; i < SOURCE_CACHES; i++) {
         if (g->caches[i].kind != k) continue;
         known = true;
         const struct kobj *o = store_get(g->caches[i].store, a, ns, name);
@@ -288,10 +274,10 @@ struct engine *engine_new(const struct engine_opts *o) {
     g->total = metric_new(METRIC_COUNTER, "rbg_reconcile_total", "Reconciles by controller and result", "controller,result");
     g->seconds = metric_new(METRIC_HISTOGRAM, "rbg_reconcile_duration_seconds", "Duration of a reconcile, requests included",
                             "controller,result");
-    for (size_t i = 0; i < NCACHED; i++) {
+    for (size_t i = 0; i < SOURCE_CACHES; i++) {
         struct cache *c = &g->caches[i];
         c->g = g;
-        c->kind = cached[i].kind;
+        c->kind = source_caches[i].kind;
         c->store = store_new(kind_info(c->kind)->plural, source_index, c->kind == KIND_POD ? project_pod : project_other);
         store_on_change(c->store, on_change, c);
     }
@@ -302,24 +288,24 @@ struct engine *engine_new(const struct engine_opts *o) {
 }
 
 void engine_start_caches(struct engine *g) {
-    for (size_t i = 0; i < NCACHED; i++) {
+    for (size_t i = 0; i < SOURCE_CACHES; i++) {
         ARENA_AUTO struct arena *a = arena_new();
         struct reflector_opts ro = {.path = kind_path(a, g->caches[i].kind, NULL, NULL, NULL),
-                                    .label_selector = cached[i].selector,
+                                    .label_selector = source_caches[i].label,
                                     .optional = kind_info(g->caches[i].kind)->optional};
         g->caches[i].reflector = reflector_start(g->o.kube, g->caches[i].store, &ro);
     }
 }
 
 bool engine_synced(struct engine *g) {
-    for (size_t i = 0; i < NCACHED; i++)
+    for (size_t i = 0; i < SOURCE_CACHES; i++)
         if (!store_synced(g->caches[i].store)) return false;
     return true;
 }
 
 int64_t engine_cache_age_ms(struct engine *g) {
     int64_t worst = 0;
-    for (size_t i = 0; i < NCACHED; i++) {
+    for (size_t i = 0; i < SOURCE_CACHES; i++) {
         int64_t age = g->caches[i].reflector ? reflector_age_ms(g->caches[i].reflector) : INT64_MAX;
         if (age > worst) worst = age;
     }
@@ -340,7 +326,7 @@ void engine_stop(struct engine *g) {
     for (size_t i = 0; i < g->o.nreconcilers; i++) queue_shutdown(g->controllers[i].queue);
     for (size_t i = 0; i < g->o.nreconcilers; i++)
         for (size_t t = 0; t < g->controllers[i].nthreads; t++) pthread_join(g->controllers[i].threads[t], NULL);
-    for (size_t i = 0; i < NCACHED; i++) {
+    for (size_t i = 0; i < SOURCE_CACHES; i++) {
         if (g->caches[i].reflector) reflector_stop(g->caches[i].reflector);
         g->caches[i].reflector = NULL;
     }
@@ -360,7 +346,7 @@ static void controller_fini(struct controller *c) {
 
 void engine_free(struct engine *g) {
     for (size_t i = 0; i < g->o.nreconcilers; i++) controller_fini(&g->controllers[i]);
-    for (size_t i = 0; i < NCACHED; i++) store_free(g->caches[i].store);
+    for (size_t i = 0; i < SOURCE_CACHES; i++) store_free(g->caches[i].store);
     expect_free(g->expect);
     free(g->controllers);
     free(g);

@@ -7,6 +7,18 @@
 #include "api/names.h"
 #include "base/str.h"
 
+const struct source_cache source_caches[SOURCE_CACHES] = {
+    {KIND_RBG, NULL},
+    {KIND_RIS, NULL},
+    {KIND_RI, NULL},
+    {KIND_PROFILE, NULL},
+    {KIND_POD, L_INSTANCE_NAME},
+    {KIND_SERVICE, L_GROUP_NAME},
+    {KIND_CONFIGMAP, L_GROUP_NAME},
+    {KIND_REVISION, L_REVISION_DATA_HASH},
+    {KIND_REVISION, L_GROUP_REVISION},
+};
+
 void source_index(const struct jv *doc, void (*add)(void *ctx, const char *key), void *ctx) {
     const char *group = meta_label(doc, L_GROUP_NAME);
     if (!group) return;

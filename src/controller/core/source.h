@@ -24,6 +24,12 @@ static inline size_t source_group(const struct source *s, struct arena *a, enum 
     return s->list(s->self, a, k, arena_printf(a, "g/%s/%s", ns, group), out);
 }
 
+/* What is cached, and of each kind only objects that carry the label (NULL: all). A kind may have several rows: no selector can say
+ * "this label or that one". */
+enum { SOURCE_CACHES = 9 };
+struct source_cache { enum kind kind; const char *label; };
+extern const struct source_cache source_caches[SOURCE_CACHES];
+
 /* Index keys and projections of every kind that is cached: both kinds of source use them. */
 void source_index(const struct jv *doc, void (*add)(void *ctx, const char *key), void *ctx);
 struct jv *source_project(struct arena *a, enum kind k, struct jv *doc);
