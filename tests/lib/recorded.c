@@ -1,4 +1,5 @@
-/* Loading, normalising and comparing recorded objects. Everything lives in the caller's arena; one thread. */
+/* Loading, normalising and comparing recorded objects. Everything lives in the caller's arena; one
+ * thread. */
 #include "recorded.h"
 
 #include <dirent.h>
@@ -27,7 +28,8 @@ static const char *doc_name(const struct jv *doc) {
 
 struct jv *objects_find(const struct objects *o, const char *kind, const char *name) {
     for (size_t i = 0; i < o->n; i++)
-        if (str_eq(jv_get_str(o->items[i], "kind"), kind) && str_eq(doc_name(o->items[i]), name)) return o->items[i];
+        if (str_eq(jv_get_str(o->items[i], "kind"), kind) && str_eq(doc_name(o->items[i]), name))
+            return o->items[i];
     return NULL;
 }
 
@@ -47,7 +49,10 @@ const char *recorded_root(struct arena *a) {
 
 int recorded_cases(struct arena *a, const char *root, const char ***out, size_t *n, struct err *e) {
     DIR *dir = opendir(root);
-    if (!dir) return err_set(e, ERR_IO, "can't read the recorded cases in %s (set RBG_RECORDED to their folder)", root);
+    if (!dir)
+        return err_set(e, ERR_IO,
+                       "can't read the recorded cases in %s (set RBG_RECORDED to their folder)",
+                       root);
     size_t cap = 0;
     *n = 0;
     *out = NULL;
@@ -76,13 +81,15 @@ static char *uid_text(struct arena *a, const struct jv *doc) {
     return arena_printf(a, "UID(%s/%s)", jv_str(jv_get(doc, "kind"), ""), doc_name(doc));
 }
 
-int recorded_load(struct arena *a, const char *root, const char *name, int step, struct objects *out, struct err *e) {
+int recorded_load(struct arena *a, const char *root, const char *name, int step,
+                  struct objects *out, struct err *e) {
     size_t len, n;
     struct jv **docs;
     const char *path = step_path(a, root, name, step), *text = testing_read(a, path, &len);
     if (yaml_parse_all(a, text, len, &docs, &n, e)) return err_wrap(e, "%s", path);
     for (size_t i = 0; i < n; i++) {
-        if (str_eq(jv_get_str(docs[i], "apiVersion"), "workloads.x-k8s.io/v1alpha1")) continue; /* a second view of the same */
+        if (str_eq(jv_get_str(docs[i], "apiVersion"), "workloads.x-k8s.io/v1alpha1"))
+            continue; /* a second view of the same */
         jv_set_str(a, jv_need_obj(a, docs[i], "metadata"), "uid", uid_text(a, docs[i]));
         objects_add(a, out, docs[i]);
     }
@@ -96,15 +103,16 @@ static void replace_uids(struct arena *a, struct jv *v, const struct map *names)
         const char *name = map_get(names, v->s);
         if (name) *v = *jv_new_str(a, name);
     }
-    JV_FOR_ARR(it, v) replace_uids(a, *it, names);
-    JV_FOR_OBJ(m, v) replace_uids(a, m->val, names);
+    JV_FOR_ARR (it, v) replace_uids(a, *it, names);
+    JV_FOR_OBJ (m, v) replace_uids(a, m->val, names);
 }
 
 static void drop_volatile(struct jv *doc) {
-    static const char *const keys[] = {"creationTimestamp", "deletionTimestamp", "managedFields", "resourceVersion", "selfLink"};
+    static const char *const keys[] = {"creationTimestamp", "deletionTimestamp", "managedFields",
+                                       "resourceVersion", "selfLink"};
     struct jv *meta = jv_get(doc, "metadata");
     for (size_t i = 0; meta && i < sizeof keys / sizeof *keys; i++) jv_del(meta, keys[i]);
-    JV_FOR_ARR(it, jv_path(doc, "status", "conditions", (char *)0)) {
+    JV_FOR_ARR (it, jv_path(doc, "status", "conditions", (char *)0)) {
         jv_del(*it, "lastTransitionTime");
         jv_del(*it, "lastProbeTime");
         jv_del(*it, "lastUpdateTime");
@@ -144,7 +152,8 @@ struct comparison {
     struct differences *out;
 };
 
-static void report(struct comparison *c, const char *path, const struct jv *ours, const struct jv *recorded) {
+static void report(struct comparison *c, const char *path, const struct jv *ours,
+                   const struct jv *recorded) {
     struct difference d = {.scope = c->scope, .object = c->object, .path = path};
     d.ours = ours ? json_text(c->a, ours) : NULL;
     d.recorded = recorded ? json_text(c->a, recorded) : NULL;
@@ -162,24 +171,32 @@ static void report(struct comparison *c, const char *path, const struct jv *ours
 static const char *member_path(struct arena *a, const char *path, const char *key) {
     BUF_AUTO struct buf b = BUF_INIT;
     for (const char *p = key; *p; p++) {
-        if (*p == '/') buf_puts(&b, "~1");
-        else if (*p == '~') buf_puts(&b, "~0");
-        else buf_putc(&b, *p);
+        if (*p == '/')
+            buf_puts(&b, "~1");
+        else if (*p == '~')
+            buf_puts(&b, "~0");
+        else
+            buf_putc(&b, *p);
     }
     return arena_printf(a, "%s/%s", path, buf_str(&b));
 }
 
-static void compare(struct comparison *c, const char *path, const struct jv *ours, const struct jv *recorded);
+static void compare(struct comparison *c, const char *path, const struct jv *ours,
+                    const struct jv *recorded);
 
-static void compare_objects(struct comparison *c, const char *path, const struct jv *ours, const struct jv *recorded) {
-    JV_FOR_OBJ(m, ours) compare(c, member_path(c->a, path, m->key), m->val, jv_get(recorded, m->key));
-    JV_FOR_OBJ(m, recorded)
+static void compare_objects(struct comparison *c, const char *path, const struct jv *ours,
+                            const struct jv *recorded) {
+    JV_FOR_OBJ (m, ours)
+        compare(c, member_path(c->a, path, m->key), m->val, jv_get(recorded, m->key));
+    JV_FOR_OBJ (m, recorded)
         if (!jv_get(ours, m->key)) compare(c, member_path(c->a, path, m->key), NULL, m->val);
 }
 
-static void compare_arrays(struct comparison *c, const char *path, const struct jv *ours, const struct jv *recorded) {
+static void compare_arrays(struct comparison *c, const char *path, const struct jv *ours,
+                           const struct jv *recorded) {
     size_t n = jv_len(ours) > jv_len(recorded) ? jv_len(ours) : jv_len(recorded);
-    for (size_t i = 0; i < n; i++) compare(c, arena_printf(c->a, "%s/%zu", path, i), jv_idx(ours, i), jv_idx(recorded, i));
+    for (size_t i = 0; i < n; i++)
+        compare(c, arena_printf(c->a, "%s/%zu", path, i), jv_idx(ours, i), jv_idx(recorded, i));
 }
 
 static const struct jv *yaml_of(struct arena *a, const struct jv *text) {
@@ -189,38 +206,51 @@ static const struct jv *yaml_of(struct arena *a, const struct jv *text) {
     return yaml_parse_all(a, text->s, text->len, &docs, &n, &e) == 0 && n == 1 ? docs[0] : NULL;
 }
 
-/* Texts of a discovery file that differ are compared as trees, so that a rule can name what may differ. */
-static bool compare_yaml(struct comparison *c, const char *path, const struct jv *ours, const struct jv *recorded) {
-    if (!str_has_suffix(path, "/config.yaml") || !jv_is(ours, J_STR) || !jv_is(recorded, J_STR) || jv_eq(ours, recorded)) return false;
+/* Texts of a discovery file that differ are compared as trees, so that a rule can name what may
+ * differ. */
+static bool compare_yaml(struct comparison *c, const char *path, const struct jv *ours,
+                         const struct jv *recorded) {
+    if (!str_has_suffix(path, "/config.yaml") || !jv_is(ours, J_STR) || !jv_is(recorded, J_STR) ||
+        jv_eq(ours, recorded))
+        return false;
     const struct jv *mine = yaml_of(c->a, ours), *theirs = yaml_of(c->a, recorded);
     if (!mine || !theirs || jv_eq(mine, theirs)) return false;
     compare(c, path, mine, theirs);
     return true;
 }
 
-/* An object that one side lacks is reported member by member, so that a rule can name the member. */
+/* An object that one side lacks is reported member by member, so that a rule can name the member.
+ */
 static bool both_sides(const struct jv *ours, const struct jv *recorded) {
-    return (!ours && jv_is(recorded, J_OBJ) && jv_len(recorded)) || (!recorded && jv_is(ours, J_OBJ) && jv_len(ours));
+    return (!ours && jv_is(recorded, J_OBJ) && jv_len(recorded)) ||
+           (!recorded && jv_is(ours, J_OBJ) && jv_len(ours));
 }
 
-static void compare(struct comparison *c, const char *path, const struct jv *ours, const struct jv *recorded) {
+static void compare(struct comparison *c, const char *path, const struct jv *ours,
+                    const struct jv *recorded) {
     if (compare_yaml(c, path, ours, recorded)) return;
-    if (*path && both_sides(ours, recorded)) compare_objects(c, path, ours, recorded);
-    else if (jv_is(ours, J_OBJ) && jv_is(recorded, J_OBJ)) compare_objects(c, path, ours, recorded);
-    else if (jv_is(ours, J_ARR) && jv_is(recorded, J_ARR)) compare_arrays(c, path, ours, recorded);
-    else if (!ours || !recorded || !jv_eq(ours, recorded)) report(c, path, ours, recorded);
+    if (*path && both_sides(ours, recorded))
+        compare_objects(c, path, ours, recorded);
+    else if (jv_is(ours, J_OBJ) && jv_is(recorded, J_OBJ))
+        compare_objects(c, path, ours, recorded);
+    else if (jv_is(ours, J_ARR) && jv_is(recorded, J_ARR))
+        compare_arrays(c, path, ours, recorded);
+    else if (!ours || !recorded || !jv_eq(ours, recorded))
+        report(c, path, ours, recorded);
 }
 
 static const char *object_name(struct arena *a, const struct jv *doc) {
     return arena_printf(a, "%s/%s", jv_str(jv_get(doc, "kind"), ""), doc_name(doc));
 }
 
-void recorded_compare(struct arena *a, const char *scope, const struct objects *ours, const struct objects *recorded, bool all,
-                      struct rules *rules, struct differences *out) {
+void recorded_compare(struct arena *a, const char *scope, const struct objects *ours,
+                      const struct objects *recorded, bool all, struct rules *rules,
+                      struct differences *out) {
     struct comparison c = {.a = a, .scope = scope, .rules = rules, .out = out};
     for (size_t i = 0; i < ours->n; i++) {
         const struct jv *mine = ours->items[i];
-        const struct jv *theirs = objects_find(recorded, jv_str(jv_get(mine, "kind"), ""), doc_name(mine));
+        const struct jv *theirs =
+            objects_find(recorded, jv_str(jv_get(mine, "kind"), ""), doc_name(mine));
         c.object = object_name(a, mine);
         compare(&c, "", mine, theirs);
     }

@@ -1,6 +1,7 @@
-/* The objects of a role as they are applied: its RoleInstanceSet and Service (part B 5.2 to 5.4), and the instances of a set
- * (part C 4.3, 5.3). What the controller owns is in these trees and nothing else: a key that one of them drops disappears
- * from the live object. Pure; trees share no node that a caller may change. */
+/* The objects of a role as they are applied: its RoleInstanceSet and Service (part B 5.2 to 5.4),
+ * and the instances of a set (part C 4.3, 5.3). What the controller owns is in these trees and
+ * nothing else: a key that one of them drops disappears from the live object. Pure; trees share no
+ * node that a caller may change. */
 #include "api/build.h"
 
 #include "api/names.h"
@@ -23,41 +24,50 @@ static struct jv *ris_labels(struct arena *a, const struct role_build *b, const 
     jv_merge_shallow(a, labels, labels_common(a, g->ns, g->name, r->name));
     jv_set_str(a, labels, name_role_revision_label(a, r->name), b->role_hash);
     jv_set_str(a, labels, L_ROLE_TYPE, role_type_label(r));
-    if (!str_empty(jv_get_str(r->annotations, A_INPLACE_SCHEDULING))) jv_set_str(a, labels, L_RBG_OWNER_UID, g->uid);
+    if (!str_empty(jv_get_str(r->annotations, A_INPLACE_SCHEDULING)))
+        jv_set_str(a, labels, L_RBG_OWNER_UID, g->uid);
     return labels;
 }
 
-static struct jv *ris_annotations(struct arena *a, const struct role_build *b, const struct role *r) {
+static struct jv *ris_annotations(struct arena *a, const struct role_build *b,
+                                  const struct role *r) {
     const struct inplace_strategy *inplace = &r->rollout.rolling_update.inplace;
     struct jv *out = copy_map(a, r->annotations);
     jv_set(a, out, A_ROLE_SIZE, jv_new_strf(a, "%d", (int)b->replicas));
     if (str_empty(jv_get_str(out, A_PATTERN))) jv_set_str(a, out, A_PATTERN, "Stateful");
     if (inplace->set)
-        jv_set(a, out, A_INPLACE_GRACE_SECONDS, jv_new_strf(a, "%d", (int)inplace->grace_period_seconds.v));
+        jv_set(a, out, A_INPLACE_GRACE_SECONDS,
+               jv_new_strf(a, "%d", (int)inplace->grace_period_seconds.v));
     return out;
 }
 
-static struct jv *value_or(struct arena *a, const struct jv *over, const struct jv *own, int64_t dflt) {
+static struct jv *value_or(struct arena *a, const struct jv *over, const struct jv *own,
+                           int64_t dflt) {
     if (over) return jv_dup(a, over);
     if (own && !jv_is(own, J_NULL)) return jv_dup(a, own);
     return jv_new_int(a, dflt);
 }
 
-/* A rollout that may neither add nor take away an instance never ends. A percentage counts from one replica up, so that a role
- * scaled to zero is no error. */
-static int check_budget(const struct role *r, const struct jv *surge, const struct jv *unavailable, int32_t replicas,
-                        struct err *e) {
+/* A rollout that may neither add nor take away an instance never ends. A percentage counts from one
+ * replica up, so that a role scaled to zero is no error. */
+static int check_budget(const struct role *r, const struct jv *surge, const struct jv *unavailable,
+                        int32_t replicas, struct err *e) {
     int32_t n = replicas > 0 ? replicas : 1, s, u;
-    if (intstr_scaled(surge, n, true, &s, e)) return err_wrap(e, "role \"%s\": rolloutStrategy.rollingUpdate.maxSurge", r->name);
+    if (intstr_scaled(surge, n, true, &s, e))
+        return err_wrap(e, "role \"%s\": rolloutStrategy.rollingUpdate.maxSurge", r->name);
     if (intstr_scaled(unavailable, n, s == 0, &u, e))
         return err_wrap(e, "role \"%s\": rolloutStrategy.rollingUpdate.maxUnavailable", r->name);
     if (s == 0 && u == 0)
-        return err_set(e, ERR_INVALID, "role \"%s\": rolloutStrategy.rollingUpdate: maxSurge and maxUnavailable are both 0, so no "
-                       "instance could ever be updated; set one of them to 1 or more", r->name);
+        return err_set(e, ERR_INVALID,
+                       "role \"%s\": rolloutStrategy.rollingUpdate: maxSurge and maxUnavailable "
+                       "are both 0, so no "
+                       "instance could ever be updated; set one of them to 1 or more",
+                       r->name);
     return 0;
 }
 
-static struct jv *update_strategy(struct arena *a, const struct role_build *b, const struct role *r, struct err *e) {
+static struct jv *update_strategy(struct arena *a, const struct role_build *b, const struct role *r,
+                                  struct err *e) {
     const struct rolling_update *u = &r->rollout.rolling_update;
     struct jv *out = jv_new_obj(a), *surge = value_or(a, NULL, u->max_surge, 0);
     struct jv *unavailable = value_or(a, b->max_unavailable, u->max_unavailable, 1);
@@ -76,7 +86,8 @@ static struct jv *update_strategy(struct arena *a, const struct role_build *b, c
     return out;
 }
 
-static struct jv *instance_template(struct arena *a, const struct role_build *b, const struct role *r, struct err *e) {
+static struct jv *instance_template(struct arena *a, const struct role_build *b,
+                                    const struct role *r, struct err *e) {
     struct jv *components = template_components(a, &b->ctx, r, e);
     if (!components) return NULL;
     struct restart_effective restart = role_restart(r);
@@ -89,7 +100,8 @@ static struct jv *instance_template(struct arena *a, const struct role_build *b,
     return out;
 }
 
-static struct jv *ris_spec(struct arena *a, const struct role_build *b, const struct role *r, struct err *e) {
+static struct jv *ris_spec(struct arena *a, const struct role_build *b, const struct role *r,
+                           struct err *e) {
     const struct rbg *g = b->ctx.group;
     struct jv *spec = jv_new_obj(a), *selector = jv_new_obj(a);
     struct jv *strategy = update_strategy(a, b, r, e);
@@ -99,17 +111,20 @@ static struct jv *ris_spec(struct arena *a, const struct role_build *b, const st
     jv_set_int(a, spec, "replicas", b->replicas);
     jv_set(a, spec, "selector", selector);
     jv_set_int(a, spec, "minReadySeconds", r->min_ready_seconds);
-    jv_set_str(a, spec, "podManagementPolicy", str_empty(r->pod_management_policy) ? "Parallel" : r->pod_management_policy);
+    jv_set_str(a, spec, "podManagementPolicy",
+               str_empty(r->pod_management_policy) ? "Parallel" : r->pod_management_policy);
     jv_set(a, spec, "updateStrategy", strategy);
     jv_set(a, spec, "roleInstanceTemplate", template);
     return spec;
 }
 
-struct jv *build_ris(struct arena *a, const struct role_build *b, const struct role *r, struct err *e) {
+struct jv *build_ris(struct arena *a, const struct role_build *b, const struct role *r,
+                     struct err *e) {
     const struct rbg *g = b->ctx.group;
     struct jv *spec = ris_spec(a, b, r, e);
     if (!spec) return NULL;
-    struct jv *o = kind_object(a, KIND_RIS, g->ns, name_workload(a, g->name, r->name)), *meta = jv_get(o, "metadata");
+    struct jv *o = kind_object(a, KIND_RIS, g->ns, name_workload(a, g->name, r->name)),
+              *meta = jv_get(o, "metadata");
     jv_set(a, meta, "labels", ris_labels(a, b, r));
     jv_set(a, meta, "annotations", ris_annotations(a, b, r));
     set_owner(a, o, kind_owner_ref(a, KIND_RBG, g->doc, true, true));
@@ -119,7 +134,8 @@ struct jv *build_ris(struct arena *a, const struct role_build *b, const struct r
 
 /* ---- Service ---- */
 
-static struct jv *service_annotations(struct arena *a, const struct role *r, const struct jv *owner) {
+static struct jv *service_annotations(struct arena *a, const struct role *r,
+                                      const struct jv *owner) {
     const char *size = meta_annotation(owner, A_ROLE_SIZE);
     struct jv *out = copy_map(a, r->annotations);
     jv_del(out, A_WORKLOAD_TYPE);
@@ -131,7 +147,8 @@ static struct jv *service_spec(struct arena *a, const struct rbg *g, const struc
     struct jv *spec = jv_new_obj(a), *selector = jv_new_obj(a);
     jv_set_str(a, selector, L_GROUP_NAME, g->name);
     jv_set_str(a, selector, L_ROLE_NAME, r->name);
-    if (str_eq(role_shared_service(r), "LeaderOnly")) jv_set_str(a, selector, L_COMPONENT_NAME, "leader");
+    if (str_eq(role_shared_service(r), "LeaderOnly"))
+        jv_set_str(a, selector, L_COMPONENT_NAME, "leader");
     jv_set_str(a, spec, "type", "ClusterIP");
     jv_set_str(a, spec, "clusterIP", "None");
     jv_set_bool(a, spec, "publishNotReadyAddresses", true);
@@ -139,8 +156,8 @@ static struct jv *service_spec(struct arena *a, const struct rbg *g, const struc
     return spec;
 }
 
-struct jv *build_service(struct arena *a, const struct rbg *g, const struct role *r, const char *service_name, enum kind owner_kind,
-                         const struct jv *owner) {
+struct jv *build_service(struct arena *a, const struct rbg *g, const struct role *r,
+                         const char *service_name, enum kind owner_kind, const struct jv *owner) {
     struct jv *o = kind_object(a, KIND_SERVICE, g->ns, service_name), *meta = jv_get(o, "metadata");
     jv_set(a, meta, "labels", labels_common(a, g->ns, g->name, r->name));
     jv_set(a, meta, "annotations", service_annotations(a, r, owner));
@@ -163,15 +180,17 @@ static struct jv *ri_labels(struct arena *a, const struct ris *s) {
 
 /* What the set hands down to its instances; ports are added by the allocator. */
 static struct jv *ri_annotations(struct arena *a, const struct ris *s) {
-    static const char *const keys[] = {A_INSTANCE_GANG, A_INPLACE_SCHEDULING, A_INPLACE_SCHEDULING_GRANULARITY,
-                                       A_INPLACE_SCHEDULING_AVOID, A_INPLACE_GRACE_SECONDS};
+    static const char *const keys[] = {A_INSTANCE_GANG, A_INPLACE_SCHEDULING,
+                                       A_INPLACE_SCHEDULING_GRANULARITY, A_INPLACE_SCHEDULING_AVOID,
+                                       A_INPLACE_GRACE_SECONDS};
     struct jv *out = jv_new_obj(a);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) jv_set_str(a, out, keys[i], meta_annotation(s->doc, keys[i]));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        jv_set_str(a, out, keys[i], meta_annotation(s->doc, keys[i]));
     return out;
 }
 
-static struct jv *ri_object(struct arena *a, const struct ris *s, const char *name, struct jv *labels, struct jv *annotations,
-                            struct jv *spec) {
+static struct jv *ri_object(struct arena *a, const struct ris *s, const char *name,
+                            struct jv *labels, struct jv *annotations, struct jv *spec) {
     struct jv *o = kind_object(a, KIND_RI, s->ns, name), *meta = jv_get(o, "metadata");
     jv_set(a, meta, "labels", labels);
     if (jv_len(annotations)) jv_set(a, meta, "annotations", annotations);
@@ -185,34 +204,47 @@ static void set_identity(struct arena *a, struct jv *labels, const struct ris *s
     jv_set(a, labels, L_INSTANCE_INDEX, jv_new_strf(a, "%d", ordinal));
 }
 
-struct jv *build_ri_spec(struct arena *a, const struct ris *s, int ordinal, const struct jv *template) {
+/* The object member `key`, made when absent; NULL when something else is there: a set's template is
+ * schemaless. Such a set has no revision either (schema_canonical refuses it), so the gap never
+ * reaches a pod. */
+static struct jv *object_at(struct arena *a, struct jv *parent, const char *key) {
+    if (!jv_is(parent, J_OBJ)) return NULL;
+    struct jv *v = jv_need_obj(a, parent, key);
+    return jv_is(v, J_OBJ) ? v : NULL;
+}
+
+struct jv *build_ri_spec(struct arena *a, const struct ris *s, int ordinal,
+                         const struct jv *template) {
     struct jv *spec = jv_dup(a, template);
-    JV_FOR_ARR(it, jv_get(spec, "components")) {
-        struct jv *meta = jv_need_obj(a, jv_need_obj(a, *it, "template"), "metadata");
-        set_identity(a, jv_need_obj(a, meta, "labels"), s, ordinal);
+    JV_FOR_ARR (it, jv_get(spec, "components")) {
+        struct jv *meta = object_at(a, object_at(a, *it, "template"), "metadata");
+        struct jv *labels = object_at(a, meta, "labels");
+        if (labels) set_identity(a, labels, s, ordinal);
     }
     return spec;
 }
 
-struct jv *build_ri(struct arena *a, const struct ris *s, int ordinal, const struct jv *template, const char *revision) {
+struct jv *build_ri(struct arena *a, const struct ris *s, int ordinal, const struct jv *template,
+                    const char *revision) {
     struct jv *labels = ri_labels(a, s);
     jv_set_str(a, labels, L_REVISION_HASH, revision);
     set_identity(a, labels, s, ordinal);
     const char *name = arena_printf(a, "%s-%d", s->name, ordinal);
-    return ri_object(a, s, name, labels, ri_annotations(a, s), build_ri_spec(a, s, ordinal, template));
+    return ri_object(a, s, name, labels, ri_annotations(a, s),
+                     build_ri_spec(a, s, ordinal, template));
 }
 
 static struct jv *stateless_spec(struct arena *a, const struct jv *template) {
     struct jv *spec = jv_dup(a, template), *gates = jv_need_arr(a, spec, "readinessGates");
-    if (jv_find(gates, "conditionType", GATE_RI_INPLACE)) return spec;
+    if (!jv_is(gates, J_ARR) || jv_find(gates, "conditionType", GATE_RI_INPLACE)) return spec;
     struct jv *gate = jv_new_obj(a);
     jv_set_str(a, gate, "conditionType", GATE_RI_INPLACE);
     jv_push(a, gates, gate);
     return spec;
 }
 
-struct jv *build_ri_stateless(struct arena *a, const struct ris *s, const char *id, const struct jv *template, const char *revision,
-                              const char *now) {
+struct jv *build_ri_stateless(struct arena *a, const struct ris *s, const char *id,
+                              const struct jv *template, const char *revision, const char *now) {
     struct jv *labels = ri_labels(a, s), *annotations = ri_annotations(a, s);
     jv_set_str(a, labels, L_INSTANCE_ID, id);
     jv_set_str(a, labels, L_INSTANCE_OWNER, s->uid);

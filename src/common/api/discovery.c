@@ -112,7 +112,8 @@ struct jv *build_discovery(struct arena *a, const struct rbg *g, const char *con
     struct jv *o = kind_object(a, KIND_CONFIGMAP, g->ns, g->name), *data = jv_new_obj(a);
     jv_push(a, jv_need_arr(a, jv_get(o, "metadata"), "ownerReferences"),
             kind_owner_ref(a, KIND_RBG, g->doc, true, true));
-    /* The label lets the controllers watch their own ConfigMaps only, and so repair one that was edited or deleted. */
+    /* The label lets the controllers watch their own ConfigMaps only, and so repair one that was
+     * edited or deleted. */
     jv_set_str(a, jv_need_obj(a, jv_get(o, "metadata"), "labels"), L_GROUP_NAME, g->name);
     jv_set_str(a, data, DISCOVERY_KEY, text);
     jv_set(a, o, "data", data);

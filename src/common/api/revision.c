@@ -1,6 +1,6 @@
-/* ControllerRevisions: what a group, a set or an instance was made of, as canonical bytes, and the hash of these bytes, which
- * names the revision (parts B 1.6, C 3, D 3). The bytes are on disk in clusters and compared with newly built ones, so they
- * never change for the same input. Pure. */
+/* ControllerRevisions: what a group, a set or an instance was made of, as canonical bytes, and the
+ * hash of these bytes, which names the revision (parts B 1.6, C 3, D 3). The bytes are on disk in
+ * clusters and compared with newly built ones, so they never change for the same input. Pure. */
 #include "api/build.h"
 #include "api/names.h"
 #include "base/hash.h"
@@ -30,7 +30,8 @@ static struct jv *replace_directive(struct arena *a) {
 
 /* ---- groups ---- */
 
-static struct jv *canonical_role(struct arena *a, const struct role *r, const struct type *t, struct err *e) {
+static struct jv *canonical_role(struct arena *a, const struct role *r, const struct type *t,
+                                 struct err *e) {
     struct jv *role = schema_canonical(a, r->doc, t, e);
     if (!role) {
         err_wrap(e, "role \"%s\"", r->name);
@@ -52,7 +53,7 @@ static struct jv *canonical_templates(struct arena *a, const struct rbg *g, stru
     const struct type *t = member_type(spec_type(KIND_RBG), "roleTemplates");
     struct jv *out = jv_new_arr(a);
     jv_push(a, out, replace_directive(a));
-    JV_FOR_ARR(it, jv_path(g->doc, "spec", "roleTemplates", (char *)0)) {
+    JV_FOR_ARR (it, jv_path(g->doc, "spec", "roleTemplates", (char *)0)) {
         struct jv *tpl = schema_canonical(a, *it, t, e);
         if (!tpl) {
             err_wrap(e, "role template \"%s\"", jv_str(jv_get(*it, "name"), ""));
@@ -64,12 +65,16 @@ static struct jv *canonical_templates(struct arena *a, const struct rbg *g, stru
 }
 
 /* The role's canonical bytes, followed by those of the template that it refers to. */
-static void hash_role(struct arena *a, const struct role *r, const struct jv *role, const struct jv *templates, char out[16]) {
+static void hash_role(struct arena *a, const struct role *r, const struct jv *role,
+                      const struct jv *templates, char out[16]) {
     size_t len;
     const char *bytes = canonical_bytes(a, role, &len);
     uint32_t h = fnv1a_32(FNV32_INIT, bytes, len);
-    const struct template_ref *ref = r->standalone.template_ref.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
-    const struct jv *tpl = ref->set && ref->name ? jv_get(jv_find(templates, "name", ref->name), "template") : NULL;
+    const struct template_ref *ref = r->standalone.template_ref.set
+                                         ? &r->standalone.template_ref
+                                         : &r->leader_worker.template_ref;
+    const struct jv *tpl =
+        ref->set && ref->name ? jv_get(jv_find(templates, "name", ref->name), "template") : NULL;
     if (tpl) {
         bytes = canonical_bytes(a, tpl, &len);
         h = fnv1a_32(h, bytes, len);
@@ -77,7 +82,8 @@ static void hash_role(struct arena *a, const struct role *r, const struct jv *ro
     safe_encode_u32(h, out);
 }
 
-int build_group_revision(struct arena *a, const struct rbg *g, struct group_revision *out, struct err *e) {
+int build_group_revision(struct arena *a, const struct rbg *g, struct group_revision *out,
+                         struct err *e) {
     const struct type *t = member_type(spec_type(KIND_RBG), "roles");
     struct jv *templates = canonical_templates(a, g, e), *roles = jv_new_arr(a);
     if (!templates) return -1;
@@ -96,8 +102,9 @@ int build_group_revision(struct arena *a, const struct rbg *g, struct group_revi
     return 0;
 }
 
-static struct jv *revision_object(struct arena *a, const char *ns, const char *name, struct jv *labels, struct jv *owner,
-                                  struct jv *data, int64_t number) {
+static struct jv *revision_object(struct arena *a, const char *ns, const char *name,
+                                  struct jv *labels, struct jv *owner, struct jv *data,
+                                  int64_t number) {
     struct jv *o = kind_object(a, KIND_REVISION, ns, name), *meta = jv_get(o, "metadata");
     jv_set(a, meta, "labels", labels);
     jv_push(a, jv_need_arr(a, meta, "ownerReferences"), owner);
@@ -106,17 +113,20 @@ static struct jv *revision_object(struct arena *a, const char *ns, const char *n
     return o;
 }
 
-struct jv *build_group_revision_object(struct arena *a, const struct rbg *g, const struct group_revision *r, int64_t number) {
+struct jv *build_group_revision_object(struct arena *a, const struct rbg *g,
+                                       const struct group_revision *r, int64_t number) {
     struct jv *labels = jv_new_obj(a);
     jv_set_str(a, labels, L_GROUP_NAME, g->name);
     jv_set_str(a, labels, L_GROUP_REVISION, r->hash);
     char *name = arena_printf(a, "%.220s-%s-%lld", g->name, r->hash, (long long)number);
-    return revision_object(a, g->ns, name, labels, kind_owner_ref(a, KIND_RBG, g->doc, true, true), r->data, number);
+    return revision_object(a, g->ns, name, labels, kind_owner_ref(a, KIND_RBG, g->doc, true, true),
+                           r->data, number);
 }
 
 /* ---- sets and instances ---- */
 
-static void finish(struct arena *a, const struct jv *data, const char *owner, int32_t collisions, struct revision *out) {
+static void finish(struct arena *a, const struct jv *data, const char *owner, int32_t collisions,
+                   struct revision *out) {
     out->bytes = canonical_bytes(a, data, &out->len);
     const char *count = arena_printf(a, "%d", (int)collisions);
     uint32_t h = fnv1_32(FNV32_INIT, out->bytes, out->len);
@@ -130,7 +140,8 @@ static struct jv *in_spec(struct arena *a, struct jv *spec) {
     return data;
 }
 
-int build_ris_revision(struct arena *a, const struct ris *s, int32_t collisions, struct revision *out, struct err *e) {
+int build_ris_revision(struct arena *a, const struct ris *s, int32_t collisions,
+                       struct revision *out, struct err *e) {
     const struct type *t = member_type(spec_type(KIND_RIS), "roleInstanceTemplate");
     struct jv *tpl = schema_canonical(a, s->spec.template_doc, t, e);
     if (!tpl) return err_wrap(e, "spec.roleInstanceTemplate");
@@ -142,7 +153,8 @@ int build_ris_revision(struct arena *a, const struct ris *s, int32_t collisions,
 }
 
 /* The component as a patch: without its size, so that a new size is no new revision. */
-static struct jv *component_patch(struct arena *a, const struct jv *component, const struct type *t, struct err *e) {
+static struct jv *component_patch(struct arena *a, const struct jv *component, const struct type *t,
+                                  struct err *e) {
     struct jv *c = schema_canonical(a, component, t, e);
     if (!c) return NULL;
     jv_del(c, "size");
@@ -151,10 +163,11 @@ static struct jv *component_patch(struct arena *a, const struct jv *component, c
     return c;
 }
 
-int build_ri_revision(struct arena *a, const struct ri *i, int32_t collisions, struct revision *out, struct err *e) {
+int build_ri_revision(struct arena *a, const struct ri *i, int32_t collisions, struct revision *out,
+                      struct err *e) {
     const struct type *t = member_type(spec_type(KIND_RI), "components");
     struct jv *order = jv_new_arr(a), *components = jv_new_arr(a), *spec = jv_new_obj(a);
-    JV_FOR_ARR(it, jv_path(i->doc, "spec", "components", (char *)0)) {
+    JV_FOR_ARR (it, jv_path(i->doc, "spec", "components", (char *)0)) {
         struct jv *c = component_patch(a, *it, t, e), *name = jv_new_obj(a);
         if (!c) return err_wrap(e, "spec.components[%zu]", jv_len(components));
         jv_set_str(a, name, "name", jv_get_str(*it, "name"));
@@ -186,10 +199,13 @@ static void copy_annotations(struct arena *a, struct jv *object, const struct jv
     if (!jv_is_empty(from)) jv_set(a, jv_get(object, "metadata"), "annotations", jv_dup(a, from));
 }
 
-struct jv *build_ris_revision_object(struct arena *a, const struct ris *s, const struct revision *r, int64_t number) {
+struct jv *build_ris_revision_object(struct arena *a, const struct ris *s, const struct revision *r,
+                                     int64_t number) {
     struct jv *labels = jv_new_obj(a);
-    if (ris_stateless(s)) jv_set_str(a, labels, L_INSTANCE_OWNER, s->uid);
-    else jv_merge_shallow(a, labels, jv_get(s->spec.selector, "matchLabels"));
+    if (ris_stateless(s))
+        jv_set_str(a, labels, L_INSTANCE_OWNER, s->uid);
+    else
+        jv_merge_shallow(a, labels, jv_get(s->spec.selector, "matchLabels"));
     jv_set_str(a, labels, L_REVISION_DATA_HASH, r->hash);
     struct jv *owner = kind_owner_ref(a, KIND_RIS, s->doc, true, true);
     struct jv *o = revision_object(a, s->ns, r->name, labels, owner, revision_data(a, r), number);
@@ -197,7 +213,8 @@ struct jv *build_ris_revision_object(struct arena *a, const struct ris *s, const
     return o;
 }
 
-struct jv *build_ri_revision_object(struct arena *a, const struct ri *i, const struct revision *r, int64_t number) {
+struct jv *build_ri_revision_object(struct arena *a, const struct ri *i, const struct revision *r,
+                                    int64_t number) {
     struct jv *labels = jv_new_obj(a);
     jv_set_str(a, labels, L_INSTANCE_NAME, i->name);
     jv_set_str(a, labels, L_REVISION_DATA_HASH, r->hash);

@@ -1,8 +1,9 @@
-/* From a role to the pod templates of its components: which template, which patches, and in which order the edits come
- * (part D 15.2). The edits themselves are in template_inject.c and template_sched.c, pods in template_pod.c.
+/* From a role to the pod templates of its components: which template, which patches, and in which
+ * order the edits come (part D 15.2). The edits themselves are in template_inject.c and
+ * template_sched.c, pods in template_pod.c.
  *
- * Every template that leaves this file is a tree of its own: no two components, and no result and input, share a node that
- * either may change. Pure; memory is the caller's arena. */
+ * Every template that leaves this file is a tree of its own: no two components, and no result and
+ * input, share a node that either may change. Pure; memory is the caller's arena. */
 #include "api/template.h"
 
 #include "api/names.h"
@@ -10,25 +11,34 @@
 #include "doc/patch.h"
 #include "template_internal.h"
 
-static int unknown_template(struct arena *a, const struct rbg_spec *s, const struct role *r, const char *name, struct err *e) {
+static int unknown_template(struct arena *a, const struct rbg_spec *s, const struct role *r,
+                            const char *name, struct err *e) {
     const char *known = "";
     for (size_t i = 0; i < s->role_templates.n; i++)
-        known = arena_printf(a, "%s%s\"%s\"", known, i ? ", " : "", s->role_templates.items[i].name);
+        known =
+            arena_printf(a, "%s%s\"%s\"", known, i ? ", " : "", s->role_templates.items[i].name);
     if (!*known)
-        return err_set(e, ERR_INVALID, "role \"%s\": templateRef.name: the group has no role template \"%s\"; add it to "
-                       "spec.roleTemplates", r->name, name);
-    return err_set(e, ERR_INVALID, "role \"%s\": templateRef.name: the group has no role template \"%s\"; add it to "
-                   "spec.roleTemplates, or use one of %s", r->name, name, known);
+        return err_set(
+            e, ERR_INVALID,
+            "role \"%s\": templateRef.name: the group has no role template \"%s\"; add it to "
+            "spec.roleTemplates",
+            r->name, name);
+    return err_set(
+        e, ERR_INVALID,
+        "role \"%s\": templateRef.name: the group has no role template \"%s\"; add it to "
+        "spec.roleTemplates, or use one of %s",
+        r->name, name, known);
 }
 
 static const struct jv *find_role_template(const struct rbg_spec *s, const char *name) {
     for (size_t i = 0; i < s->role_templates.n; i++)
-        if (str_eq(s->role_templates.items[i].name, name)) return s->role_templates.items[i].template;
+        if (str_eq(s->role_templates.items[i].name, name))
+            return s->role_templates.items[i].template;
     return NULL;
 }
 
-static struct jv *resolve_ref(struct arena *a, const struct rbg_spec *s, const struct role *r, const struct template_ref *ref,
-                              struct err *e) {
+static struct jv *resolve_ref(struct arena *a, const struct rbg_spec *s, const struct role *r,
+                              const struct template_ref *ref, struct err *e) {
     const struct jv *base = find_role_template(s, ref->name);
     if (!base) {
         unknown_template(a, s, r, ref->name ? ref->name : "", e);
@@ -40,20 +50,28 @@ static struct jv *resolve_ref(struct arena *a, const struct rbg_spec *s, const s
     return out;
 }
 
-struct jv *template_resolve(struct arena *a, const struct rbg_spec *s, const struct role *r, struct err *e) {
-    const struct jv *inline_tpl = r->standalone.set ? r->standalone.template : r->leader_worker.template;
-    const struct template_ref *ref = r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+struct jv *template_resolve(struct arena *a, const struct rbg_spec *s, const struct role *r,
+                            struct err *e) {
+    const struct jv *inline_tpl =
+        r->standalone.set ? r->standalone.template : r->leader_worker.template;
+    const struct template_ref *ref =
+        r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
     if (!r->standalone.set && !r->leader_worker.set) {
-        err_set(e, ERR_INVALID, "role \"%s\" has no pod template of its own: set standalonePattern or leaderWorkerPattern", r->name);
+        err_set(e, ERR_INVALID,
+                "role \"%s\" has no pod template of its own: set standalonePattern or "
+                "leaderWorkerPattern",
+                r->name);
         return NULL;
     }
     if (ref->set && inline_tpl) {
-        err_set(e, ERR_INVALID, "role \"%s\" has both template and templateRef: keep one of them", r->name);
+        err_set(e, ERR_INVALID, "role \"%s\" has both template and templateRef: keep one of them",
+                r->name);
         return NULL;
     }
     if (ref->set) return resolve_ref(a, s, r, ref, e);
     if (!jv_is(inline_tpl, J_OBJ)) {
-        err_set(e, ERR_INVALID, "role \"%s\" has neither template nor templateRef: set one of them", r->name);
+        err_set(e, ERR_INVALID, "role \"%s\" has neither template nor templateRef: set one of them",
+                r->name);
         return NULL;
     }
     return jv_dup(a, inline_tpl);
@@ -61,8 +79,8 @@ struct jv *template_resolve(struct arena *a, const struct rbg_spec *s, const str
 
 /* ---- effective templates ---- */
 
-static int effective_standalone(struct arena *a, const struct rbg_spec *s, const struct role *r, struct effective **out, size_t *n,
-                                struct err *e) {
+static int effective_standalone(struct arena *a, const struct rbg_spec *s, const struct role *r,
+                                struct effective **out, size_t *n, struct err *e) {
     struct jv *t = template_resolve(a, s, r, e);
     if (!t) return -1;
     *out = ARENA_NEW(a, struct effective);
@@ -72,16 +90,16 @@ static int effective_standalone(struct arena *a, const struct rbg_spec *s, const
 }
 
 /* The base with a leader or worker patch; always a new tree. */
-static struct jv *patched(struct arena *a, const struct role *r, const struct jv *base, const struct jv *patch, const char *field,
-                          struct err *e) {
+static struct jv *patched(struct arena *a, const struct role *r, const struct jv *base,
+                          const struct jv *patch, const char *field, struct err *e) {
     if (jv_is_empty(patch)) return jv_dup(a, base);
     struct jv *out = smp_apply(a, base, patch, &core_PodTemplateSpec, e);
     if (!out) err_wrap(e, "role \"%s\": leaderWorkerPattern.%s", r->name, field);
     return out;
 }
 
-static int effective_leader_worker(struct arena *a, const struct rbg_spec *s, const struct role *r, struct effective **out,
-                                   size_t *n, struct err *e) {
+static int effective_leader_worker(struct arena *a, const struct rbg_spec *s, const struct role *r,
+                                   struct effective **out, size_t *n, struct err *e) {
     const struct jv *base = template_resolve(a, s, r, e);
     if (!base) return -1;
     int32_t size = r->leader_worker.size.set ? r->leader_worker.size.v : 1;
@@ -97,20 +115,50 @@ static int effective_leader_worker(struct arena *a, const struct rbg_spec *s, co
     return 0;
 }
 
-static int effective_component(struct arena *a, const struct role *r, const struct component *c, struct effective *out,
-                               struct err *e) {
-    if (!jv_is(c->template, J_OBJ))
-        return err_set(e, ERR_INVALID, "role \"%s\": component \"%s\" has no template: set its template", r->name,
-                       c->name ? c->name : "");
-    *out = (struct effective){.component = c->name, .size = c->size.set ? c->size.v : 1, .service_name = c->service_name,
-                              .labels = c->labels, .annotations = c->annotations, .template = jv_dup(a, c->template)};
-    struct jv *meta = jv_need_obj(a, out->template, "metadata");
-    if (!jv_is_empty(c->labels)) jv_merge_shallow(a, jv_need_obj(a, meta, "labels"), c->labels);
-    if (!jv_is_empty(c->annotations)) jv_merge_shallow(a, jv_need_obj(a, meta, "annotations"), c->annotations);
+/* Templates of components are schemaless in the CRD, so anything may be stored there. */
+static int check_metadata(const struct role *r, const struct component *c, struct err *e) {
+    static const char *const keys[] = {"labels", "annotations"};
+    const struct jv *meta = jv_get(c->template, "metadata");
+    if (meta && !jv_is(meta, J_OBJ) && !jv_is(meta, J_NULL))
+        return err_set(
+            e, ERR_INVALID,
+            "role \"%s\": component \"%s\": template.metadata must be an object, not a %s", r->name,
+            c->name, jv_type_name(meta));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct jv *v = jv_get(meta, keys[i]);
+        if (v && !jv_is(v, J_OBJ) && !jv_is(v, J_NULL))
+            return err_set(e, ERR_INVALID,
+                           "role \"%s\": component \"%s\": template.metadata.%s must be an object, "
+                           "not a %s",
+                           r->name, c->name, keys[i], jv_type_name(v));
+    }
     return 0;
 }
 
-static int effective_custom(struct arena *a, const struct role *r, struct effective **out, size_t *n, struct err *e) {
+static int effective_component(struct arena *a, const struct role *r, const struct component *c,
+                               struct effective *out, struct err *e) {
+    if (str_empty(c->name))
+        return err_set(e, ERR_INVALID, "role \"%s\": a component has no name", r->name);
+    if (!jv_is(c->template, J_OBJ))
+        return err_set(e, ERR_INVALID,
+                       "role \"%s\": component \"%s\" has no template: set its template", r->name,
+                       c->name);
+    if (check_metadata(r, c, e)) return -1;
+    *out = (struct effective){.component = c->name,
+                              .size = c->size.set ? c->size.v : 1,
+                              .service_name = c->service_name,
+                              .labels = c->labels,
+                              .annotations = c->annotations,
+                              .template = jv_dup(a, c->template)};
+    struct jv *meta = jv_need_obj(a, out->template, "metadata");
+    if (!jv_is_empty(c->labels)) jv_merge_shallow(a, jv_need_obj(a, meta, "labels"), c->labels);
+    if (!jv_is_empty(c->annotations))
+        jv_merge_shallow(a, jv_need_obj(a, meta, "annotations"), c->annotations);
+    return 0;
+}
+
+static int effective_custom(struct arena *a, const struct role *r, struct effective **out,
+                            size_t *n, struct err *e) {
     *n = r->custom.components.n;
     *out = ARENA_ARRAY(a, *n, struct effective);
     for (size_t i = 0; i < *n; i++)
@@ -118,13 +166,15 @@ static int effective_custom(struct arena *a, const struct role *r, struct effect
     return 0;
 }
 
-int template_effective(struct arena *a, const struct rbg_spec *s, const struct role *r, struct effective **out, size_t *n,
-                       struct err *e) {
+int template_effective(struct arena *a, const struct rbg_spec *s, const struct role *r,
+                       struct effective **out, size_t *n, struct err *e) {
     if (r->standalone.set) return effective_standalone(a, s, r, out, n, e);
     if (r->leader_worker.set) return effective_leader_worker(a, s, r, out, n, e);
     if (r->custom.set) return effective_custom(a, r, out, n, e);
-    return err_set(e, ERR_INVALID, "role \"%s\" has no pattern: set standalonePattern, leaderWorkerPattern or "
-                   "customComponentsPattern", r->name);
+    return err_set(e, ERR_INVALID,
+                   "role \"%s\" has no pattern: set standalonePattern, leaderWorkerPattern or "
+                   "customComponentsPattern",
+                   r->name);
 }
 
 /* ---- preparation ---- */
@@ -136,8 +186,11 @@ const char *template_annotation(const struct jv *tpl, const char *key) {
 static int topology_key(const struct rbg *g, const char **out, struct err *e) {
     *out = meta_annotation(g->doc, A_EXCLUSIVE_TOPOLOGY);
     if (*out && !**out)
-        return err_set(e, ERR_INVALID, "metadata.annotations[%s] is empty: name a node label such as kubernetes.io/hostname, or "
-                       "remove the annotation", A_EXCLUSIVE_TOPOLOGY);
+        return err_set(e, ERR_INVALID,
+                       "metadata.annotations[%s] is empty: name a node label such as "
+                       "kubernetes.io/hostname, or "
+                       "remove the annotation",
+                       A_EXCLUSIVE_TOPOLOGY);
     return 0;
 }
 
@@ -147,25 +200,26 @@ static void set_group_labels(struct arena *a, struct jv *tpl, const struct prep 
     jv_merge_shallow(a, labels, labels_common(a, g->ns, g->name, p->role->name));
 }
 
-/* Steps 2 to 8 of part D 15.2, except the component labels; then the canonical form. */
-static struct jv *prepare(struct arena *a, const struct prep *p, struct jv *tpl, struct err *e) {
+/* Steps 2 to 8 of part D 15.2, except the component labels. The canonical form comes first: what it
+ * accepts has the types that the edits rely on, and they add nothing that is not canonical. */
+static int prepare(struct arena *a, const struct prep *p, struct effective *ef, struct err *e) {
+    struct jv *tpl = schema_canonical(a, ef->template, &core_PodTemplateSpec, e);
+    if (!tpl)
+        return err_wrap(e, "role \"%s\": template of component \"%s\"", p->role->name,
+                        ef->component);
     if (role_stateful(p->role)) inject_config(a, tpl, p->ctx->group->name);
-    if (!p->worker && inject_sidecars(a, tpl, p, e)) return NULL;
+    if (!p->worker && inject_sidecars(a, tpl, p, e)) return -1;
     inject_common_env(a, tpl, p);
     if (p->workload == WL_RIS && (p->leader || p->worker)) inject_lwp_env(a, tpl, p);
     inject_topology(a, tpl, p);
     inject_gang(a, tpl, p);
     set_group_labels(a, tpl, p);
-    return tpl;
+    ef->template = tpl;
+    return 0;
 }
 
-static struct jv *canonical(struct arena *a, const struct role *r, const struct effective *ef, struct err *e) {
-    struct jv *out = schema_canonical(a, ef->template, &core_PodTemplateSpec, e);
-    if (!out) err_wrap(e, "role \"%s\": template of component \"%s\"", r->name, ef->component);
-    return out;
-}
-
-static struct prep prep_of(const struct build_ctx *c, const struct role *r, enum workload w, const struct effective *ef) {
+static struct prep prep_of(const struct build_ctx *c, const struct role *r, enum workload w,
+                           const struct effective *ef) {
     struct prep p = {.ctx = c, .role = r, .workload = w};
     if (!r->standalone.set && r->leader_worker.set) {
         p.leader = str_eq(ef->component, "leader");
@@ -174,7 +228,8 @@ static struct prep prep_of(const struct build_ctx *c, const struct role *r, enum
     return p;
 }
 
-static void set_component_labels(struct arena *a, const struct prep *p, const struct effective *ef) {
+static void set_component_labels(struct arena *a, const struct prep *p,
+                                 const struct effective *ef) {
     struct jv *labels = jv_need_obj(a, jv_need_obj(a, ef->template, "metadata"), "labels");
     bool lwp = p->leader || p->worker;
     int32_t declared = p->role->leader_worker.size.set ? p->role->leader_worker.size.v : 1;
@@ -199,27 +254,28 @@ static struct jv *component_doc(struct arena *a, const struct prep *p, const str
     return c;
 }
 
-struct jv *template_components(struct arena *a, const struct build_ctx *c, const struct role *r, struct err *e) {
+struct jv *template_components(struct arena *a, const struct build_ctx *c, const struct role *r,
+                               struct err *e) {
     struct effective *ef;
     size_t n;
     const char *topology;
-    if (topology_key(c->group, &topology, e) || template_effective(a, &c->group->spec, r, &ef, &n, e)) return NULL;
+    if (topology_key(c->group, &topology, e) ||
+        template_effective(a, &c->group->spec, r, &ef, &n, e))
+        return NULL;
     struct jv *out = jv_new_arr(a);
     for (size_t i = 0; i < n; i++) {
         struct prep p = prep_of(c, r, WL_RIS, &ef[i]);
         p.topology = topology;
-        if (!prepare(a, &p, ef[i].template, e)) return NULL;
+        if (prepare(a, &p, &ef[i], e)) return NULL;
         set_component_labels(a, &p, &ef[i]);
-        ef[i].template = canonical(a, r, &ef[i], e);
-        if (!ef[i].template) return NULL;
         jv_push(a, out, component_doc(a, &p, &ef[i]));
     }
     return out;
 }
 
 /* StatefulSets and Deployments have one template, without the patches of leader and worker. */
-static int workload_effective(struct arena *a, const struct build_ctx *c, const struct role *r, struct effective **out, size_t *n,
-                              struct err *e) {
+static int workload_effective(struct arena *a, const struct build_ctx *c, const struct role *r,
+                              struct effective **out, size_t *n, struct err *e) {
     if (role_workload(r) != WL_LWS) return effective_standalone(a, &c->group->spec, r, out, n, e);
     if (r->leader_worker.set) return effective_leader_worker(a, &c->group->spec, r, out, n, e);
     struct effective *one;
@@ -231,8 +287,8 @@ static int workload_effective(struct arena *a, const struct build_ctx *c, const 
     return 0;
 }
 
-int template_workload(struct arena *a, const struct build_ctx *c, const struct role *r, struct effective **out, size_t *n,
-                      struct err *e) {
+int template_workload(struct arena *a, const struct build_ctx *c, const struct role *r,
+                      struct effective **out, size_t *n, struct err *e) {
     const char *topology;
     if (topology_key(c->group, &topology, e) || workload_effective(a, c, r, out, n, e)) return -1;
     enum workload w = role_workload(r);
@@ -241,9 +297,7 @@ int template_workload(struct arena *a, const struct build_ctx *c, const struct r
         struct prep p = {.ctx = c, .role = r, .workload = w, .topology = topology};
         p.leader = w == WL_LWS && str_eq(ef->component, "leader");
         p.worker = w == WL_LWS && str_eq(ef->component, "worker");
-        if (!prepare(a, &p, ef->template, e)) return -1;
-        ef->template = canonical(a, r, ef, e);
-        if (!ef->template) return -1;
+        if (prepare(a, &p, ef, e)) return -1;
     }
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Edits of a pod template that give its containers what a role's members need to find each other: the discovery file,
- * the sidecars of runtime profiles, environment variables (part B 4.2 to 4.4). Pure; edits the caller's tree in place. */
+/* Edits of a pod template that give its containers what a role's members need to find each other:
+ * the discovery file, the sidecars of runtime profiles, environment variables (part B 4.2 to 4.4).
+ * Pure; edits the caller's tree in place. */
 #include "api/names.h"
 #include "base/str.h"
 #include "template_internal.h"
@@ -14,13 +15,15 @@ static struct jv *tpl_spec(struct arena *a, struct jv *tpl) {
 /* ---- the discovery file ---- */
 
 static bool has_mount(const struct jv *mounts, const char *name, const char *path) {
-    JV_FOR_ARR(it, mounts)
-        if (str_eq(jv_get_str(*it, "name"), name) && str_eq(jv_get_str(*it, "mountPath"), path)) return true;
+    JV_FOR_ARR (it, mounts)
+        if (str_eq(jv_get_str(*it, "name"), name) && str_eq(jv_get_str(*it, "mountPath"), path))
+            return true;
     return false;
 }
 
 static struct jv *config_volume(struct arena *a, const char *group) {
-    struct jv *item = jv_new_obj(a), *items = jv_new_arr(a), *map = jv_new_obj(a), *volume = jv_new_obj(a);
+    struct jv *item = jv_new_obj(a), *items = jv_new_arr(a), *map = jv_new_obj(a),
+              *volume = jv_new_obj(a);
     jv_set_str(a, item, "key", DISCOVERY_KEY);
     jv_set_str(a, item, "path", DISCOVERY_KEY);
     jv_push(a, items, item);
@@ -44,7 +47,7 @@ static void mount_config(struct arena *a, struct jv *container) {
 void inject_config(struct arena *a, struct jv *tpl, const char *group) {
     struct jv *spec = tpl_spec(a, tpl), *volumes = jv_need_arr(a, spec, "volumes");
     if (!jv_find(volumes, "name", DISCOVERY_VOLUME)) jv_push(a, volumes, config_volume(a, group));
-    JV_FOR_ARR(it, jv_get(spec, "containers"))
+    JV_FOR_ARR (it, jv_get(spec, "containers"))
         if (jv_is(*it, J_OBJ)) mount_config(a, *it);
 }
 
@@ -58,23 +61,26 @@ static bool wanted(const struct engine_runtime *rt, const char *name) {
 }
 
 /* Appends the profile's entries that the template does not have yet. rt NULL: all of them. */
-static void append_missing(struct arena *a, struct jv *spec, const char *key, const struct jv *from, const struct engine_runtime *rt) {
+static void append_missing(struct arena *a, struct jv *spec, const char *key, const struct jv *from,
+                           const struct engine_runtime *rt) {
     if (!jv_len(from)) return;
     struct jv *list = jv_need_arr(a, spec, key);
-    JV_FOR_ARR(it, from) {
+    JV_FOR_ARR (it, from) {
         const char *name = jv_get_str(*it, "name");
         if (!name || jv_find(list, "name", name) || (rt && !wanted(rt, name))) continue;
         jv_push(a, list, jv_dup(a, *it));
     }
 }
 
-static void append_all(struct arena *a, struct jv *container, const char *key, const struct jv *from) {
+static void append_all(struct arena *a, struct jv *container, const char *key,
+                       const struct jv *from) {
     if (!jv_len(from)) return;
     struct jv *list = jv_need_arr(a, container, key);
-    JV_FOR_ARR(it, from) jv_push(a, list, jv_dup(a, *it));
+    JV_FOR_ARR (it, from) jv_push(a, list, jv_dup(a, *it));
 }
 
-static void override_in(struct arena *a, struct jv *spec, const char *key, const struct jv *profile, const struct jv *over) {
+static void override_in(struct arena *a, struct jv *spec, const char *key, const struct jv *profile,
+                        const struct jv *over) {
     const char *name = jv_get_str(over, "name");
     if (!name || !jv_find(jv_path(profile, "spec", key, (char *)0), "name", name)) return;
     struct jv *container = jv_find(jv_get(spec, key), "name", name);
@@ -83,22 +89,48 @@ static void override_in(struct arena *a, struct jv *spec, const char *key, const
     append_all(a, container, "args", jv_get(over, "args"));
 }
 
+/* The profile in canonical form, as the template already is. */
+static const struct jv *profile_of(struct arena *a, const struct prep *p, size_t i, struct err *e) {
+    const char *name = p->role->engine_runtimes.items[i].profile_name;
+    const struct jv *doc = p->ctx->profiles ? p->ctx->profiles[i] : NULL;
+    if (!doc) {
+        err_set(e, ERR_INVALID,
+                "role \"%s\": engineRuntimes[%zu].profileName: there is no "
+                "ClusterEngineRuntimeProfile \"%s\"; create it or correct the name",
+                p->role->name, i, name ? name : "");
+        return NULL;
+    }
+    const struct jv *out =
+        schema_canonical(a, doc, kind_version(KIND_PROFILE, "v1alpha2")->type, e);
+    if (!out) err_wrap(e, "role \"%s\": ClusterEngineRuntimeProfile \"%s\"", p->role->name, name);
+    return out;
+}
+
+static int apply_overrides(struct arena *a, struct jv *spec, const struct prep *p, size_t i,
+                           const struct jv *profile, struct err *e) {
+    size_t k = 0;
+    JV_FOR_ARR (it, p->role->engine_runtimes.items[i].containers) {
+        const struct jv *over = schema_canonical(a, *it, &core_Container, e);
+        if (!over)
+            return err_wrap(e, "role \"%s\": engineRuntimes[%zu].containers[%zu]", p->role->name, i,
+                            k);
+        override_in(a, spec, "containers", profile, over);
+        override_in(a, spec, "initContainers", profile, over);
+        k++;
+    }
+    return 0;
+}
+
 int inject_sidecars(struct arena *a, struct jv *tpl, const struct prep *p, struct err *e) {
     struct jv *spec = tpl_spec(a, tpl);
     for (size_t i = 0; i < p->role->engine_runtimes.n; i++) {
         const struct engine_runtime *rt = &p->role->engine_runtimes.items[i];
-        const struct jv *profile = p->ctx->profiles ? p->ctx->profiles[i] : NULL;
-        if (!profile)
-            return err_set(e, ERR_INVALID, "role \"%s\": engineRuntimes[%zu].profileName: there is no ClusterEngineRuntimeProfile "
-                           "\"%s\"; create it or correct the name", p->role->name, i, rt->profile_name ? rt->profile_name : "");
-        const struct jv *ps = jv_get(profile, "spec");
+        const struct jv *profile = profile_of(a, p, i, e), *ps = jv_get(profile, "spec");
+        if (!profile) return -1;
         append_missing(a, spec, "initContainers", jv_get(ps, "initContainers"), NULL);
         append_missing(a, spec, "containers", jv_get(ps, "containers"), rt);
         append_missing(a, spec, "volumes", jv_get(ps, "volumes"), NULL);
-        JV_FOR_ARR(over, rt->containers) {
-            override_in(a, spec, "containers", profile, *over);
-            override_in(a, spec, "initContainers", profile, *over);
-        }
+        if (apply_overrides(a, spec, p, i, profile, e)) return -1;
     }
     return 0;
 }
@@ -123,12 +155,16 @@ static bool repeated_later(const struct jv *env, size_t i, const char *name) {
     return false;
 }
 
-/* Copies those variables of `from` that are of a class and not among the injected ones; of duplicates the last. */
-static void keep(struct arena *a, struct jv *to, const struct jv *from, const struct jv *injected, bool (*of_class)(const char *)) {
+/* Copies those variables of `from` that are of a class and not among the injected ones; of
+ * duplicates the last. */
+static void keep(struct arena *a, struct jv *to, const struct jv *from, const struct jv *injected,
+                 bool (*of_class)(const char *)) {
     for (size_t i = 0; i < jv_len(from); i++) {
         struct jv *v = jv_idx(from, i);
-        const char *name = jv_str(jv_get(v, "name"), "");
-        if (of_class(name) && !jv_find(injected, "name", name) && !repeated_later(from, i, name)) jv_push(a, to, v);
+        const char *name = jv_get_str(v, "name");
+        if (name && of_class(name) && !jv_find(injected, "name", name) &&
+            !repeated_later(from, i, name))
+            jv_push(a, to, v);
     }
 }
 
@@ -136,14 +172,14 @@ void template_inject_env(struct arena *a, struct jv *container, const struct jv 
     const struct jv *old = jv_get(container, "env");
     struct jv *out = jv_new_arr(a);
     keep(a, out, old, env, is_common);
-    JV_FOR_ARR(it, env) jv_push(a, out, jv_dup(a, *it));
+    JV_FOR_ARR (it, env) jv_push(a, out, jv_dup(a, *it));
     keep(a, out, old, env, is_lwp);
     keep(a, out, old, env, is_other);
     jv_set(a, container, "env", out);
 }
 
 static void inject_all(struct arena *a, struct jv *tpl, const struct jv *env) {
-    JV_FOR_ARR(it, jv_get(tpl_spec(a, tpl), "containers"))
+    JV_FOR_ARR (it, jv_get(tpl_spec(a, tpl), "containers"))
         if (jv_is(*it, J_OBJ)) template_inject_env(a, *it, env);
 }
 
@@ -170,7 +206,9 @@ void inject_common_env(struct arena *a, struct jv *tpl, const struct prep *p) {
     if (ris) env_label(a, env, "RBG_COMPONENT_INDEX", L_COMPONENT_ID);
     if (ris) env_label(a, env, "RBG_COMPONENT_NAME", L_COMPONENT_NAME);
     env_value(a, env, "RBG_GROUP_NAME", p->ctx->group->name);
-    if (role_stateful(p->role)) env_label(a, env, "RBG_ROLE_INDEX", ris ? L_INSTANCE_INDEX : "apps.kubernetes.io/pod-index");
+    if (role_stateful(p->role))
+        env_label(a, env, "RBG_ROLE_INDEX",
+                  ris ? L_INSTANCE_INDEX : "apps.kubernetes.io/pod-index");
     if (ris) env_label(a, env, "RBG_ROLE_INSTANCE_NAME", L_INSTANCE_NAME);
     env_value(a, env, "RBG_ROLE_NAME", p->role->name);
     inject_all(a, tpl, env);
@@ -179,7 +217,8 @@ void inject_common_env(struct arena *a, struct jv *tpl, const struct prep *p) {
 void inject_lwp_env(struct arena *a, struct jv *tpl, const struct prep *p) {
     struct jv *env = jv_new_arr(a);
     env_value(a, env, "RBG_LWP_LEADER_ADDRESS",
-              arena_printf(a, "$(RBG_ROLE_INSTANCE_NAME)-0.%s.%s", p->ctx->service_name, p->ctx->group->ns));
+              arena_printf(a, "$(RBG_ROLE_INSTANCE_NAME)-0.%s.%s", p->ctx->service_name,
+                           p->ctx->group->ns));
     env_label(a, env, "RBG_LWP_WORKER_INDEX", L_COMPONENT_INDEX);
     env_label(a, env, "RBG_LWP_GROUP_SIZE", L_COMPONENT_SIZE);
     inject_all(a, tpl, env);
@@ -199,8 +238,8 @@ static void env_set(struct arena *a, struct jv *container, const char *name, con
 }
 
 void env_set_everywhere(struct arena *a, struct jv *spec, const char *name, const char *value) {
-    JV_FOR_ARR(it, jv_get(spec, "initContainers"))
+    JV_FOR_ARR (it, jv_get(spec, "initContainers"))
         if (jv_is(*it, J_OBJ)) env_set(a, *it, name, value);
-    JV_FOR_ARR(it, jv_get(spec, "containers"))
+    JV_FOR_ARR (it, jv_get(spec, "containers"))
         if (jv_is(*it, J_OBJ)) env_set(a, *it, name, value);
 }

@@ -1,5 +1,5 @@
-/* What template.c shares with the files that edit one aspect of a pod template. Every function changes `tpl`, a tree that
- * belongs to the caller alone. */
+/* What template.c shares with the files that edit one aspect of a pod template. Every function
+ * changes `tpl`, a tree that belongs to the caller alone. */
 #ifndef RBG_API_TEMPLATE_INTERNAL_H
 #define RBG_API_TEMPLATE_INTERNAL_H
 
@@ -11,8 +11,8 @@ struct prep {
     const struct build_ctx *ctx;
     const struct role *role;
     enum workload workload;
-    bool leader, worker;   /* of a leader-worker pattern; both false for the other patterns */
-    const char *topology;  /* topology key of the group; NULL: none */
+    bool leader, worker;  /* of a leader-worker pattern; both false for the other patterns */
+    const char *topology; /* topology key of the group; NULL: none */
 };
 
 /* Part B 4.2 and 4.4: the discovery file's volume and mounts; sidecars of the runtime profiles. */
@@ -30,7 +30,8 @@ void inject_gang(struct arena *a, struct jv *tpl, const struct prep *p);
 void env_set_everywhere(struct arena *a, struct jv *spec, const char *name, const char *value);
 
 /* Part D 11 and 10.1: edit the pod of component `index`, ordinal id. */
-int pod_inject_ports(struct arena *a, struct jv *pod, const struct ri *ri, size_t index, int id, struct err *e);
+int pod_inject_ports(struct arena *a, struct jv *pod, const struct ri *ri, size_t index, int id,
+                     struct err *e);
 int pod_inject_discovery(struct arena *a, struct jv *pod, const struct ri *ri, struct err *e);
 
 /* The role-type label of an instance; NULL when it has none. */

@@ -1,5 +1,5 @@
-/* Edits of a pod template that concern where its pods run: exclusive topology (part B 6.4) and membership in the group's
- * gang (part B 6.3). Pure; edits the caller's tree in place. */
+/* Edits of a pod template that concern where its pods run: exclusive topology (part B 6.4) and
+ * membership in the group's gang (part B 6.3). Pure; edits the caller's tree in place. */
 #include "api/names.h"
 #include "base/str.h"
 #include "template_internal.h"
@@ -7,7 +7,8 @@
 #define REQUIRED "requiredDuringSchedulingIgnoredDuringExecution"
 #define A_VOLCANO_GROUP "scheduling.k8s.io/group-name"
 
-/* Any value but the empty one opts out, as the first implementation reads it; there also "false" does. */
+/* Any value but the empty one opts out, as the first implementation reads it; there also "false"
+ * does. */
 static bool opted_out(const struct jv *tpl, const struct role *r) {
     return !str_empty(template_annotation(tpl, A_DISABLE_EXCLUSIVE)) ||
            !str_empty(jv_get_str(r->annotations, A_DISABLE_EXCLUSIVE));
@@ -26,7 +27,8 @@ static void add_expression(struct arena *a, struct jv *list, const char *op, con
 }
 
 /* Appends an empty required term and returns its expressions. */
-static struct jv *add_term(struct arena *a, struct jv *affinity, const char *kind, const char *key) {
+static struct jv *add_term(struct arena *a, struct jv *affinity, const char *kind,
+                           const char *key) {
     struct jv *term = jv_new_obj(a), *selector = jv_new_obj(a), *list = jv_new_arr(a);
     jv_set(a, selector, "matchExpressions", list);
     jv_set(a, term, "labelSelector", selector);
@@ -43,7 +45,9 @@ void inject_topology(struct arena *a, struct jv *tpl, const struct prep *p) {
     jv_set_str(a, jv_need_obj(a, meta, "labels"), L_GROUP_UNIQUE_HASH, hash);
 
     struct jv *affinity = jv_need_obj(a, jv_need_obj(a, tpl, "spec"), "affinity");
-    if (has_term(affinity, "podAffinity", p->topology) && has_term(affinity, "podAntiAffinity", p->topology)) return;
+    if (has_term(affinity, "podAffinity", p->topology) &&
+        has_term(affinity, "podAntiAffinity", p->topology))
+        return;
     add_expression(a, add_term(a, affinity, "podAffinity", p->topology), "In", hash);
     struct jv *others = add_term(a, affinity, "podAntiAffinity", p->topology);
     add_expression(a, others, "Exists", NULL);
