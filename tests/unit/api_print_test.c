@@ -1,0 +1,226 @@
+/* What is printed for the API server: structural schemas within etcd's limits, rights with no wildcard, webhooks that agree with
+ * the paths of the contract. That a real API server accepts them is checked by the end-to-end tests. */
+#include <string.h>
+
+#include "api/print.h"
+#include "base/str.h"
+#include "testing.h"
+
+static const struct print_opts in_cluster = {.ns = "rbgs-system", .service = "rbgs-webhook-service",
+                                             .ca_bundle = "Q0E=", .deprecated_workloads = true};
+
+enum { CRD_BYTES_MAX = 600000 };
+
+/* ---- structural schemas ---- */
+
+static void check_node(const struct jv *node, const char *path);
+
+static void check_map_list(struct arena *a, const struct jv *node, const char *path)
+{
+    const struct jv *items = jv_get(node, "items");
+    JV_FOR_ARR(key, jv_get(node, "x-kubernetes-list-map-keys")) {
+        bool required = false;
+        JV_FOR_ARR(r, jv_get(items, "required")) required |= str_eq((*r)->s, (*key)->s);
+        const struct jv *p = jv_path(items, "properties", (*key)->s, (char *)0);
+        ck_assert_msg(p && (required || jv_get(p, "default")), "%s", arena_printf(a, "%s[].%s", path, (*key)->s));
+    }
+}
+
+/* Types everywhere but where anything goes, no property that the parent does not have, defaults only beside a type. */
+static void check_node(const struct jv *node, const char *path)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    bool any = jv_get(node, "x-kubernetes-preserve-unknown-fields");
+    bool mixed = jv_get(node, "x-kubernetes-int-or-string");
+    const char *type = jv_get_str(node, "type");
+    ck_assert_msg((type != NULL) == !(any || mixed), "%s: %s", path, json_text(a, node));
+    if (any) ck_assert_msg(!jv_get(node, "properties"), "%s", path);
+    ck_assert_msg(!str_eq(type, "array") == !jv_get(node, "items"), "%s", path);
+    if (!str_eq(type, "object")) ck_assert_msg(!jv_get(node, "properties"), "%s", path);
+    JV_FOR_ARR(r, jv_get(node, "required"))
+        ck_assert_msg(jv_path(node, "properties", (*r)->s, (char *)0), "%s.%s", path, (*r)->s);
+    check_map_list(a, node, path);
+    JV_FOR_OBJ(m, jv_get(node, "properties")) check_node(m->val, arena_printf(a, "%s.%s", path, m->key));
+    if (jv_get(node, "items")) check_node(jv_get(node, "items"), arena_printf(a, "%s[]", path));
+    const struct jv *values = jv_get(node, "additionalProperties");
+    if (values) check_node(values, arena_printf(a, "%s{}", path));
+}
+
+START_TEST(print_schemas_are_structural_and_small)
+{
+    for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++) {
+        if (!kind_info(k)->ours) continue;
+        ARENA_AUTO struct arena *a = arena_new();
+        struct jv *crd = print_crd(a, k, &in_cluster);
+        JV_FOR_ARR(v, jv_path(crd, "spec", "versions", (char *)0)) {
+            const struct jv *schema = jv_path(*v, "schema", "openAPIV3Schema", (char *)0);
+            check_node(schema, kind_info(k)->name);
+            ck_assert(jv_eq(jv_path(schema, "properties", "metadata", (char *)0),
+                            json_parse(a, "{\"type\":\"object\"}", 17, NULL, NULL)));
+        }
+        ck_assert_uint_lt(strlen(json_text(a, crd)), CRD_BYTES_MAX);
+    }
+}
+END_TEST
+
+static const struct jv *schema_of(struct arena *a, enum kind k, const char *version)
+{
+    const struct jv *versions = jv_path(print_crd(a, k, NULL), "spec", "versions", (char *)0);
+    return jv_path(jv_find(versions, "name", version), "schema", "openAPIV3Schema", (char *)0);
+}
+
+static const struct jv *at(const struct jv *schema, const char *path)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    char *copy = arena_strdup(a, path);
+    for (char *save = NULL, *w = strtok_r(copy, ".", &save); w && schema; w = strtok_r(NULL, ".", &save))
+        schema = str_eq(w, "[]") ? jv_get(schema, "items") : jv_path(schema, "properties", w, (char *)0);
+    return schema;
+}
+
+START_TEST(print_schema_of_a_role)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *group = schema_of(a, KIND_RBG, "v1alpha2"), *roles = at(group, "spec.roles");
+    ck_assert_str_eq(jv_get_str(roles, "x-kubernetes-list-type"), "map");
+    ck_assert_int_eq(jv_get_int(roles, "minItems", 0), 1);
+    ck_assert_uint_eq(jv_len(jv_path(roles, "items", "x-kubernetes-validations", (char *)0)), 2);
+    const struct jv *replicas = at(roles, "[].replicas");
+    ck_assert_int_eq(jv_get_int(replicas, "default", -1), 1);
+    ck_assert_int_eq(jv_get_int(replicas, "minimum", -1), 0);
+    const struct jv *unavailable = at(roles, "[].rolloutStrategy.rollingUpdate.maxUnavailable");
+    ck_assert_uint_eq(jv_len(jv_get(unavailable, "anyOf")), 2);
+    ck_assert_int_eq(jv_get_int(unavailable, "default", -1), 1);
+    const struct jv *template = at(roles, "[].standalonePattern.template");
+    ck_assert_uint_eq(jv_len(jv_get(at(template, "metadata"), "properties")), 5);
+    ck_assert_str_eq(jv_str(jv_idx(jv_get(at(template, "spec"), "required"), 0), ""), "containers");
+    ck_assert_str_eq(jv_get_str(at(template, "spec.containers.[].ports.[].protocol"), "default"), "TCP");
+    ck_assert_ptr_null(jv_get(at(template, "spec.containers"), "description"));
+    const struct jv *custom = at(roles, "[].customComponentsPattern.components.[].template");
+    ck_assert(jv_get_bool(custom, "x-kubernetes-preserve-unknown-fields", false));
+    ck_assert_ptr_null(jv_get(custom, "type"));
+}
+END_TEST
+
+START_TEST(print_schema_of_a_map_of_maps)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *pods = at(schema_of(a, KIND_RI, "v1alpha2"), "status.inPlaceUpdateContainerBaselines");
+    const struct jv *baseline =
+        jv_path(pods, "additionalProperties", "additionalProperties", "properties", (char *)0);
+    ck_assert_str_eq(jv_get_str(jv_get(baseline, "imageID"), "type"), "string");
+}
+END_TEST
+
+/* ---- definitions ---- */
+
+START_TEST(print_crd_versions_names_and_subresources)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *crd = print_crd(a, KIND_RBGSET, NULL);
+    ck_assert_str_eq(jv_get_str(jv_get(crd, "metadata"), "name"), "rolebasedgroupsets.workloads.x-k8s.io");
+    ck_assert_ptr_null(jv_path(crd, "spec", "conversion", (char *)0));
+    const struct jv *versions = jv_path(crd, "spec", "versions", (char *)0);
+    const struct jv *old = jv_find(versions, "name", "v1alpha1"), *now = jv_find(versions, "name", "v1alpha2");
+    ck_assert(jv_get_bool(old, "deprecated", false) && jv_get_bool(old, "served", false));
+    ck_assert(!jv_get_bool(old, "storage", true) && jv_get_bool(now, "storage", false));
+    ck_assert_ptr_nonnull(strstr(jv_get_str(old, "deprecationWarning"), "v1alpha2 RoleBasedGroupSet"));
+    ck_assert_ptr_null(jv_get(now, "deprecated"));
+    ck_assert_str_eq(jv_get_str(jv_path(now, "subresources", "scale", (char *)0), "specReplicasPath"),
+                     ".spec.replicas");
+    ck_assert_ptr_nonnull(jv_path(now, "subresources", "status", (char *)0));
+    const struct jv *is = jv_idx(jv_path(print_crd(a, KIND_INSTANCESET, NULL), "spec", "versions", (char *)0), 0);
+    ck_assert_ptr_nonnull(strstr(jv_get_str(is, "deprecationWarning"), "v1alpha2 RoleInstanceSet"));
+}
+END_TEST
+
+START_TEST(print_crd_conversion_needs_a_webhook)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *c = jv_path(print_crd(a, KIND_RBG, &in_cluster), "spec", "conversion", "webhook",
+                                 "clientConfig", (char *)0);
+    ck_assert_str_eq(jv_get_str(jv_get(c, "service"), "path"), "/convert");
+    ck_assert_str_eq(jv_get_str(c, "caBundle"), "Q0E=");
+    struct print_opts local = {.url = "https://localhost:9443", .service = "ignored"};
+    c = jv_path(print_crd(a, KIND_RBG, &local), "spec", "conversion", "webhook", "clientConfig", (char *)0);
+    ck_assert_str_eq(jv_get_str(c, "url"), "https://localhost:9443/convert");
+    ck_assert_ptr_null(jv_get(c, "service"));
+    ck_assert_ptr_null(jv_path(print_crd(a, KIND_ADAPTER, &in_cluster), "spec", "conversion", (char *)0));
+}
+END_TEST
+
+/* ---- webhooks and rights ---- */
+
+static void check_webhook(const struct jv *config, const char *name, const char *path)
+{
+    const struct jv *w = jv_find(jv_get(config, "webhooks"), "name", name);
+    ck_assert_msg(w != NULL, "%s", name);
+    ck_assert_str_eq(jv_get_str(jv_path(w, "clientConfig", "service", (char *)0), "path"), path);
+    ck_assert_str_eq(jv_get_str(w, "failurePolicy"), "Fail");
+    ck_assert_str_eq(jv_get_str(w, "sideEffects"), "None");
+    ck_assert_int_eq(jv_get_int(w, "timeoutSeconds", 0), 10);
+    ck_assert_uint_eq(jv_len(jv_get(jv_idx(jv_get(w, "rules"), 0), "operations")), 2);
+}
+
+START_TEST(print_webhooks_of_the_contract)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *v = print_validating_config(a, &in_cluster), *m = print_mutating_config(a, &in_cluster);
+    ck_assert_uint_eq(jv_len(jv_get(v, "webhooks")), 2);
+    check_webhook(v, "vrolebasedgroup.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup");
+    check_webhook(v, "vrolebasedgroupset.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset");
+    check_webhook(m, "mrolebasedgroup.kb.io", "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup");
+    check_webhook(m, "mrolebasedgroupset.kb.io", "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset");
+    ck_assert_str_eq(jv_get_str(jv_get(v, "metadata"), "name"), "rbgs-validating-webhook-configuration");
+    ck_assert_str_eq(jv_get_str(jv_get(m, "metadata"), "name"), "rbgs-mutating-webhook-configuration");
+}
+END_TEST
+
+static bool has(const struct jv *list, const char *s)
+{
+    JV_FOR_ARR(it, list) if (str_eq((*it)->s, s)) return true;
+    return false;
+}
+
+static bool may(const struct jv *role, const char *group, const char *resource, const char *verb)
+{
+    JV_FOR_ARR(r, jv_get(role, "rules"))
+        if (has(jv_get(*r, "apiGroups"), group) && has(jv_get(*r, "resources"), resource) &&
+            has(jv_get(*r, "verbs"), verb))
+            return true;
+    return false;
+}
+
+START_TEST(print_rights_are_the_least)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *items = jv_get(print_cluster_role(a, &in_cluster), "items"), *cluster = jv_idx(items, 0);
+    ck_assert_str_eq(jv_get_str(jv_get(cluster, "metadata"), "name"), "rbgs-controller-role");
+    ck_assert(may(cluster, "workloads.x-k8s.io", "roleinstances", "delete"));
+    ck_assert(may(cluster, "workloads.x-k8s.io", "roleinstances/status", "patch"));
+    ck_assert(may(cluster, "workloads.x-k8s.io", "roleinstancesets/finalizers", "update"));
+    ck_assert(may(cluster, "", "pods/resize", "patch"));
+    ck_assert(may(cluster, "apps", "statefulsets", "patch"));
+    ck_assert(!may(cluster, "", "secrets", "get") && !may(cluster, "", "nodes", "patch"));
+    ck_assert(!may(cluster, "workloads.x-k8s.io", "clusterengineruntimeprofiles", "patch"));
+    JV_FOR_ARR(item, items)
+        JV_FOR_ARR(r, jv_get(*item, "rules")) {
+            ck_assert(!has(jv_get(*r, "verbs"), "*") && !has(jv_get(*r, "resources"), "*"));
+            bool config = has(jv_get(*r, "apiGroups"), "apiextensions.k8s.io") ||
+                          has(jv_get(*r, "apiGroups"), "admissionregistration.k8s.io");
+            ck_assert(!config || jv_len(jv_get(*r, "resourceNames")) > 0);
+        }
+    const struct jv *secrets = jv_get(jv_idx(items, 1), "rules");
+    ck_assert_uint_eq(jv_len(secrets), 2);
+    ck_assert(has(jv_get(jv_idx(secrets, 1), "resourceNames"), "rbgs-webhook-cert"));
+    struct print_opts modern = {.ns = "x"};
+    const struct jv *less = jv_idx(jv_get(print_cluster_role(a, &modern), "items"), 0);
+    ck_assert(!may(less, "apps", "statefulsets", "get"));
+    ck_assert(!may(less, "leaderworkerset.x-k8s.io", "leaderworkersets", "get"));
+    ck_assert(may(less, "apps", "controllerrevisions", "create"));
+}
+END_TEST
+
+TEST_MAIN("print", print_schemas_are_structural_and_small, print_schema_of_a_role, print_schema_of_a_map_of_maps,
+          print_crd_versions_names_and_subresources, print_crd_conversion_needs_a_webhook,
+          print_webhooks_of_the_contract, print_rights_are_the_least)
