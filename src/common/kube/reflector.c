@@ -211,6 +211,7 @@ static int list(struct reflector *r, struct err *e) {
 
 struct watching {
     struct reflector *r;
+    unsigned events; /* that came, bookmarks included */
     struct err e;
 };
 
@@ -239,6 +240,7 @@ static int watch_object(struct watching *w, const char *type, struct jv *doc) {
     else if (!bookmark) return err_set(&w->e, ERR_PARSE, "WATCH %s: unknown event type %s", r->path, type);
     set_rv(r, seen);
     r->failures = 0;
+    w->events++;
     if (!bookmark) show_size(r);
     return 0;
 }
@@ -260,7 +262,8 @@ static int watch_line(void *ctx, char *text, size_t len) {
     return rc;
 }
 
-static int watch(struct reflector *r, struct err *e) {
+/* *progress: something came; a server under load may end a watch early, and resuming at once is right then. */
+static int watch(struct reflector *r, bool *progress, struct err *e) {
     BUF_AUTO struct buf q = BUF_INIT;
     struct watching w = {.r = r};
     buf_printf(&q, "watch=true&allowWatchBookmarks=true&timeoutSeconds=%u&resourceVersion=%s",
@@ -268,6 +271,7 @@ static int watch(struct reflector *r, struct err *e) {
     if (r->selector) buf_printf(&q, "&labelSelector=%s", r->selector);
     count(r, watches);
     int rc = kube_watch(r->k, r->path, q.s, WATCH_IDLE_MS, &r->stop, watch_line, &w, e);
+    *progress = w.events > 0;
     if (rc == 0 && w.e.code) {
         *e = w.e;
         rc = -1;
@@ -325,11 +329,12 @@ static void do_list(struct reflector *r) {
 static void do_watch(struct reflector *r) {
     struct err e = ERR_INIT;
     int64_t begun = now_ms();
-    int rc = watch(r, &e);
+    bool progress;
+    int rc = watch(r, &progress, &e);
     if (stopping(r)) return;
     if (now_ms() - begun >= HEALTHY_MS) r->failures = 0;
     if (rc == 0) {
-        if (now_ms() - begun < ENDED_AT_ONCE_MS)
+        if (!progress && now_ms() - begun < ENDED_AT_ONCE_MS)
             failed(r, "watch", &(struct err){.code = ERR_UNAVAILABLE, .http = 200, .msg = "the watch ended at once"});
         return;
     }
