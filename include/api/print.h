@@ -12,6 +12,8 @@ struct print_opts {
 };
 
 struct jv *print_crd(struct arena *a, enum kind k, const struct print_opts *o);            /* apiextensions.k8s.io/v1 */
+/* A v1 List: ClusterRole rbgs-controller-role, and in o->ns the Roles rbgs-controller-secret-role (the webhook's certificate)
+ * and rbgs-leader-election-role (the lease). No bindings. */
 struct jv *print_cluster_role(struct arena *a, const struct print_opts *o);
 struct jv *print_validating_config(struct arena *a, const struct print_opts *o);
 struct jv *print_mutating_config(struct arena *a, const struct print_opts *o);

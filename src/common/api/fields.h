@@ -42,7 +42,7 @@ extern const struct type template_ref_type, template_ref_v1alpha1_type, restart_
 extern const struct type update_strategy_type, lifecycle_type, ris_status_type, pod_group_policy_type;
 
 /* The decoded specs (fields_rbg.c, fields_ris.c, fields_ri.c). */
-extern const struct type rbg_spec_type, ris_spec_type, ri_spec_type, component_type;
+extern const struct type rbg_spec_type, ris_spec_type, ri_spec_type;
 
 /* Whole objects, one for each kind and version; adapters and profiles are the same in both versions. */
 extern const struct type rbg_type, rbg_v1alpha1_type, rbgset_type, rbgset_v1alpha1_type,

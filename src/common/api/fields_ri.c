@@ -16,7 +16,7 @@ static const struct field component_rows[] = {
      .type = &core_PodTemplateSpec, AT(struct component, template),
      .desc = "The pod template of this component."},
 };
-const struct type component_type = {
+static const struct type component_type = {
     .name = "RoleInstanceComponent", ROWS(component_rows), .size = sizeof(struct component),
     .desc = "Pods of one sort inside the instance.",
 };
