@@ -36,6 +36,8 @@ struct lease {
     char observed[512]; /* holder, times, transitions: what changes when somebody writes */
     int64_t observed_ms, observed_duration_ms;
     char *holder;
+    int64_t deadline_ms; /* of the attempt that is under way */
+    int64_t renewed_ms;  /* begin of the last one that wrote */
 };
 
 static void *must(void *p) {
@@ -82,7 +84,9 @@ static int request(struct lease *l, struct arena *a, const char *method, const s
     bool create = str_eq(method, "POST");
     struct kube_response r = {0};
     char *text = doc ? json_text(a, doc) : NULL;
-    int64_t timeout = l->o.renew_ms < REQUEST_MS ? l->o.renew_ms : REQUEST_MS;
+    int64_t timeout = l->deadline_ms - now_ms();
+    if (timeout <= 0) return err_set(e, ERR_TIMEOUT, "lease %s/%s: no time left", l->ns, l->name);
+    if (timeout > REQUEST_MS) timeout = REQUEST_MS;
     struct kube_request q = {.method = method, .body = text, .len = text ? strlen(text) : 0, .timeout_ms = timeout};
     q.path = arena_printf(a, "/apis/coordination.k8s.io/v1/namespaces/%s/leases%s%s", l->ns, create ? "" : "/",
                           create ? "" : l->name);
@@ -124,10 +128,12 @@ static bool someone_else_holds(const struct lease *l) {
            now_ms() < l->observed_ms + l->observed_duration_ms;
 }
 
-/* One attempt to get or keep the lease. 0: it is ours now; 1: another's; -1: error. */
-static int try_hold(struct lease *l, struct err *e) {
+/* One attempt to get or keep the lease, over at the deadline. 0: it is ours now; 1: another's; -1: error. */
+static int try_hold(struct lease *l, int64_t deadline_ms, struct err *e) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *doc, *written;
+    int64_t begun = now_ms(); /* the lease runs from before the write */
+    l->deadline_ms = deadline_ms;
     bool create = false;
     if (request(l, a, "GET", NULL, &doc, e) != 0) {
         if (e->code != ERR_NOT_FOUND) return -1;
@@ -140,6 +146,7 @@ static int try_hold(struct lease *l, struct err *e) {
     fill(l, a, doc);
     if (request(l, a, create ? "POST" : "PUT", doc, &written, e) != 0) return -1;
     observe(l, written);
+    l->renewed_ms = begun;
     return 0;
 }
 
@@ -155,7 +162,7 @@ static int64_t jittered(int64_t ms) {
 static bool acquire(struct lease *l) {
     while (!stopping(l)) {
         struct err e = ERR_INIT;
-        int rc = try_hold(l, &e);
+        int rc = try_hold(l, now_ms() + l->o.renew_ms, &e);
         if (rc == 0) return true;
         if (rc < 0 && e.code != ERR_CONFLICT && e.code != ERR_EXISTS)
             log_warn("leader election: can't read or write the lease", "lease", l->name, "error", e.msg);
@@ -164,19 +171,19 @@ static bool acquire(struct lease *l) {
     return false;
 }
 
-/* Returns when the lease is lost, or the process ends. */
+/* Returns when the lease is lost, or the process ends. No attempt lasts beyond the renew deadline, which lies before the
+ * moment at which another replica may take over. */
 static void keep(struct lease *l) {
-    int64_t renewed = now_ms();
     while (!stopping(l)) {
-        sleep_ms(l, l->o.retry_ms);
+        int64_t deadline = l->renewed_ms + l->o.renew_ms, left = deadline - now_ms();
+        if (left <= 0) return;
+        sleep_ms(l, left < l->o.retry_ms ? left : l->o.retry_ms);
         if (stopping(l)) return;
         struct err e = ERR_INIT;
-        int64_t begun = now_ms(); /* the lease runs from before the write */
-        int rc = try_hold(l, &e);
-        if (rc == 0) renewed = begun;
-        else if (rc > 0) log_error("leader election: another replica took the lease", "lease", l->name, "leader", l->holder);
-        else log_warn("leader election: can't renew the lease", "lease", l->name, "error", e.msg);
-        if (rc > 0 || now_ms() - renewed >= l->o.renew_ms) return;
+        int rc = try_hold(l, deadline, &e);
+        if (rc > 0) log_error("leader election: another replica took the lease", "lease", l->name, "leader", l->holder);
+        if (rc < 0) log_warn("leader election: can't renew the lease", "lease", l->name, "error", e.msg);
+        if (rc > 0) return;
     }
 }
 
@@ -185,6 +192,7 @@ static void release(struct lease *l) {
     ARENA_AUTO struct arena *a = arena_new();
     struct err e = ERR_INIT;
     struct jv *doc, *written;
+    l->deadline_ms = now_ms() + REQUEST_MS;
     if (request(l, a, "GET", NULL, &doc, &e) == 0) {
         struct jv *spec = jv_need_obj(a, doc, "spec");
         if (!str_eq(jv_get_str(spec, "holderIdentity"), l->identity)) return;
