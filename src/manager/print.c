@@ -36,7 +36,9 @@ int print_manifests(const struct manager_options *o, struct err *e) {
     if (read_ca(a, o->ca_bundle_file, &p.ca_bundle, e)) return -1;
     struct jv *list = jv_new_obj(a), *items = jv_new_arr(a);
     if (o->print_crds) add_crds(a, items, &p);
-    if (o->print_rbac) jv_push(a, items, print_cluster_role(a, &p));
+    if (o->print_rbac) {
+        JV_FOR_ARR(it, jv_get(print_cluster_role(a, &p), "items")) jv_push(a, items, *it);
+    }
     if (o->print_webhooks) {
         jv_push(a, items, print_validating_config(a, &p));
         jv_push(a, items, print_mutating_config(a, &p));
