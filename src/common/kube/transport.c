@@ -493,7 +493,9 @@ int xfer_result(const struct xfer *x, struct err *e) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
-        return err_set(e, ERR_TLS, "TLS with %s: %s", server, reason_of(x));
+        return err_set(e, ERR_TLS, "TLS with %s: %s%s", server, reason_of(x),
+                       x->code == CURLE_PEER_FAILED_VERIFICATION && !x->t->ca_file
+                           ? "; no certificate authority is configured (certificate-authority in the kubeconfig)" : "");
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         return err_set(e, ERR_INVALID, "server %s: %s", server, reason_of(x));
