@@ -3,6 +3,7 @@
  * Start order: flags, client, probes (so that a waiting process can be asked why), certificate, webhooks, caches, election, workers.
  * Ends on SIGTERM or SIGINT: not ready, workers finish what they do, the lease is released, the servers drain. A lost lease ends the
  * process at once: another replica leads. */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -64,7 +65,9 @@ static void make_engine(struct manager *m) {
                                                  .options = &m->decisions,
                                                  .reconcilers = reconcilers,
                                                  .nreconcilers = sizeof reconcilers / sizeof *reconcilers,
-                                                 .workers = (size_t)m->o.workers});
+                                                 .workers = (size_t)m->o.workers,
+                                                 .event_qps = m->o.event_qps,
+                                                 .event_burst = m->o.event_burst});
 }
 
 static int start_certs(struct manager *m, struct err *e) {
@@ -211,6 +214,7 @@ static int usage(const struct manager_options *o) {
 int main(int argc, char **argv) {
     static struct manager m;
     struct err e = ERR_INIT;
+    mallopt(M_ARENA_MAX, 2); /* forty threads that each keep a heap of their own would hold memory that nobody uses */
     bool bad = options_parse(&m.o, argc, argv, &e) != 0;
     if (!bad && (m.o.help || m.o.version)) return usage(&m.o);
     if (!bad && (m.o.print_crds || m.o.print_rbac || m.o.print_webhooks)) {

@@ -15,8 +15,8 @@ struct manager_options {
     bool metrics_secure, leader_elect, deprecated_workloads, help, version;
     bool print_crds, print_rbac, print_webhooks;
     int64_t workers, cache_sync_ms, settle_ms, lease_ms, renew_ms, retry_ms;
-    double qps;
-    int64_t burst;
+    double qps, event_qps;
+    int64_t burst, event_burst;
 };
 
 /* Reads argv. Errors: ERR_INVALID naming the flag, its value and what is allowed. */

@@ -1,4 +1,4 @@
-/* Owns the stores, reflectors, queues, expectations and worker threads. Locks: `defer_lock` only, a leaf. Stores, queues and
+/* Owns the stores, reflectors, queues, expectations and worker threads. Locks: `defer_lock` and `event_lock`, both leaves. Stores, queues and
  * expectations have their own. Change handlers run on the reflectors' threads and only touch expectations and queues. A change is
  * first told to the expectations, then to the queues: a worker that is woken by it never finds itself still waiting for it. */
 #include "controller/core/engine.h"
@@ -45,7 +45,10 @@ struct engine {
     struct cache caches[SOURCE_CACHES];
     struct controller *controllers;
     struct expect *expect;
-    struct metric *total, *seconds;
+    struct metric *total, *seconds, *limited;
+    pthread_mutex_t event_lock;
+    double event_tokens; /* under event_lock, with event_ms: the time they were counted */
+    int64_t event_ms;
 };
 
 /* ---- reading ---- */
@@ -173,6 +176,26 @@ static void defer_clear(struct controller *c, const char *key) {
     free(map_del(c->deferred, key));
 }
 
+/* ---- events ---- */
+
+/* A token bucket over all reconcilers. Only Normal events are limited: a thousand pods that start at once are not worth a thousand
+ * requests to say so, a warning always is. */
+static bool exec_may_tell(void *ctx) {
+    struct engine *g = ((struct controller *)ctx)->g;
+    if (g->o.event_qps <= 0) return true;
+    int64_t now = clock_mono_ms(g->o.clock);
+    MUTEX_GUARD(&g->event_lock);
+    g->event_tokens += (double)(now - g->event_ms) / 1000 * g->o.event_qps;
+    if (g->event_tokens > (double)g->o.event_burst) g->event_tokens = (double)g->o.event_burst;
+    g->event_ms = now;
+    if (g->event_tokens < 1) {
+        metric_add(g->limited, 1, NULL);
+        return false;
+    }
+    g->event_tokens -= 1;
+    return true;
+}
+
 /* ---- workers ---- */
 
 static void reconcile(struct controller *c, const char *key, struct arena *a, struct exec_result *res, struct err *e, int *rc) {
@@ -225,16 +248,16 @@ static void work(struct controller *c, const char *key, struct arena *a) {
     finish(c, key, rc, &res, &e);
 }
 
+/* A fresh arena each time: what a large group needed once is not held by every worker for ever. */
 static void *worker(void *arg) {
     struct controller *c = arg;
-    struct arena *a = arena_new();
     char key[KEY_SIZE];
     while (queue_get(c->queue, key, sizeof key)) {
+        struct arena *a = arena_new();
         work(c, key, a);
-        arena_reset(a);
+        arena_free(a);
         queue_done(c->queue, key);
     }
-    arena_free(a);
     return NULL;
 }
 
@@ -254,6 +277,7 @@ static void controller_init(struct engine *g, struct controller *c, const struct
                             .parallel = 16,
                             .recheck = exec_recheck,
                             .put_off = exec_put_off,
+                            .may_tell = exec_may_tell,
                             .ctx = c};
 }
 
@@ -348,6 +372,7 @@ void engine_free(struct engine *g) {
     for (size_t i = 0; i < g->o.nreconcilers; i++) controller_fini(&g->controllers[i]);
     for (size_t i = 0; i < SOURCE_CACHES; i++) store_free(g->caches[i].store);
     expect_free(g->expect);
+    pthread_mutex_destroy(&g->event_lock);
     free(g->controllers);
     free(g);
 }

@@ -15,6 +15,8 @@ struct engine_opts {
     const struct reconciler *const *reconcilers;
     size_t nreconcilers;
     size_t workers;             /* per reconciler */
+    double event_qps;           /* Normal events a second, and how many may exceed it at once; 0: no limit */
+    int64_t event_burst;
 };
 
 struct engine *engine_new(const struct engine_opts *o);

@@ -29,7 +29,7 @@ static bool is_write(enum act act) {
 }
 
 static void emit(const struct run *r, const char *type, const char *reason, const char *message) {
-    if (!r->x->events) return;
+    if (!r->x->events || (str_eq(type, "Normal") && !r->x->may_tell(r->x->ctx))) return;
     events_add(r->x->events, &(struct event){.api_version = kind_api_version(r->root_kind),
                                              .kind = kind_info(r->root_kind)->name,
                                              .ns = meta_ns(r->root),

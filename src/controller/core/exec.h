@@ -20,6 +20,7 @@ struct exec {
     /* A write may be put off to be collected with later ones: returns how many ms are left of delay_ms since the first call for
      * this key, 0 when it is due. */
     int64_t (*put_off)(void *ctx, const char *root_key, int64_t delay_ms);
+    bool (*may_tell)(void *ctx); /* may a Normal event be written now? */
     void *ctx;
 };
 

@@ -55,6 +55,14 @@ static void summarize_waiting(struct summary *s, size_t i) {
     s->progress = "WaitingForDependencies";
 }
 
+/* What keeps a rollout from going on by itself. */
+static const char *held_by(const struct role *r) {
+    const struct rolling_update *u = &r->rollout.rolling_update;
+    int64_t partition = jv_int(u->partition, jv_is(u->partition, J_STR) && strcmp(jv_str(u->partition, "0%"), "0%") != 0);
+    if (u->paused.set && u->paused.v) return ", the rollout is paused";
+    return partition ? ", the partition holds the others" : "";
+}
+
 static void summarize_role(struct summary *s, size_t i) {
     const struct role *r = s->w->roles[i].role;
     const struct counts *c = &s->counts[i];
@@ -70,9 +78,9 @@ static void summarize_role(struct summary *s, size_t i) {
         if (!s->progress) s->progress = "RolesStarting";
     }
     const struct jv *status = jv_get(s->w->roles[i].workload, "status");
-    if (status && c->updated < want && !str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision"))) {
+    if (status && !str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision"))) {
         s->rolling = true;
-        SAY(s->rolling_msg, "role %s: %lld of %lld instances updated", r->name, (long long)c->updated, (long long)want);
+        SAY(s->rolling_msg, "role %s: %lld of %lld instances updated%s", r->name, (long long)c->updated, (long long)want, held_by(r));
     }
 }
 
