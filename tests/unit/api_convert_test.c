@@ -1,7 +1,5 @@
 /* Conversion: what the other version sees, and who wins when both versions have written. That nothing is lost is shown by
  * tests/prop/api_conversion_test.c; here are the meanings, among them a comparison with recorded reads of the first implementation. */
-#include <dirent.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/admission.h"
@@ -10,6 +8,7 @@
 #include "base/str.h"
 #include "doc/scalar.h"
 #include "doc/yaml.h"
+#include "recorded.h"
 #include "testing.h"
 
 #define STASH "conversion.workloads.x-k8s.io/stash"
@@ -100,17 +99,17 @@ static int compare_file(struct arena *a, const char *path) {
 }
 
 START_TEST(test_reads_as_recorded) {
-    const char *root = getenv("RBG_RECORDED");
-    char cases[1024];
-    snprintf(cases, sizeof cases, "%s/cases", root ? root : "/work/shared/recorded");
-    DIR *d = opendir(cases);
-    if (!d) return; /* the recordings are not part of the sources */
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *names = arena_new();
+    const char *root = recorded_root(names), **cases;
+    size_t n;
     int compared = 0;
-    for (const struct dirent *it; (it = readdir(d));) {
+    if (!root) return;
+    ASSERT_OK(recorded_cases(names, root, &cases, &n, &e));
+    for (size_t i = 0; i < n; i++) {
         ARENA_AUTO struct arena *a = arena_new();
-        if (it->d_name[0] != '.') compared += compare_file(a, arena_printf(a, "%s/%s/out-1.yaml", cases, it->d_name));
+        compared += compare_file(a, arena_printf(a, "%s/%s/out-1.yaml", root, cases[i]));
     }
-    closedir(d);
     ck_assert_int_ge(compared, 16);
 }
 END_TEST

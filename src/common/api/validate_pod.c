@@ -21,6 +21,11 @@ static size_t count(const struct jv *v) {
     return jv_is(v, J_ARR) ? v->len : 0;
 }
 
+/* Something is there, but no string: reported as a wrong type. */
+static bool mistyped(const struct jv *v) {
+    return v && v->type != J_STR && v->type != J_NULL;
+}
+
 static char *at(struct problems *p, const char *path, const char *field) {
     return arena_printf(p->a, "%s.%s", path, field);
 }
@@ -33,6 +38,7 @@ static char *item(struct problems *p, const char *path, const char *field, size_
 static void check_name(struct problems *p, const char *path, const struct jv *holder, const char *(*rule)(const char *), struct map *seen,
                        const char *what) {
     const struct jv *v = jv_get(holder, "name");
+    if (mistyped(v)) return;
     const char *name = jv_str(v, "");
     const char *where = at(p, path, "name"), *wrong = *name ? rule(name) : NULL;
     if (!*name) problem_add(p, where, PROBLEM_REQUIRED, NULL, "%s needs a name", what);
@@ -72,6 +78,7 @@ static void check_env(struct problems *p, const char *path, const struct jv *c) 
     for (size_t i = 0; i < count(jv_get(c, "env")); i++) {
         const struct jv *env = jv_idx(jv_get(c, "env"), i), *name = jv_get(env, "name");
         const char *where = item(p, path, "env", i), *wrong = env_rule(jv_str(name, ""));
+        if (mistyped(name)) continue;
         if (jv_is_empty(name)) problem_add(p, at(p, where, "name"), PROBLEM_REQUIRED, NULL, "a variable needs a name");
         else if (wrong) problem_add(p, at(p, where, "name"), PROBLEM_INVALID, name, "the name of a variable %s", wrong);
         if (!jv_is_empty(jv_get(env, "value")) && !jv_is_empty(jv_get(env, "valueFrom")))
@@ -130,8 +137,8 @@ static void check_container(const struct pod_check *k, const char *path, const s
     check_name(k->p, path, c, name_dns1123_label, k->containers, "a container");
     const struct jv *image = jv_get(c, "image");
     const char *s = jv_str(image, "");
-    if (!*s) problem_add(k->p, at(k->p, path, "image"), PROBLEM_REQUIRED, NULL, "container \"%s\" has no image", jv_str(jv_get(c, "name"), ""));
-    else if (*s == ' ' || s[strlen(s) - 1] == ' ') problem_add(k->p, at(k->p, path, "image"), PROBLEM_INVALID, image, "remove the spaces around it");
+    if (!*s && !mistyped(image)) problem_add(k->p, at(k->p, path, "image"), PROBLEM_REQUIRED, NULL, "container \"%s\" has no image", jv_str(jv_get(c, "name"), ""));
+    else if (*s && (*s == ' ' || s[strlen(s) - 1] == ' ')) problem_add(k->p, at(k->p, path, "image"), PROBLEM_INVALID, image, "remove the spaces around it");
     check_ports(k->p, path, c);
     check_env(k->p, path, c);
     check_mounts(k, path, c);
