@@ -1,0 +1,385 @@
+/* What the API server does with writes. Each write works on a fresh tree of the stored object; a write that changes nothing leaves
+ * the version alone and tells nobody. One thread. */
+#include "sim/cluster.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/patch.h"
+#include "doc/scalar.h"
+#include "sim/fields.h"
+#include "sim/objects.h"
+
+/* ---- helpers ---- */
+
+static const char *now_text(const struct cluster *c, char out[32]) {
+    return time_rfc3339(clock_now_ms(c->clock), out);
+}
+
+static const char *ns_of(enum kind k, const char *ns) {
+    if (kind_info(k)->cluster_scoped) return "";
+    return str_empty(ns) ? "default" : ns;
+}
+
+static struct jv *find(struct cluster *c, struct arena *a, enum kind k, const char *ns, const char *name) {
+    size_t at;
+    return objects_find(c, k, ns_of(k, ns), name, &at) ? objects_doc(a, &c->objects[at]) : NULL;
+}
+
+static int not_found(enum kind k, const char *name, struct err *e) {
+    err_set(e, ERR_NOT_FOUND, "%s \"%s\" not found", kind_info(k)->plural, name);
+    if (e) e->http = 404;
+    return -1;
+}
+
+/* What the structural schema of a definition adds. Kubernetes' own kinds get the few defaults that anybody here looks at. */
+static void set_defaults(struct arena *a, enum kind k, struct jv *doc) {
+    const struct kind_info *info = kind_info(k);
+    const struct kind_version *v = info->ours ? kind_version(k, info->version) : NULL;
+    if (v && v->type) schema_default(a, doc, v->type, false);
+    if (k == KIND_POD) {
+        struct jv *status = jv_need_obj(a, doc, "status");
+        if (!jv_get(status, "phase")) jv_set_str(a, status, "phase", "Pending");
+    }
+}
+
+static struct jv *managed_fields(struct arena *a, struct jv *doc) {
+    return jv_need_arr(a, jv_need_obj(a, doc, "metadata"), "managedFields");
+}
+
+static void drop_empty_managed(struct jv *doc) {
+    struct jv *meta = jv_get(doc, "metadata");
+    if (!jv_len(jv_get(meta, "managedFields"))) jv_del(meta, "managedFields");
+}
+
+/* The part of an object whose change is a new generation. */
+static bool spec_changed(struct arena *a, const struct jv *was, const struct jv *is) {
+    struct jv *x = jv_dup(a, was), *y = jv_dup(a, is);
+    static const char *const others[] = {"metadata", "status"};
+    for (size_t i = 0; i < 2; i++) {
+        jv_del(x, others[i]);
+        jv_del(y, others[i]);
+    }
+    return !jv_eq(x, y);
+}
+
+static bool has_generation(enum kind k) {
+    return kind_info(k)->ours || k == KIND_POD || k == KIND_STATEFULSET || k == KIND_DEPLOYMENT || k == KIND_LWS;
+}
+
+/* ---- storing ---- */
+
+static void store_new(struct cluster *c, struct arena *a, enum kind k, struct jv *doc) {
+    char now[32];
+    struct jv *meta = jv_need_obj(a, doc, "metadata");
+    jv_set(a, meta, "uid", jv_new_strf(a, "%08llx-0000-4000-8000-000000000000", (unsigned long long)++c->uids));
+    jv_set_str(a, meta, "creationTimestamp", now_text(c, now));
+    if (has_generation(k)) jv_set_int(a, meta, "generation", 1);
+    if (kind_info(k)->status) jv_del(doc, "status");
+    set_defaults(a, k, doc);
+    drop_empty_managed(doc);
+    objects_write(c, a, k, NULL, doc);
+}
+
+/* Nothing is written when only the bookkeeping would differ. A last finalizer that goes takes a deleted object along. */
+static void store_changed(struct cluster *c, struct arena *a, enum kind k, const struct jv *was, struct jv *doc) {
+    drop_empty_managed(doc);
+    if (jv_eq(was, doc)) return;
+    if (has_generation(k) && spec_changed(a, was, doc))
+        jv_set_int(a, jv_get(doc, "metadata"), "generation", meta_generation(was) + 1);
+    bool last = meta_deleting(doc) && k != KIND_POD && !jv_len(jv_path(doc, "metadata", "finalizers", (char *)0));
+    if (last) objects_remove(c, k, meta_ns(was), meta_name(was));
+    else objects_write(c, a, k, was, doc);
+}
+
+/* A plain write takes over what it changes. */
+static void note_update(struct arena *a, enum kind k, const char *manager, const struct jv *was, struct jv *doc, bool status) {
+    struct jv *managed = managed_fields(a, doc);
+    const struct jv *changed = fields_changed(a, was, doc);
+    if (!jv_len(changed)) return;
+    for (size_t i = jv_len(managed); i-- > 0;) {
+        struct jv *entry = jv_idx(managed, i), *rest = fields_minus(a, jv_get(entry, "fieldsV1"), changed);
+        if (jv_len(rest)) jv_set(a, entry, "fieldsV1", rest);
+        else jv_remove(managed, i);
+    }
+    const struct jv *own = jv_get(fields_entry(managed, manager, "Update", status), "fieldsV1");
+    fields_entry_set(a, managed, manager, "Update", status, kind_api_version(k), fields_union(a, own, changed));
+}
+
+/* ---- create ---- */
+
+static int check_new(const struct jv *doc, enum kind k, struct err *e) {
+    if (str_empty(meta_name(doc))) return err_set(e, ERR_INVALID, "%s: metadata.name is required", kind_info(k)->name);
+    const char *bad = name_dns1123_subdomain(meta_name(doc));
+    if (bad) return err_set(e, ERR_INVALID, "%s \"%s\": metadata.name: %s", kind_info(k)->name, meta_name(doc), bad);
+    return 0;
+}
+
+static struct jv *prepare(struct arena *a, enum kind k, const struct jv *from) {
+    struct jv *doc = jv_dup(a, from), *meta = jv_need_obj(a, doc, "metadata");
+    static const char *const server[] = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"};
+    for (size_t i = 0; i < sizeof server / sizeof *server; i++) jv_del(meta, server[i]);
+    const char *ns = ns_of(k, meta_ns(doc));
+    if (*ns) jv_set_str(a, meta, "namespace", ns);
+    return doc;
+}
+
+int cluster_create(struct cluster *c, const char *manager, enum kind k, const struct jv *from, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *doc = prepare(a, k, from);
+    if (check_new(doc, k, e)) return -1;
+    if (find(c, a, k, meta_ns(doc), meta_name(doc))) {
+        err_set(e, ERR_EXISTS, "%s \"%s\" already exists", kind_info(k)->plural, meta_name(doc));
+        if (e) e->http = 409;
+        return -1;
+    }
+    note_update(a, k, manager, NULL, doc, false);
+    store_new(c, a, k, doc);
+    return 0;
+}
+
+/* ---- apply ---- */
+
+static struct jv *value_at(const struct jv *doc, const char *key) {
+    if (str_has_prefix(key, "f:")) return jv_get(doc, key + 2);
+    JV_FOR_ARR(it, doc) {
+        const char *uid = jv_get_str(*it, "uid");
+        if (uid && strstr(key, uid)) return *it;
+    }
+    return NULL;
+}
+
+/* Those of the fields whose values differ between the two documents. */
+static struct jv *differing(struct arena *a, const struct jv *fields, const struct jv *x, const struct jv *y) {
+    struct jv *out = jv_new_obj(a);
+    JV_FOR_OBJ(m, fields) {
+        const struct jv *vx = value_at(x, m->key), *vy = value_at(y, m->key);
+        if (jv_eq(vx, vy)) continue;
+        struct jv *below = jv_len(m->val) ? differing(a, m->val, vx, vy) : NULL;
+        if (!below || jv_len(below)) jv_set(a, out, m->key, below ? below : jv_new_obj(a));
+    }
+    return out;
+}
+
+static void merge_owners(struct arena *a, struct jv *onto, const struct jv *from) {
+    JV_FOR_ARR(ref, from) {
+        size_t i = 0;
+        while (i < jv_len(onto) && !str_eq(jv_get_str(jv_idx(onto, i), "uid"), jv_get_str(*ref, "uid"))) i++;
+        if (i < jv_len(onto)) jv_remove(onto, i);
+        jv_insert(a, onto, i, jv_dup(a, *ref));
+    }
+}
+
+static void overlay(struct arena *a, struct jv *onto, const struct jv *from) {
+    JV_FOR_OBJ(m, from) {
+        struct jv *live = jv_get(onto, m->key);
+        if (str_eq(m->key, "ownerReferences")) merge_owners(a, jv_need_arr(a, onto, m->key), m->val);
+        else if (jv_is(live, J_OBJ) && jv_is(m->val, J_OBJ)) overlay(a, live, m->val);
+        else jv_set(a, onto, m->key, jv_dup(a, m->val));
+    }
+}
+
+/* Fields of other managers that this apply would change: a conflict, or with force taken from them. */
+static int settle_conflicts(struct arena *a, const struct jv *live, const struct jv *want, struct jv *managed,
+                            const struct jv *set, const char *manager, bool force, struct err *e) {
+    for (size_t i = jv_len(managed); i-- > 0;) {
+        struct jv *entry = jv_idx(managed, i), *theirs = jv_get(entry, "fieldsV1");
+        const char *who = jv_str(jv_get(entry, "manager"), "");
+        if (str_eq(who, manager) && str_eq(jv_get_str(entry, "operation"), "Apply")) continue;
+        struct jv *fight = differing(a, fields_both(a, theirs, set), live, want);
+        if (!jv_len(fight)) continue;
+        if (!force) {
+            err_set(e, ERR_CONFLICT, "Apply failed with 1 conflict: conflict with \"%s\": .%s", who, fields_first_path(a, fight));
+            if (e) e->http = 409;
+            return -1;
+        }
+        struct jv *rest = fields_minus(a, theirs, fight);
+        if (jv_len(rest)) jv_set(a, entry, "fieldsV1", rest);
+        else jv_remove(managed, i);
+    }
+    return 0;
+}
+
+/* What an earlier apply of this manager set, this one does not, and nobody else claims. */
+static struct jv *abandoned(struct arena *a, const struct jv *managed, const char *manager, const struct jv *set) {
+    const struct jv *own = fields_entry(managed, manager, "Apply", false);
+    struct jv *gone = fields_minus(a, jv_get(own, "fieldsV1"), set);
+    JV_FOR_ARR(entry, managed)
+        if (*entry != own) gone = fields_minus(a, gone, jv_get(*entry, "fieldsV1"));
+    return gone;
+}
+
+static int apply_over(struct cluster *c, struct arena *a, const char *manager, enum kind k, const struct jv *live,
+                      const struct jv *want, bool force, struct err *e) {
+    struct jv *doc = jv_dup(a, live), *managed = managed_fields(a, doc), *set = fields_of(a, want);
+    const char *uid = meta_uid(want);
+    if (*uid && !str_eq(uid, meta_uid(live)))
+        return err_set(e, ERR_CONFLICT, "%s \"%s\": uid mismatch: %s is not %s", kind_info(k)->plural, meta_name(live), uid,
+                       meta_uid(live));
+    if (settle_conflicts(a, live, want, managed, set, manager, force, e)) return -1;
+    fields_take_out(a, doc, abandoned(a, managed, manager, set));
+    fields_entry_set(a, managed, manager, "Apply", false, kind_api_version(k), set);
+    overlay(a, doc, want);
+    if (kind_info(k)->status) {
+        jv_del(doc, "status");
+        jv_set(a, doc, "status", jv_dup(a, jv_get(live, "status")));
+    }
+    set_defaults(a, k, doc);
+    store_changed(c, a, k, live, doc);
+    return 0;
+}
+
+int cluster_apply(struct cluster *c, const char *manager, enum kind k, const struct jv *from, bool force, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *want = prepare(a, k, from);
+    if (check_new(want, k, e)) return -1;
+    if (kind_info(k)->status) jv_del(want, "status");
+    const struct jv *live = find(c, a, k, meta_ns(want), meta_name(want));
+    if (live) {
+        if (*meta_uid(from)) jv_set_str(a, jv_get(want, "metadata"), "uid", meta_uid(from));
+        return apply_over(c, a, manager, k, live, want, force, e);
+    }
+    if (*meta_uid(from)) return not_found(k, meta_name(want), e);
+    struct jv *set = fields_of(a, want);
+    fields_entry_set(a, managed_fields(a, want), manager, "Apply", false, kind_api_version(k), set);
+    store_new(c, a, k, want);
+    return 0;
+}
+
+/* ---- patch ---- */
+
+/* Only what smp needs to know about the status of a pod: conditions and container statuses merge by their keys. */
+static const struct field condition_rows[] = {{.key = "type", .kind = F_STRING}};
+static const struct type condition_row_type = {.name = "PodCondition", .fields = condition_rows, .nfields = 1};
+static const struct field status_rows[] = {
+    {.key = "conditions", .kind = F_LIST, .elem = F_OBJECT, .type = &condition_row_type, .merge_key = "type"},
+    {.key = "containerStatuses", .kind = F_ANY},
+};
+static const struct type pod_status_type = {.name = "PodStatus", .fields = status_rows, .nfields = 2};
+static const struct field pod_rows[] = {
+    {.key = "metadata", .kind = F_OBJECT, .type = &core_ObjectMeta},
+    {.key = "spec", .kind = F_OBJECT, .type = &core_PodSpec},
+    {.key = "status", .kind = F_OBJECT, .type = &pod_status_type},
+};
+static const struct type pod_type = {.name = "Pod", .fields = pod_rows, .nfields = 3};
+
+static struct jv *patched(struct arena *a, enum kind k, const struct jv *live, const struct jv *patch, struct err *e) {
+    if (kind_info(k)->ours) return merge_patch_apply(a, live, patch);
+    return smp_apply(a, live, patch, k == KIND_POD ? &pod_type : NULL, e);
+}
+
+int cluster_patch(struct cluster *c, const char *manager, enum kind k, const char *ns, const char *name, const struct jv *patch,
+                  bool status, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *live = find(c, a, k, ns, name);
+    if (!live) return not_found(k, name, e);
+    struct jv *doc = patched(a, k, live, patch, e);
+    if (!doc) return -1;
+    if (!str_eq(meta_uid(doc), meta_uid(live))) {
+        err_set(e, ERR_CONFLICT, "Precondition failed: UID in precondition: %s, UID in object meta: %s", meta_uid(doc), meta_uid(live));
+        if (e) e->http = 409;
+        return -1;
+    }
+    if (status || kind_info(k)->status) { /* one part changes, the other stays */
+        struct jv *keep = jv_dup(a, live), *other = jv_get(status ? doc : live, "status");
+        if (!status) keep = doc;
+        jv_del(keep, "status");
+        jv_set(a, keep, "status", jv_dup(a, other));
+        doc = keep;
+    }
+    set_defaults(a, k, doc);
+    note_update(a, k, manager, live, doc, status);
+    store_changed(c, a, k, live, doc);
+    return 0;
+}
+
+/* ---- delete ---- */
+
+static void mark_deleted(struct cluster *c, struct arena *a, enum kind k, const struct jv *live, int64_t grace_s) {
+    char at[32];
+    struct jv *doc = jv_dup(a, live), *meta = jv_get(doc, "metadata");
+    jv_set_str(a, meta, "deletionTimestamp", time_rfc3339(clock_now_ms(c->clock) + grace_s * 1000, at));
+    jv_set_int(a, meta, "deletionGracePeriodSeconds", grace_s);
+    objects_write(c, a, k, live, doc);
+}
+
+int cluster_delete(struct cluster *c, enum kind k, const char *ns, const char *name, const char *uid, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *live = find(c, a, k, ns, name);
+    if (!live) return not_found(k, name, e);
+    if (uid && !str_eq(uid, meta_uid(live))) {
+        err_set(e, ERR_CONFLICT, "Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, meta_uid(live));
+        if (e) e->http = 409;
+        return -1;
+    }
+    if (meta_deleting(live)) return 0;
+    if (k == KIND_POD && jv_path(live, "spec", "nodeName", (char *)0))
+        mark_deleted(c, a, k, live, jv_get_int(jv_get(live, "spec"), "terminationGracePeriodSeconds", 30));
+    else if (jv_len(jv_path(live, "metadata", "finalizers", (char *)0)))
+        mark_deleted(c, a, k, live, 0);
+    else
+        objects_remove(c, k, meta_ns(live), meta_name(live));
+    return 0;
+}
+
+void cluster_remove(struct cluster *c, enum kind k, const char *ns, const char *name) {
+    objects_remove(c, k, ns_of(k, ns), name);
+}
+
+/* ---- plans ---- */
+
+static int do_patch(struct cluster *c, const char *manager, const struct action *w, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *patch = jv_dup(a, w->body);
+    if (w->uid) jv_set_str(a, jv_need_obj(a, patch, "metadata"), "uid", w->uid);
+    return cluster_patch(c, manager, w->kind, w->ns, w->name, patch, w->act == ACT_PATCH_STATUS, e);
+}
+
+int cluster_do(struct cluster *c, const char *manager, const struct action *w, struct err *e) {
+    switch (w->act) {
+    case ACT_CREATE: return cluster_create(c, manager, w->kind, w->body, e);
+    case ACT_APPLY: return cluster_apply(c, manager, w->kind, w->body, w->force, e);
+    case ACT_PATCH:
+    case ACT_PATCH_STATUS: return do_patch(c, manager, w, e);
+    case ACT_DELETE: return cluster_delete(c, w->kind, w->ns, w->name, w->uid, e);
+    case ACT_EVENT:
+    case ACT_BARRIER:
+    case ACT_AFTER: break;
+    }
+    return 0;
+}
+
+/* ---- garbage ---- */
+
+static bool owner_lives(struct cluster *c, struct arena *a, const struct jv *dependent, const struct jv *ref) {
+    const char *version = jv_str(jv_get(ref, "apiVersion"), ""), *slash = strchr(version, '/');
+    const char *group = slash ? arena_strndup(a, version, (size_t)(slash - version)) : "";
+    enum kind k = kind_find(group, jv_str(jv_get(ref, "kind"), ""));
+    if (k == KIND_NONE) return true; /* not of this cluster: never judged */
+    const struct jv *owner = find(c, a, k, meta_ns(dependent), jv_str(jv_get(ref, "name"), ""));
+    return owner && str_eq(meta_uid(owner), jv_get_str(ref, "uid"));
+}
+
+static bool orphaned(struct cluster *c, struct arena *a, const struct jv *doc) {
+    const struct jv *refs = jv_path(doc, "metadata", "ownerReferences", (char *)0);
+    JV_FOR_ARR(ref, refs)
+        if (owner_lives(c, a, doc, *ref)) return false;
+    return jv_len(refs) > 0;
+}
+
+struct garbage { enum kind kind; const struct jv *doc; };
+
+/* Found first, deleted then: a deletion moves the table, and what it orphans is for the next pass, as in a real cluster. */
+size_t cluster_collect(struct cluster *c) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct garbage *found = ARENA_ARRAY(a, c->n + 1, struct garbage);
+    size_t n = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        const struct jv *doc = objects_doc(a, &c->objects[i]);
+        if (!meta_deleting(doc) && orphaned(c, a, doc)) found[n++] = (struct garbage){c->objects[i].kind, doc};
+    }
+    struct err ignored = ERR_INIT;
+    for (size_t i = 0; i < n; i++)
+        cluster_delete(c, found[i].kind, meta_ns(found[i].doc), meta_name(found[i].doc), meta_uid(found[i].doc), &ignored);
+    return n;
+}

@@ -1,0 +1,450 @@
+/* The simulated scheduler and kubelet. Owns one record for each pod: what its containers do, which the pod's status then tells. Learns of
+ * pods by watching the cluster; everything it does is a write to the cluster. One thread. */
+#include "sim/kubelet.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+
+#define NEVER INT64_MAX
+#define SCHEDULER "kube-scheduler"
+#define KUBELET "kubelet"
+
+struct container {
+    char *name, *image;      /* image: that runs, or ran last; NULL: never started */
+    bool running;
+    int64_t start_at, ready_at, since, restarts;
+    const char *waiting;     /* reason while it does not run */
+};
+
+struct kpod {
+    char *ns, *name, *uid;
+    int64_t due, born, schedule_at, stop_at, fail_at;
+    struct container *containers;
+    size_t ncontainers;
+    bool failed;
+};
+
+struct krule { struct kubelet_rule r; int used; };
+
+struct kubelet {
+    struct cluster *cluster;
+    const struct clock *clock;
+    struct kubelet_opts o;
+    uint64_t random;
+    struct kpod **pods;
+    size_t npods;
+    struct krule *rules;
+    size_t nrules;
+};
+
+static void *must(void *p) {
+    if (!p) abort();
+    return p;
+}
+
+static int64_t now_ms(const struct kubelet *k) {
+    return clock_now_ms(k->clock);
+}
+
+/* xorshift64*: the same seed gives the same delays everywhere. */
+static int64_t delay(struct kubelet *k, int64_t ms) {
+    if (!k->o.jitter_ms) return ms;
+    k->random ^= k->random >> 12;
+    k->random ^= k->random << 25;
+    k->random ^= k->random >> 27;
+    return ms + (int64_t)((k->random * 2685821657736338717u >> 33) % (uint64_t)(k->o.jitter_ms + 1));
+}
+
+/* ---- records ---- */
+
+static void containers_free(struct kpod *p) {
+    for (size_t i = 0; i < p->ncontainers; i++) {
+        free(p->containers[i].name);
+        free(p->containers[i].image);
+    }
+    free(p->containers);
+}
+
+static void kpod_free(struct kpod *p) {
+    containers_free(p);
+    free(p->ns);
+    free(p->name);
+    free(p->uid);
+    free(p);
+}
+
+static size_t pod_at(const struct kubelet *k, const struct jv *doc) {
+    for (size_t i = 0; i < k->npods; i++)
+        if (str_eq(k->pods[i]->uid, meta_uid(doc))) return i;
+    return k->npods;
+}
+
+static void forget(struct kubelet *k, size_t at) {
+    kpod_free(k->pods[at]);
+    memmove(&k->pods[at], &k->pods[at + 1], (k->npods - at - 1) * sizeof(struct kpod *));
+    k->npods--;
+}
+
+static struct kpod *admit(struct kubelet *k, const struct jv *doc) {
+    struct kpod *p = must(calloc(1, sizeof *p));
+    const struct jv *list = jv_path(doc, "spec", "containers", (char *)0);
+    p->ns = must(strdup(meta_ns(doc)));
+    p->name = must(strdup(meta_name(doc)));
+    p->uid = must(strdup(meta_uid(doc)));
+    p->born = now_ms(k);
+    p->schedule_at = p->due = p->born + delay(k, k->o.schedule_ms);
+    p->stop_at = p->fail_at = NEVER;
+    p->ncontainers = jv_len(list);
+    p->containers = must(calloc(p->ncontainers + 1, sizeof *p->containers));
+    for (size_t i = 0; i < p->ncontainers; i++) {
+        p->containers[i].name = must(strdup(jv_str(jv_get(jv_idx(list, i), "name"), "")));
+        p->containers[i].start_at = p->containers[i].ready_at = NEVER;
+        p->containers[i].waiting = "ContainerCreating";
+    }
+    k->pods = must(realloc(k->pods, (k->npods + 1) * sizeof(struct kpod *)));
+    k->pods[k->npods++] = p;
+    return p;
+}
+
+static void wake(struct kpod *p, int64_t at) {
+    if (at < p->due) p->due = at;
+}
+
+static void on_change(void *ctx, enum kind kind, const struct jv *was, const struct jv *is) {
+    struct kubelet *k = ctx;
+    if (kind == KIND_NODE)
+        for (size_t i = 0; i < k->npods; i++) wake(k->pods[i], now_ms(k) + k->o.sync_ms);
+    if (kind != KIND_POD) return;
+    size_t at = pod_at(k, is ? is : was);
+    if (!is) {
+        if (at < k->npods) forget(k, at);
+        return;
+    }
+    if (at == k->npods) admit(k, is);
+    else wake(k->pods[at], now_ms(k) + k->o.sync_ms);
+}
+
+struct kubelet *kubelet_new(struct cluster *c, const struct clock *clock, const struct kubelet_opts *o) {
+    struct kubelet *k = must(calloc(1, sizeof *k));
+    *k = (struct kubelet){.cluster = c, .clock = clock, .o = *o, .random = o->seed * 2 + 1};
+    cluster_watch(c, on_change, k);
+    return k;
+}
+
+void kubelet_free(struct kubelet *k) {
+    if (!k) return;
+    kubelet_rules_clear(k);
+    for (size_t i = 0; i < k->npods; i++) kpod_free(k->pods[i]);
+    free(k->pods);
+    free(k);
+}
+
+/* ---- rules ---- */
+
+void kubelet_rule_add(struct kubelet *k, const struct kubelet_rule *r) {
+    k->rules = must(realloc(k->rules, (k->nrules + 1) * sizeof *k->rules));
+    struct krule *to = &k->rules[k->nrules++];
+    *to = (struct krule){.r = *r};
+    to->r.pod = r->pod ? must(strdup(r->pod)) : NULL;
+    to->r.image = r->image ? must(strdup(r->image)) : NULL;
+    for (size_t i = 0; i < k->npods; i++) wake(k->pods[i], now_ms(k));
+}
+
+void kubelet_rules_clear(struct kubelet *k) {
+    for (size_t i = 0; i < k->nrules; i++) {
+        free((char *)(uintptr_t)k->rules[i].r.pod);
+        free((char *)(uintptr_t)k->rules[i].r.image);
+    }
+    free(k->rules);
+    k->rules = NULL;
+    k->nrules = 0;
+    for (size_t i = 0; i < k->npods; i++) wake(k->pods[i], now_ms(k));
+}
+
+static bool fits(const char *pattern, const char *text) {
+    return !pattern || fnmatch(pattern, text, 0) == 0;
+}
+
+static struct krule *rule_for(struct kubelet *k, enum kubelet_fault fault, const char *pod, const char *image) {
+    for (size_t i = 0; i < k->nrules; i++) {
+        struct krule *r = &k->rules[i];
+        if (r->r.fault != fault || (r->r.times && r->used >= r->r.times)) continue;
+        if (fits(r->r.pod, pod) && fits(r->r.image, image)) return r;
+    }
+    return NULL;
+}
+
+static struct krule *pod_rule(struct kubelet *k, enum kubelet_fault fault, const struct jv *doc) {
+    JV_FOR_ARR(c, jv_path(doc, "spec", "containers", (char *)0)) {
+        struct krule *r = rule_for(k, fault, meta_name(doc), jv_str(jv_get(*c, "image"), ""));
+        if (r) return r;
+    }
+    return NULL;
+}
+
+/* ---- scheduling ---- */
+
+static bool node_open(const struct jv *node, const struct jv *selector) {
+    if (jv_get_bool(jv_get(node, "spec"), "unschedulable", false)) return false;
+    if (!condition_true(jv_path(node, "status", "conditions", (char *)0), "Ready")) return false;
+    JV_FOR_OBJ(m, selector)
+        if (!str_eq(meta_label(node, m->key), jv_str(m->val, ""))) return false;
+    return true;
+}
+
+static size_t pods_on(struct jv *const *pods, size_t n, const char *node) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += str_eq(jv_str(jv_path(pods[i], "spec", "nodeName", (char *)0), ""), node);
+    return count;
+}
+
+/* The open node with the fewest pods; the first by name among equals. NULL: none has room. */
+static const char *pick_node(struct kubelet *k, struct arena *a, const struct jv *pod) {
+    struct jv **nodes, **pods;
+    size_t nn = cluster_list(k->cluster, a, KIND_NODE, &nodes), np = cluster_list(k->cluster, a, KIND_POD, &pods), least = SIZE_MAX;
+    const char *best = NULL;
+    for (size_t i = 0; i < nn; i++) {
+        int64_t room;
+        const char *text = jv_str(jv_path(nodes[i], "status", "allocatable", "pods", (char *)0), "110");
+        if (str_to_i64(text, &room) || !node_open(nodes[i], jv_path(pod, "spec", "nodeSelector", (char *)0))) continue;
+        size_t load = pods_on(pods, np, meta_name(nodes[i]));
+        if ((int64_t)load >= room || load >= least) continue;
+        least = load;
+        best = meta_name(nodes[i]);
+    }
+    return best;
+}
+
+static void write_status(struct kubelet *k, struct arena *a, const char *manager, const struct jv *pod, struct jv *status) {
+    struct err ignored = ERR_INIT; /* the pod may be gone */
+    struct jv *patch = jv_new_obj(a);
+    jv_set(a, patch, "status", status);
+    cluster_patch(k->cluster, manager, KIND_POD, meta_ns(pod), meta_name(pod), patch, true, &ignored);
+}
+
+static void write_unschedulable(struct kubelet *k, struct arena *a, const struct jv *pod) {
+    struct jv *status = jv_new_obj(a), *list = jv_new_arr(a);
+    condition_put(a, list, jv_path(pod, "status", "conditions", (char *)0), "PodScheduled", false, "Unschedulable",
+                  "no node has room for the pod", 0, now_ms(k));
+    jv_set(a, status, "conditions", list);
+    write_status(k, a, SCHEDULER, pod, status);
+}
+
+/* Returns whether the pod has a node now. */
+static bool schedule(struct kubelet *k, struct arena *a, struct kpod *p, const struct jv *pod) {
+    if (now_ms(k) < p->schedule_at) {
+        wake(p, p->schedule_at);
+        return false;
+    }
+    const char *node = pod_rule(k, FAULT_UNSCHEDULABLE, pod) ? NULL : pick_node(k, a, pod);
+    if (!node) {
+        write_unschedulable(k, a, pod);
+        p->schedule_at = now_ms(k) + 1000;
+        p->due = p->schedule_at; /* what the write woke is this very state */
+        return false;
+    }
+    struct err ignored = ERR_INIT;
+    struct jv *patch = jv_new_obj(a);
+    jv_set_str(a, jv_need_obj(a, patch, "spec"), "nodeName", node);
+    cluster_patch(k->cluster, SCHEDULER, KIND_POD, p->ns, p->name, patch, false, &ignored);
+    for (size_t i = 0; i < p->ncontainers; i++) p->containers[i].start_at = now_ms(k) + delay(k, k->o.start_ms);
+    return true;
+}
+
+/* ---- containers ---- */
+
+static const char *spec_image(const struct jv *pod, const char *container) {
+    return jv_str(jv_get(jv_find(jv_path(pod, "spec", "containers", (char *)0), "name", container), "image"), "");
+}
+
+static void stop_container(struct kubelet *k, struct container *c, const char *why) {
+    c->running = false;
+    c->waiting = why;
+    c->restarts++;
+    c->start_at = now_ms(k) + delay(k, k->o.restart_ms);
+    c->ready_at = NEVER;
+}
+
+static void start_container(struct kubelet *k, struct kpod *p, struct container *c, const char *image) {
+    if (rule_for(k, FAULT_PULL, p->name, image)) {
+        c->waiting = "ImagePullBackOff";
+        c->start_at = now_ms(k) + 1000;
+        return;
+    }
+    free(c->image);
+    c->image = must(strdup(image));
+    c->running = true;
+    c->waiting = NULL;
+    c->since = now_ms(k);
+    c->ready_at = c->since + delay(k, k->o.ready_ms);
+}
+
+static void run_container(struct kubelet *k, struct kpod *p, struct container *c, const struct jv *pod) {
+    const char *image = spec_image(pod, c->name);
+    if (c->running && !str_eq(c->image, image)) stop_container(k, c, "ContainerCreating");
+    struct krule *crash = c->running ? rule_for(k, FAULT_CRASH, p->name, image) : NULL;
+    if (crash && now_ms(k) >= c->since + crash->r.after_ms) {
+        crash->used++;
+        stop_container(k, c, "CrashLoopBackOff");
+    }
+    if (!c->running && now_ms(k) >= c->start_at) start_container(k, p, c, image);
+    if (!c->running) {
+        wake(p, c->start_at);
+        return;
+    }
+    if (now_ms(k) < c->ready_at) wake(p, c->ready_at);
+    crash = rule_for(k, FAULT_CRASH, p->name, image);
+    if (crash) wake(p, c->since + crash->r.after_ms);
+}
+
+static bool container_ready(struct kubelet *k, const struct kpod *p, const struct container *c) {
+    return c->running && now_ms(k) >= c->ready_at && !rule_for(k, FAULT_NOT_READY, p->name, c->image);
+}
+
+/* ---- status ---- */
+
+/* As a container runtime names them: with a tag, and with a digest that depends on the name only. */
+static void put_image(struct arena *a, struct jv *status, const char *image) {
+    char digest[41];
+    const char *slash = strrchr(image, '/'), *tag = strchr(slash ? slash : image, ':');
+    jv_set_str(a, status, "image", tag ? image : arena_printf(a, "%s:latest", image));
+    sha1_hex(image, strlen(image), digest);
+    jv_set_str(a, status, "imageID",
+               arena_printf(a, "%.*s@sha256:%s", (int)(tag ? tag - image : (ptrdiff_t)strlen(image)), image, digest));
+}
+
+static struct jv *container_status(struct kubelet *k, struct arena *a, const struct kpod *p, const struct container *c,
+                                   const struct jv *pod) {
+    char since[32];
+    struct jv *s = jv_new_obj(a), *state = jv_new_obj(a);
+    jv_set_str(a, s, "name", c->name);
+    if (c->image) put_image(a, s, c->image);
+    else {
+        jv_set_str(a, s, "image", spec_image(pod, c->name));
+        jv_set_str(a, s, "imageID", "");
+    }
+    jv_set_bool(a, s, "ready", container_ready(k, p, c));
+    jv_set_bool(a, s, "started", c->running);
+    jv_set_int(a, s, "restartCount", c->restarts);
+    if (c->running) jv_set_str(a, jv_need_obj(a, state, "running"), "startedAt", time_rfc3339(c->since, since));
+    else jv_set_str(a, jv_need_obj(a, state, "waiting"), "reason", c->waiting);
+    jv_set(a, s, "state", state);
+    return s;
+}
+
+static const char *failing_gate(const struct jv *pod) {
+    const struct jv *live = jv_path(pod, "status", "conditions", (char *)0);
+    JV_FOR_ARR(gate, jv_path(pod, "spec", "readinessGates", (char *)0)) {
+        const char *type = jv_str(jv_get(*gate, "conditionType"), "");
+        if (!condition_true(live, type)) return type;
+    }
+    return NULL;
+}
+
+static struct jv *conditions(struct arena *a, const struct jv *pod, bool containers_ready, int64_t now) {
+    const struct jv *old = jv_path(pod, "status", "conditions", (char *)0);
+    const char *gate = failing_gate(pod), *lag = "ContainersNotReady";
+    struct jv *list = jv_new_arr(a);
+    condition_put(a, list, old, "PodScheduled", true, NULL, NULL, 0, now);
+    condition_put(a, list, old, "Initialized", true, NULL, NULL, 0, now);
+    condition_put(a, list, old, "ContainersReady", containers_ready, containers_ready ? NULL : lag, NULL, 0, now);
+    condition_put(a, list, old, "Ready", containers_ready && !gate,
+                  !containers_ready ? lag : gate ? "ReadinessGatesNotReady" : NULL,
+                  containers_ready && gate ? arena_printf(a, "readiness gate %s is not True", gate) : NULL, 0, now);
+    JV_FOR_ARR(c, list) /* a patch merges: what is not said must be taken back */
+        for (size_t i = 0; i < 2; i++)
+            if (!jv_get(*c, i ? "message" : "reason")) jv_set(a, *c, i ? "message" : "reason", jv_null(a));
+    return list;
+}
+
+static void tell_status(struct kubelet *k, struct arena *a, const struct kpod *p) {
+    const struct jv *pod = cluster_get(k->cluster, a, KIND_POD, p->ns, p->name);
+    struct jv *status = jv_new_obj(a), *list = jv_new_arr(a);
+    bool ready = p->ncontainers > 0, ran = false;
+    for (size_t i = 0; i < p->ncontainers; i++) {
+        const struct container *c = &p->containers[i];
+        jv_push(a, list, container_status(k, a, p, c, pod));
+        ready = ready && container_ready(k, p, c);
+        ran = ran || c->image;
+    }
+    if (p->failed) {
+        jv_set_str(a, status, "reason", "Evicted");
+        jv_set_str(a, status, "message", "The node was low on resource: memory.");
+    }
+    jv_set_str(a, status, "phase", p->failed ? "Failed" : ran ? "Running" : "Pending");
+    jv_set(a, status, "conditions", conditions(a, pod, ready && !p->failed, now_ms(k)));
+    jv_set(a, status, "containerStatuses", list);
+    write_status(k, a, KUBELET, pod, status);
+}
+
+/* ---- one pod ---- */
+
+static void fail_if_told(struct kubelet *k, struct kpod *p, const struct jv *pod) {
+    struct krule *r = p->failed ? NULL : pod_rule(k, FAULT_FAIL, pod);
+    if (!r || !p->ncontainers || !p->containers[0].running) return;
+    p->fail_at = p->containers[0].since + r->r.after_ms;
+    if (now_ms(k) < p->fail_at) {
+        wake(p, p->fail_at);
+        return;
+    }
+    r->used++;
+    p->failed = true;
+    for (size_t i = 0; i < p->ncontainers; i++) {
+        p->containers[i].running = false;
+        p->containers[i].waiting = "Error";
+    }
+}
+
+static void stop(struct kubelet *k, struct kpod *p) {
+    if (p->stop_at == NEVER) p->stop_at = now_ms(k) + delay(k, k->o.stop_ms);
+    if (now_ms(k) < p->stop_at) p->due = p->stop_at;
+    else cluster_remove(k->cluster, KIND_POD, p->ns, p->name); /* frees p */
+}
+
+static void sync(struct kubelet *k, struct arena *a, struct kpod *p) {
+    const struct jv *pod = cluster_get(k->cluster, a, KIND_POD, p->ns, p->name);
+    p->due = NEVER;
+    if (meta_deleting(pod)) {
+        stop(k, p);
+        return;
+    }
+    if (!jv_path(pod, "spec", "nodeName", (char *)0) && !schedule(k, a, p, pod)) return;
+    for (size_t i = 0; i < p->ncontainers && !p->failed; i++) run_container(k, p, &p->containers[i], pod);
+    fail_if_told(k, p, pod);
+    tell_status(k, a, p);
+}
+
+static struct kpod *next(const struct kubelet *k) {
+    struct kpod *best = NULL;
+    for (size_t i = 0; i < k->npods; i++)
+        if (k->pods[i]->due != NEVER && (!best || k->pods[i]->due < best->due)) best = k->pods[i];
+    return best;
+}
+
+int64_t kubelet_due_ms(const struct kubelet *k) {
+    const struct kpod *p = next(k);
+    return p ? p->due : NEVER;
+}
+
+void kubelet_step(struct kubelet *k) {
+    struct kpod *p = next(k);
+    if (!p || p->due > now_ms(k)) return;
+    ARENA_AUTO struct arena *a = arena_new();
+    sync(k, a, p);
+}
+
+struct jv *kubelet_node(struct arena *a, const char *name) {
+    struct jv *node = kind_object(a, KIND_NODE, NULL, name), *labels = jv_new_obj(a), *ready = jv_new_obj(a);
+    jv_set_str(a, labels, "kubernetes.io/hostname", name);
+    jv_set(a, jv_get(node, "metadata"), "labels", labels);
+    jv_set_str(a, ready, "type", "Ready");
+    jv_set_str(a, ready, "status", "True");
+    struct jv *status = jv_need_obj(a, node, "status");
+    jv_push(a, jv_need_arr(a, status, "conditions"), ready);
+    jv_set_str(a, jv_need_obj(a, status, "allocatable"), "pods", "110");
+    return node;
+}
