@@ -1,5 +1,6 @@
-/* ConversionReview: every object of a batch to the desired version, in order. One that can't be converted fails the whole batch, as
- * the API server demands, with a message that names it. Objects are not validated: what is stored must stay readable. */
+/* ConversionReview: every object of a batch to the desired version, in order. One that can't be
+ * converted fails the whole batch, as the API server demands, with a message that names it. Objects
+ * are not validated: what is stored must stay readable. */
 #include <string.h>
 
 #include "base/str.h"
@@ -10,22 +11,28 @@
 
 /* "RoleBasedGroup prod/web (object 3 of 50)": how a person finds it. */
 static char *object_name(struct arena *a, const struct jv *doc, size_t i, size_t n) {
-    const char *kind = jv_get_str(doc, "kind"), *ns = meta_ns(doc);
-    return arena_printf(a, "%s %s%s%s (object %zu of %zu)", kind ? kind : "object", ns, *ns ? "/" : "", meta_name(doc), i + 1, n);
+    const char *kind = jv_get_str(doc, "kind"), *ns = meta_ns(doc), *name = meta_name(doc);
+    if (!*name) name = "without a name";
+    return arena_printf(a, "%s %s%s%s (object %zu of %zu)", kind ? kind : "object", ns,
+                        *ns ? "/" : "", name, i + 1, n);
 }
 
-static struct jv *convert_one(struct arena *a, const struct jv *doc, const char *version, struct err *e) {
+static struct jv *convert_one(struct arena *a, const struct jv *doc, const char *version,
+                              struct err *e) {
     const char *kind_name = jv_get_str(doc, "kind");
     enum kind k = str_empty(kind_name) ? KIND_NONE : kind_find("workloads.x-k8s.io", kind_name);
     if (k != KIND_RBG && k != KIND_RBGSET) {
-        err_set(e, ERR_INVALID, "kind \"%s\" is not converted here: only RoleBasedGroup and RoleBasedGroupSet are", kind_name ? kind_name : "");
+        err_set(e, ERR_INVALID,
+                "kind \"%s\" is not converted here: only RoleBasedGroup and RoleBasedGroupSet are",
+                kind_name ? kind_name : "");
         return NULL;
     }
     return convert(a, k, doc, version, e);
 }
 
 /* The converted objects, or NULL. */
-static struct jv *convert_all(struct arena *a, const struct jv *objects, const char *version, struct err *e) {
+static struct jv *convert_all(struct arena *a, const struct jv *objects, const char *version,
+                              struct err *e) {
     struct jv *out = jv_new_arr(a);
     for (size_t i = 0; i < jv_len(objects); i++) {
         struct jv *v = convert_one(a, objects->items[i], version, e);
@@ -43,7 +50,9 @@ static struct jv *converted(struct arena *a, const struct jv *request, struct er
     const char *desired = jv_get_str(request, "desiredAPIVersion");
     const struct jv *objects = jv_get(request, "objects");
     if (!str_has_prefix(desired, group)) {
-        err_set(e, ERR_INVALID, "request.desiredAPIVersion: \"%s\" is no version of workloads.x-k8s.io", desired ? desired : "");
+        err_set(e, ERR_INVALID,
+                "request.desiredAPIVersion: \"%s\" is no version of workloads.x-k8s.io",
+                desired ? desired : "");
         return NULL;
     }
     if (!jv_is(objects, J_ARR)) {
@@ -61,10 +70,12 @@ void review_convert(void *ctx, struct serve_request *q, struct serve_response *r
     struct jv *objects = converted(q->arena, request, &e), *response = jv_new_obj(q->arena);
     jv_set(q->arena, response, "uid", jv_get(request, "uid"));
     jv_set(q->arena, response, "convertedObjects", objects);
-    struct jv *result = objects ? jv_new_obj(q->arena) : review_failure(q->arena, 0, "Invalid", e.msg);
+    struct jv *result =
+        objects ? jv_new_obj(q->arena) : review_failure(q->arena, 0, "Invalid", e.msg);
     if (objects) jv_set_str(q->arena, result, "status", "Success");
     jv_set(q->arena, response, "result", result);
-    const char *desired = jv_get_str(request, "desiredAPIVersion"), *slash = desired ? strrchr(desired, '/') : NULL;
+    const char *desired = jv_get_str(request, "desiredAPIVersion"),
+               *slash = desired ? strrchr(desired, '/') : NULL;
     count_conversion(slash ? slash + 1 : "", objects != NULL, jv_len(jv_get(request, "objects")));
     review_answer(q, r, API, KIND, response);
 }

@@ -1,6 +1,7 @@
-/* AdmissionReview: validate and mutate. A request that these hooks have nothing to say about (a delete, a subresource) is allowed
- * unchanged; one that they can't understand is denied, never guessed at. Nothing is written to the cluster, so a dry run is like
- * any other. Memory: the arena of the request. */
+/* AdmissionReview: validate and mutate. A request that these hooks have nothing to say about (a
+ * delete, a subresource) is allowed unchanged; one that they can't understand is denied, never
+ * guessed at. Nothing is written to the cluster, so a dry run is like any other. Memory: the arena
+ * of the request. */
 #include "webhook/review.h"
 
 #include <string.h>
@@ -27,7 +28,8 @@ static void deny(struct review *v, int code, const char *reason, const char *mes
     jv_set(v->q->arena, v->response, "status", review_failure(v->q->arena, code, reason, message));
 }
 
-static bool begin(struct review *v, const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r) {
+static bool begin(struct review *v, const struct webhook_opts *o, enum kind k,
+                  struct serve_request *q, struct serve_response *r) {
     *v = (struct review){.o = o, .kind = k, .q = q, .request = review_parse(q, r, API, KIND)};
     if (!v->request) return false;
     v->operation = jv_str(jv_get(v->request, "operation"), "");
@@ -44,15 +46,22 @@ static void finish(struct review *v, struct serve_response *r) {
     review_answer(v->q, r, API, KIND, v->response);
 }
 
-/* Kubernetes sends the object in the version of the rule; "kind" says what it is after conversion. */
+/* Kubernetes sends the object in the version of the rule; "kind" says what it is after conversion.
+ */
 static bool expected_kind(struct review *v) {
     const struct kind_info *want = kind_info(v->kind);
     const struct jv *kind = jv_get(v->request, "kind");
-    const char *group = jv_str(jv_get(kind, "group"), ""), *version = jv_str(jv_get(kind, "version"), ""), *name = jv_str(jv_get(kind, "kind"), "");
-    if (str_eq(group, API_GROUP) && str_eq(version, "v1alpha2") && str_eq(name, want->name)) return true;
+    const char *group = jv_str(jv_get(kind, "group"), ""),
+               *version = jv_str(jv_get(kind, "version"), ""),
+               *name = jv_str(jv_get(kind, "kind"), "");
+    if (str_eq(group, API_GROUP) && str_eq(version, "v1alpha2") && str_eq(name, want->name))
+        return true;
     deny(v, 400, "BadRequest",
-         arena_printf(v->q->arena, "this webhook handles %s of %s/v1alpha2, not \"%s\" of \"%s/%s\": correct the rules of the webhook configuration, "
-                      "with matchPolicy Equivalent", want->name, API_GROUP, name, group, version));
+         arena_printf(v->q->arena,
+                      "this webhook handles %s of %s/v1alpha2, not \"%s\" of \"%s/%s\": correct "
+                      "the rules of the webhook configuration, "
+                      "with matchPolicy Equivalent",
+                      want->name, API_GROUP, name, group, version));
     return false;
 }
 
@@ -60,10 +69,14 @@ static bool expected_object(struct review *v, const struct jv *object, const cha
     struct arena *a = v->q->arena;
     const char *version = jv_get_str(object, "apiVersion"), *kind = jv_get_str(object, "kind");
     const char *wrong = NULL;
-    if (!jv_is(object, J_OBJ)) wrong = arena_printf(a, "request.%s: must be an object, got %s", field, jv_type_name(object));
+    if (!jv_is(object, J_OBJ))
+        wrong =
+            arena_printf(a, "request.%s: must be an object, got %s", field, jv_type_name(object));
     else if (!str_eq(version, API_GROUP "/v1alpha2") || !str_eq(kind, kind_info(v->kind)->name))
-        wrong = arena_printf(a, "request.%s: \"%s\" of \"%s\" is not what request.kind says", field, kind ? kind : "", version ? version : "");
-    else if (!jv_is(jv_get(object, "metadata"), J_OBJ)) wrong = arena_printf(a, "request.%s.metadata: must be an object", field);
+        wrong = arena_printf(a, "request.%s: \"%s\" of \"%s\" is not what request.kind says", field,
+                             kind ? kind : "", version ? version : "");
+    else if (!jv_is(jv_get(object, "metadata"), J_OBJ))
+        wrong = arena_printf(a, "request.%s.metadata: must be an object", field);
     if (wrong) deny(v, 400, "BadRequest", wrong);
     return !wrong;
 }
@@ -73,21 +86,29 @@ static bool concerns(struct review *v) {
     bool create = str_eq(v->operation, "CREATE"), update = str_eq(v->operation, "UPDATE");
     if (str_eq(v->operation, "DELETE") || str_eq(v->operation, "CONNECT")) return false;
     if (!create && !update) {
-        deny(v, 400, "BadRequest", arena_printf(v->q->arena, "request.operation: \"%s\" is none of CREATE, UPDATE, DELETE, CONNECT", v->operation));
+        deny(v, 400, "BadRequest",
+             arena_printf(v->q->arena,
+                          "request.operation: \"%s\" is none of CREATE, UPDATE, DELETE, CONNECT",
+                          v->operation));
         return false;
     }
     if (!expected_kind(v) || !str_empty(jv_get_str(v->request, "subResource"))) return false;
-    return expected_object(v, v->object, "object") && (create || expected_object(v, v->old, "oldObject"));
+    return expected_object(v, v->object, "object") &&
+           (create || expected_object(v, v->old, "oldObject"));
 }
 
 /* ---- validate ---- */
 
 static const char *cause_type(enum problem_kind k) {
     static const char *const types[] = {
-        [PROBLEM_REQUIRED] = "FieldValueRequired",   [PROBLEM_INVALID] = "FieldValueInvalid",
-        [PROBLEM_DUPLICATE] = "FieldValueDuplicate", [PROBLEM_NOT_FOUND] = "FieldValueNotFound",
-        [PROBLEM_FORBIDDEN] = "FieldValueForbidden", [PROBLEM_NOT_SUPPORTED] = "FieldValueNotSupported",
-        [PROBLEM_TOO_LONG] = "FieldValueTooLong",    [PROBLEM_TOO_MANY] = "FieldValueTooMany",
+        [PROBLEM_REQUIRED] = "FieldValueRequired",
+        [PROBLEM_INVALID] = "FieldValueInvalid",
+        [PROBLEM_DUPLICATE] = "FieldValueDuplicate",
+        [PROBLEM_NOT_FOUND] = "FieldValueNotFound",
+        [PROBLEM_FORBIDDEN] = "FieldValueForbidden",
+        [PROBLEM_NOT_SUPPORTED] = "FieldValueNotSupported",
+        [PROBLEM_TOO_LONG] = "FieldValueTooLong",
+        [PROBLEM_TOO_MANY] = "FieldValueTooMany",
     };
     return types[k];
 }
@@ -113,7 +134,8 @@ static struct jv *details(struct review *v, const struct problems *p) {
 
 static void set_warnings(struct review *v, const struct problems *p) {
     struct jv *list = jv_new_arr(v->q->arena);
-    for (size_t i = 0; i < p->nwarnings; i++) jv_push(v->q->arena, list, jv_new_str(v->q->arena, p->warnings[i]));
+    for (size_t i = 0; i < p->nwarnings; i++)
+        jv_push(v->q->arena, list, jv_new_str(v->q->arena, p->warnings[i]));
     if (list->len) jv_set(v->q->arena, v->response, "warnings", list);
 }
 
@@ -121,14 +143,16 @@ static void validate(struct review *v) {
     struct problems p = {.a = v->q->arena};
     /* An object on its way out has only its finalizers left to change. */
     if (str_eq(v->operation, "UPDATE") && meta_deleting(v->object)) return;
-    admission_validate(&p, v->kind, v->object, str_eq(v->operation, "UPDATE") ? v->old : NULL, v->o->lookup, &v->o->admission);
+    admission_validate(&p, v->kind, v->object, str_eq(v->operation, "UPDATE") ? v->old : NULL,
+                       v->o->lookup, &v->o->admission);
     set_warnings(v, &p);
     if (p.n == 0) return;
     deny(v, 403, "Forbidden", problems_text(v->q->arena, &p));
     jv_set(v->q->arena, jv_get(v->response, "status"), "details", details(v, &p));
 }
 
-void review_validate(const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r) {
+void review_validate(const struct webhook_opts *o, enum kind k, struct serve_request *q,
+                     struct serve_response *r) {
     struct review v;
     if (!begin(&v, o, k, q, r)) return;
     if (concerns(&v)) validate(&v);
@@ -150,7 +174,8 @@ static void mutate(struct review *v) {
     jv_set_str(a, v->response, "patch", base64_encode(a, text.s, text.len));
 }
 
-void review_mutate(const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r) {
+void review_mutate(const struct webhook_opts *o, enum kind k, struct serve_request *q,
+                   struct serve_response *r) {
     struct review v;
     if (!begin(&v, o, k, q, r)) return;
     if (concerns(&v)) mutate(&v);

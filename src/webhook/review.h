@@ -4,20 +4,25 @@
 
 #include "webhook/webhook.h"
 
-/* Parses the body of a review: content type, JSON within limits, apiVersion and kind, a `request` object with a uid. On failure the
- * answer is filled in (400, 413, 415) and NULL is returned. The tree lives in the request's arena and takes over its body. */
-const struct jv *review_parse(struct serve_request *q, struct serve_response *r, const char *api_version, const char *kind);
+/* Parses the body of a review: content type, JSON within limits, apiVersion and kind, a `request`
+ * object with a uid. On failure the answer is filled in (400, 413, 415) and NULL is returned. The
+ * tree lives in the request's arena and takes over its body. */
+const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
+                              const char *api_version, const char *kind);
 
 /* Writes a review with this response as the answer, status 200. */
-void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version, const char *kind, struct jv *response);
+void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version,
+                   const char *kind, struct jv *response);
 
 /* {status: "Failure", message, reason, code}. */
 struct jv *review_failure(struct arena *a, int code, const char *reason, const char *message);
 
 void review_convert(void *ctx, struct serve_request *q, struct serve_response *r);
 
-void review_validate(const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r);
-void review_mutate(const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r);
+void review_validate(const struct webhook_opts *o, enum kind k, struct serve_request *q,
+                     struct serve_response *r);
+void review_mutate(const struct webhook_opts *o, enum kind k, struct serve_request *q,
+                   struct serve_response *r);
 
 void count_admission(const char *operation, bool allowed);
 void count_conversion(const char *version, bool ok, size_t objects);

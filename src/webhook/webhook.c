@@ -1,5 +1,5 @@
-/* The list of routes, the metrics, and the frame of a review: reading one from a request and writing the answer. The options are
- * the context of every route and only read. */
+/* The list of routes, the metrics, and the frame of a review: reading one from a request and
+ * writing the answer. The options are the context of every route and only read. */
 #include "webhook/webhook.h"
 
 #include <pthread.h>
@@ -15,9 +15,11 @@
 static struct metric *admissions, *conversions;
 
 static void make_metrics(void) {
-    admissions = metric_new(METRIC_COUNTER, "rbg_admission_requests_total", "Admission reviews answered.", "operation,allowed");
-    conversions = metric_new(METRIC_COUNTER, "rbg_conversion_objects_total", "Objects of conversion reviews, by desired version.",
-                             "version,result");
+    admissions = metric_new(METRIC_COUNTER, "rbg_admission_requests_total",
+                            "Admission reviews answered.", "operation,allowed");
+    conversions =
+        metric_new(METRIC_COUNTER, "rbg_conversion_objects_total",
+                   "Objects of conversion reviews, by desired version.", "version,result");
 }
 
 static void metrics_init(void) {
@@ -34,12 +36,14 @@ static const char *one_of(const char *s, const char *const *words, size_t n) {
 
 void count_admission(const char *operation, bool allowed) {
     static const char *const known[] = {"CREATE", "UPDATE", "DELETE", "CONNECT"};
-    metric_add(admissions, 1, (const char *const[]){one_of(operation, known, 4), allowed ? "true" : "false"});
+    metric_add(admissions, 1,
+               (const char *const[]){one_of(operation, known, 4), allowed ? "true" : "false"});
 }
 
 void count_conversion(const char *version, bool ok, size_t objects) {
     static const char *const known[] = {"v1alpha1", "v1alpha2"};
-    metric_add(conversions, (double)objects, (const char *const[]){one_of(version, known, 2), ok ? "success" : "failure"});
+    metric_add(conversions, (double)objects,
+               (const char *const[]){one_of(version, known, 2), ok ? "success" : "failure"});
 }
 
 /* ---- the frame of a review ---- */
@@ -47,23 +51,28 @@ void count_conversion(const char *version, bool ok, size_t objects) {
 static bool is_json(const char *content_type) {
     static const char json[] = "application/json";
     const size_t n = sizeof json - 1;
-    return strncasecmp(content_type, json, n) == 0 && (content_type[n] == '\0' || strchr("; \t", content_type[n]));
+    return strncasecmp(content_type, json, n) == 0 &&
+           (content_type[n] == '\0' || strchr("; \t", content_type[n]));
 }
 
-const struct jv *review_parse(struct serve_request *q, struct serve_response *r, const char *api_version, const char *kind) {
+const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
+                              const char *api_version, const char *kind) {
     struct err e = ERR_INIT;
     if (!is_json(q->content_type)) {
-        serve_text(r, 415, "content type \"%s\" is not supported: send application/json", q->content_type);
+        serve_text(r, 415, "content type \"%s\" is not supported: send application/json",
+                   q->content_type);
         return NULL;
     }
     const struct jv *doc = json_parse_insitu(q->arena, q->body, q->len, &json_limits_review, &e);
     if (!doc) {
-        serve_text(r, e.code == ERR_LIMIT ? 413 : 400, "the body can't be read as a %s: %s", kind, e.msg);
+        serve_text(r, e.code == ERR_LIMIT ? 413 : 400, "the body can't be read as a %s: %s", kind,
+                   e.msg);
         return NULL;
     }
     const char *version = jv_get_str(doc, "apiVersion"), *got = jv_get_str(doc, "kind");
     if (!str_eq(version, api_version) || !str_eq(got, kind)) {
-        serve_text(r, 400, "the body is a \"%s\" of \"%s\", this path answers %s of %s", got ? got : "", version ? version : "", kind, api_version);
+        serve_text(r, 400, "the body is a \"%s\" of \"%s\", this path answers %s of %s",
+                   got ? got : "", version ? version : "", kind, api_version);
         return NULL;
     }
     const struct jv *request = jv_get(doc, "request");
@@ -74,7 +83,8 @@ const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
     return request;
 }
 
-void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version, const char *kind, struct jv *response) {
+void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version,
+                   const char *kind, struct jv *response) {
     struct jv *doc = jv_new_obj(q->arena);
     jv_set_str(q->arena, doc, "apiVersion", api_version);
     jv_set_str(q->arena, doc, "kind", kind);
@@ -97,7 +107,8 @@ char *base64_encode(struct arena *a, const char *p, size_t n) {
     char *out = arena_alloc(a, (n + 2) / 3 * 4 + 1), *to = out;
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i;
-        unsigned b0 = (unsigned char)p[i], b1 = left > 1 ? (unsigned char)p[i + 1] : 0, b2 = left > 2 ? (unsigned char)p[i + 2] : 0;
+        unsigned b0 = (unsigned char)p[i], b1 = left > 1 ? (unsigned char)p[i + 1] : 0,
+                 b2 = left > 2 ? (unsigned char)p[i + 2] : 0;
         *to++ = digits[b0 >> 2];
         *to++ = digits[(b0 & 3) << 4 | b1 >> 4];
         *to++ = left > 1 ? digits[(b1 & 15) << 2 | b2 >> 6] : '=';
@@ -108,10 +119,18 @@ char *base64_encode(struct arena *a, const char *p, size_t n) {
 
 /* ---- routes ---- */
 
-static void validate_group(void *ctx, struct serve_request *q, struct serve_response *r) { review_validate(ctx, KIND_RBG, q, r); }
-static void validate_set(void *ctx, struct serve_request *q, struct serve_response *r) { review_validate(ctx, KIND_RBGSET, q, r); }
-static void mutate_group(void *ctx, struct serve_request *q, struct serve_response *r) { review_mutate(ctx, KIND_RBG, q, r); }
-static void mutate_set(void *ctx, struct serve_request *q, struct serve_response *r) { review_mutate(ctx, KIND_RBGSET, q, r); }
+static void validate_group(void *ctx, struct serve_request *q, struct serve_response *r) {
+    review_validate(ctx, KIND_RBG, q, r);
+}
+static void validate_set(void *ctx, struct serve_request *q, struct serve_response *r) {
+    review_validate(ctx, KIND_RBGSET, q, r);
+}
+static void mutate_group(void *ctx, struct serve_request *q, struct serve_response *r) {
+    review_mutate(ctx, KIND_RBG, q, r);
+}
+static void mutate_set(void *ctx, struct serve_request *q, struct serve_response *r) {
+    review_mutate(ctx, KIND_RBGSET, q, r);
+}
 
 static const struct {
     const char *path;

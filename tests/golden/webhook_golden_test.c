@@ -1,6 +1,6 @@
-/* Golden tests of admission: a folder below validate/, convert/ or mutate/ is a test. in.yaml is what a user applies; in validate/,
- * old.yaml is the stored object of an update. want.yaml is the answer. RBG_GOLDEN_UPDATE=1 writes the answers anew: review the
- * difference. */
+/* Golden tests of admission: a folder below validate/, convert/ or mutate/ is a test. in.yaml is
+ * what a user applies; in validate/, old.yaml is the stored object of an update. want.yaml is the
+ * answer. RBG_GOLDEN_UPDATE=1 writes the answers anew: review the difference. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +12,14 @@
 #include "doc/yaml.h"
 #include "testing.h"
 
-static const char *const adapter_note = "tests/adapter-replicas"; /* what the lookup answers for every adapter */
+static const char *const adapter_note =
+    "tests/adapter-replicas"; /* what the lookup answers for every adapter */
 
-static int adapter_replicas(void *ctx, const char *ns, const char *name, int32_t *replicas, struct err *e) {
+static int adapter_replicas(void *ctx, const char *ns, const char *name, int32_t *replicas,
+                            struct err *e) {
     const char *text = meta_annotation(ctx, adapter_note);
-    if (str_eq(text, "error")) return err_set(e, ERR_UNAVAILABLE, "adapter %s/%s can't be read", ns, name);
+    if (str_eq(text, "error"))
+        return err_set(e, ERR_UNAVAILABLE, "adapter %s/%s can't be read", ns, name);
     return text && str_to_i32(text, replicas) == 0;
 }
 
@@ -59,7 +62,8 @@ static struct jv *validate(struct arena *a, const char *dir, const struct jv *in
         struct problems one = {.a = a, .items = &p.items[i], .n = 1};
         jv_push(a, jv_need_arr(a, out, "problems"), jv_new_str(a, problems_text(a, &one)));
     }
-    for (size_t i = 0; i < p.nwarnings; i++) jv_push(a, jv_need_arr(a, out, "warnings"), jv_new_str(a, p.warnings[i]));
+    for (size_t i = 0; i < p.nwarnings; i++)
+        jv_push(a, jv_need_arr(a, out, "warnings"), jv_new_str(a, p.warnings[i]));
     return out;
 }
 
@@ -96,10 +100,12 @@ static void compare(struct arena *a, const char *dir, const struct jv *got) {
     }
     ck_assert_msg(exists(path), "%s is missing: run with RBG_GOLDEN_UPDATE=1 and review it", path);
     char *want = testing_read(a, path, NULL);
-    ck_assert_msg(str_eq(want, buf_str(&text)), "%s:\n--- want\n%s\n--- got\n%s", dir, want, buf_str(&text));
+    ck_assert_msg(str_eq(want, buf_str(&text)), "%s:\n--- want\n%s\n--- got\n%s", dir, want,
+                  buf_str(&text));
 }
 
-static void run_all(const char *what, struct jv *(*run)(struct arena *, const char *, const struct jv *)) {
+static void run_all(const char *what,
+                    struct jv *(*run)(struct arena *, const char *, const struct jv *)) {
     char root[4096];
     snprintf(root, sizeof root, "%s/tests/golden/%s", SOURCE_DIR, what);
     DIR *d = opendir(root);
@@ -116,13 +122,19 @@ static void run_all(const char *what, struct jv *(*run)(struct arena *, const ch
     ck_assert_msg(cases > 0, "no case in %s", root);
 }
 
-START_TEST(test_validate) { run_all("validate", validate); }
+START_TEST(test_validate) {
+    run_all("validate", validate);
+}
 END_TEST
 
-START_TEST(test_convert) { run_all("convert", convert_case); }
+START_TEST(test_convert) {
+    run_all("convert", convert_case);
+}
 END_TEST
 
-START_TEST(test_mutate) { run_all("mutate", mutate); }
+START_TEST(test_mutate) {
+    run_all("mutate", mutate);
+}
 END_TEST
 
 TEST_MAIN("webhook_golden", test_validate, test_convert, test_mutate)

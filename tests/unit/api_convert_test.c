@@ -1,11 +1,12 @@
-/* Conversion: what the other version sees, and who wins when both versions have written. That nothing is lost is shown by
- * tests/prop/api_conversion_test.c; here are the meanings, among them a comparison with recorded reads of the first implementation. */
+/* Conversion: what the other version sees, and who wins when both versions have written. That
+ * nothing is lost is shown by tests/prop/api_conversion_test.c; here are the meanings, among them a
+ * comparison with recorded reads of the first implementation. */
 #include <string.h>
 
 #include "api/admission.h"
-#include "common/api/convert.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "common/api/convert.h"
 #include "doc/scalar.h"
 #include "doc/yaml.h"
 #include "recorded.h"
@@ -22,8 +23,11 @@ static struct jv *yaml(struct arena *a, const char *text) {
 }
 
 /* A group with one role "a", which says `role`; `head` goes into metadata and spec. */
-static struct jv *group(struct arena *a, const char *version, const char *notes, const char *spec, const char *role) {
-    return yaml(a, arena_printf(a, "{apiVersion: workloads.x-k8s.io/%s, kind: RoleBasedGroup, metadata: {name: g%s}, spec: {%sroles: [{name: a%s}]}}",
+static struct jv *group(struct arena *a, const char *version, const char *notes, const char *spec,
+                        const char *role) {
+    return yaml(a, arena_printf(a,
+                                "{apiVersion: workloads.x-k8s.io/%s, kind: RoleBasedGroup, "
+                                "metadata: {name: g%s}, spec: {%sroles: [{name: a%s}]}}",
                                 version, notes, spec, role));
 }
 
@@ -48,8 +52,8 @@ static bool is_zero(const struct jv *v) {
     return jv_is_empty(v) || (v->type == J_NUM && jv_int(v, 1) == 0);
 }
 
-/* What re-typing changes and is decided to stay as the user wrote it: zero values, canonical quantities. Also what we do on
- * purpose: the stash, and the v1alpha1 word Recreate. */
+/* What re-typing changes and is decided to stay as the user wrote it: zero values, canonical
+ * quantities. Also what we do on purpose: the stash, and the v1alpha1 word Recreate. */
 static void normalize(struct arena *a, struct jv *v, const char *key) {
     bool quantities = str_eq(key, "limits") || str_eq(key, "requests");
     JV_FOR_ARR(it, v) normalize(a, *it, "");
@@ -57,15 +61,18 @@ static void normalize(struct arena *a, struct jv *v, const char *key) {
         const struct jmember *m = &v->members[i];
         normalize(a, m->val, m->key);
         bool quantity = quantities || str_eq(m->key, "sizeLimit");
-        if (quantity && quantity_sign(m->val) != -2) v->members[i].val = jv_new_str(a, quantity_canonical(a, m->val, NULL));
-        if (str_eq(m->key, "type") && str_eq(jv_str(m->val, ""), "RecreatePod")) jv_set_str(a, v, "type", "Recreate");
+        if (quantity && quantity_sign(m->val) != -2)
+            v->members[i].val = jv_new_str(a, quantity_canonical(a, m->val, NULL));
+        if (str_eq(m->key, "type") && str_eq(jv_str(m->val, ""), "RecreatePod"))
+            jv_set_str(a, v, "type", "Recreate");
         if (is_zero(m->val) || str_eq(m->key, STASH)) jv_del(v, m->key);
     }
 }
 
 static struct jv *named(struct jv **docs, size_t n, const char *version, const struct jv *like) {
     for (size_t i = 0; i < n; i++) {
-        bool same = str_eq(jv_get_str(docs[i], "kind"), jv_get_str(like, "kind")) && str_eq(meta_name(docs[i]), meta_name(like));
+        bool same = str_eq(jv_get_str(docs[i], "kind"), jv_get_str(like, "kind")) &&
+                    str_eq(meta_name(docs[i]), meta_name(like));
         if (same && str_has_suffix(jv_get_str(docs[i], "apiVersion"), version)) return docs[i];
     }
     return NULL;
@@ -80,7 +87,8 @@ static int compare_file(struct arena *a, const char *path) {
     ASSERT_OK(yaml_parse_all(a, text, len, &docs, &n, &e));
     for (size_t i = 0; i < n; i++) {
         enum kind k = kind_by_name(jv_str(jv_get(docs[i], "kind"), ""));
-        bool ours = (k == KIND_RBG || k == KIND_RBGSET) && str_has_suffix(jv_get_str(docs[i], "apiVersion"), "v1alpha2");
+        bool ours = (k == KIND_RBG || k == KIND_RBGSET) &&
+                    str_has_suffix(jv_get_str(docs[i], "apiVersion"), "v1alpha2");
         if (!ours || !(want = named(docs, n, "v1alpha1", docs[i]))) continue;
         struct jv *got = convert(a, k, docs[i], "v1alpha1", &e);
         ASSERT_PTR(got);
@@ -91,7 +99,8 @@ static int compare_file(struct arena *a, const char *path) {
             BUF_AUTO struct buf x = BUF_INIT, y = BUF_INIT;
             json_write_yaml(&x, got);
             json_write_yaml(&y, want);
-            ck_abort_msg("%s, %s:\n--- recorded\n%s\n--- got\n%s", path, meta_name(want), buf_str(&y), buf_str(&x));
+            ck_abort_msg("%s, %s:\n--- recorded\n%s\n--- got\n%s", path, meta_name(want),
+                         buf_str(&y), buf_str(&x));
         }
         compared++;
     }
@@ -126,9 +135,13 @@ END_TEST
 
 START_TEST(test_recreate_is_recreate_pod) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v2 = to(a, group(a, "v1alpha1", "", "", ", rolloutStrategy: {rollingUpdate: {type: Recreate}}, " T), "v1alpha2");
+    struct jv *v2 = to(
+        a, group(a, "v1alpha1", "", "", ", rolloutStrategy: {rollingUpdate: {type: Recreate}}, " T),
+        "v1alpha2");
     ck_assert_str_eq(TEXT(role_of(v2), "rolloutStrategy", "rollingUpdate", "type"), "RecreatePod");
-    struct jv *v1 = to(a, group(a, "v1alpha2", "", "", ", rolloutStrategy: {rollingUpdate: {type: RecreatePod}}"), "v1alpha1");
+    struct jv *v1 = to(
+        a, group(a, "v1alpha2", "", "", ", rolloutStrategy: {rollingUpdate: {type: RecreatePod}}"),
+        "v1alpha1");
     ck_assert_str_eq(TEXT(role_of(v1), "rolloutStrategy", "rollingUpdate", "type"), "Recreate");
 }
 END_TEST
@@ -136,7 +149,8 @@ END_TEST
 START_TEST(test_gang_reaches_groups_of_v1alpha1_set) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *set = yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha1, kind: RoleBasedGroupSet, metadata: {name: s}, spec: {template: "
+    struct jv *set = yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha1, kind: RoleBasedGroupSet, "
+                             "metadata: {name: s}, spec: {template: "
                              "{podGroupPolicy: {kubeScheduling: {}}, roles: [{name: a}]}}}");
     struct jv *v2 = convert(a, KIND_RBGSET, set, "v1alpha2", &e);
     ASSERT_PTR(v2);
@@ -147,7 +161,9 @@ END_TEST
 
 START_TEST(test_unreadable_preservation_stays_an_annotation) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v1 = to(a, group(a, "v1alpha2", ", annotations: {" A_V1_COORDINATION ": '[{'}", "", ""), "v1alpha1");
+    struct jv *v1 =
+        to(a, group(a, "v1alpha2", ", annotations: {" A_V1_COORDINATION ": '[{'}", "", ""),
+           "v1alpha1");
     ck_assert_str_eq(TEXT(v1, "metadata", "annotations", A_V1_COORDINATION), "[{");
 }
 END_TEST
@@ -156,10 +172,17 @@ END_TEST
 
 START_TEST(test_newer_policy_beats_stashed) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v1 = to(a, group(a, "v1alpha2", "", "", ", leaderWorkerPattern: {size: 2, restartPolicy: None, sharedServiceSelection: All, " T "}"), "v1alpha1");
+    struct jv *v1 = to(
+        a,
+        group(
+            a, "v1alpha2", "", "",
+            ", leaderWorkerPattern: {size: 2, restartPolicy: None, sharedServiceSelection: All, " T
+            "}"),
+        "v1alpha1");
     jv_set_str(a, role_of(v1), "restartPolicy", "RecreateRoleInstanceOnPodRestart");
     struct jv *pattern = jv_get(role_of(to(a, v1, "v1alpha2")), "leaderWorkerPattern");
-    ck_assert_str_eq(TEXT(pattern, "restartPolicyConfig", "type"), "RecreateRoleInstanceOnPodRestart");
+    ck_assert_str_eq(TEXT(pattern, "restartPolicyConfig", "type"),
+                     "RecreateRoleInstanceOnPodRestart");
     ck_assert_str_eq(TEXT(pattern, "restartPolicy"), "(absent)");
     ck_assert_str_eq(TEXT(pattern, "sharedServiceSelection"), "All");
 }
@@ -167,7 +190,9 @@ END_TEST
 
 START_TEST(test_removed_policy_stays_removed) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v1 = to(a, group(a, "v1alpha2", "", "", ", leaderWorkerPattern: {restartPolicy: None, " T "}"), "v1alpha1");
+    struct jv *v1 =
+        to(a, group(a, "v1alpha2", "", "", ", leaderWorkerPattern: {restartPolicy: None, " T "}"),
+           "v1alpha1");
     ck_assert(jv_del(role_of(v1), "restartPolicy"));
     struct jv *pattern = jv_get(role_of(to(a, v1, "v1alpha2")), "leaderWorkerPattern");
     ck_assert_str_eq(TEXT(pattern, "restartPolicy"), "(absent)");
@@ -177,10 +202,13 @@ END_TEST
 
 START_TEST(test_delays_survive_newer_policy) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v2 = group(a, "v1alpha2", "", "", ", customComponentsPattern: {restartPolicyConfig: {type: None, baseDelaySeconds: 5, maxDelaySeconds: 7}, components: [{name: x}]}");
+    struct jv *v2 = group(a, "v1alpha2", "", "",
+                          ", customComponentsPattern: {restartPolicyConfig: {type: None, "
+                          "baseDelaySeconds: 5, maxDelaySeconds: 7}, components: [{name: x}]}");
     struct jv *v1 = to(a, v2, "v1alpha1");
     jv_set_str(a, role_of(v1), "restartPolicy", "RecreateRoleInstanceOnPodRestart");
-    struct jv *config = jv_path(role_of(to(a, v1, "v1alpha2")), "customComponentsPattern", "restartPolicyConfig", (char *)0);
+    struct jv *config = jv_path(role_of(to(a, v1, "v1alpha2")), "customComponentsPattern",
+                                "restartPolicyConfig", (char *)0);
     ck_assert_str_eq(TEXT(config, "type"), "RecreateRoleInstanceOnPodRestart");
     ck_assert_int_eq(jv_get_int(config, "baseDelaySeconds", 0), 5);
 }
@@ -188,7 +216,8 @@ END_TEST
 
 START_TEST(test_native_gang_survives_v1alpha1_write) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v1 = to(a, group(a, "v1alpha2", ", annotations: {" A_GANG ": \"true\"}", "", ""), "v1alpha1");
+    struct jv *v1 =
+        to(a, group(a, "v1alpha2", ", annotations: {" A_GANG ": \"true\"}", "", ""), "v1alpha1");
     ck_assert_str_eq(TEXT(v1, "metadata", "annotations", A_GANG), "(absent)");
     jv_set_str(a, jv_need_obj(a, jv_get(v1, "metadata"), "annotations"), "added", "later");
     struct jv *v2 = to(a, v1, "v1alpha2");
@@ -200,7 +229,10 @@ END_TEST
 
 START_TEST(test_removed_gang_policy_removes_gang) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v2 = to(a, group(a, "v1alpha1", "", "podGroupPolicy: {kubeScheduling: {scheduleTimeoutSeconds: 5}}, ", ""), "v1alpha2");
+    struct jv *v2 = to(a,
+                       group(a, "v1alpha1", "",
+                             "podGroupPolicy: {kubeScheduling: {scheduleTimeoutSeconds: 5}}, ", ""),
+                       "v1alpha2");
     ck_assert_str_eq(TEXT(v2, "metadata", "annotations", A_GANG_TIMEOUT), "5");
     struct jv *v1 = to(a, v2, "v1alpha1");
     ck_assert(jv_del(jv_get(v1, "spec"), "podGroupPolicy"));
@@ -213,14 +245,18 @@ START_TEST(test_changed_workload_beats_stashed) {
     struct jv *v1 = to(a, group(a, "v1alpha2", "", "", ", standalonePattern: {" T "}"), "v1alpha1");
     ck_assert_str_eq(TEXT(role_of(v1), "workload", "kind"), "RoleInstanceSet");
     jv_set(a, role_of(v1), "workload", yaml(a, "{apiVersion: apps/v1, kind: Deployment}"));
-    ck_assert_str_eq(TEXT(role_of(to(a, v1, "v1alpha2")), "annotations", A_WORKLOAD_TYPE), "apps/v1/Deployment");
+    ck_assert_str_eq(TEXT(role_of(to(a, v1, "v1alpha2")), "annotations", A_WORKLOAD_TYPE),
+                     "apps/v1/Deployment");
 }
 END_TEST
 
 START_TEST(test_roles_are_found_by_name) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v2 = group(a, "v1alpha2", "", "", ", podManagementPolicy: OrderedReady}, {name: b, podManagementPolicy: Parallel");
-    struct jv *v1 = to(a, v2, "v1alpha1"), *roles = jv_path(v1, "spec", "roles", (char *)0), *first = roles->items[0];
+    struct jv *v2 =
+        group(a, "v1alpha2", "", "",
+              ", podManagementPolicy: OrderedReady}, {name: b, podManagementPolicy: Parallel");
+    struct jv *v1 = to(a, v2, "v1alpha1"), *roles = jv_path(v1, "spec", "roles", (char *)0),
+              *first = roles->items[0];
     roles->items[0] = roles->items[1];
     roles->items[1] = first;
     jv_push(a, roles, yaml(a, "{name: c}"));
@@ -233,10 +269,13 @@ END_TEST
 
 START_TEST(test_newer_v1alpha2_value_beats_stash_of_v1alpha1) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v2 = to(a, group(a, "v1alpha1", "", "", ", restartPolicy: None, " T), "v1alpha2"), *role = role_of(v2);
+    struct jv *v2 = to(a, group(a, "v1alpha1", "", "", ", restartPolicy: None, " T), "v1alpha2"),
+              *role = role_of(v2);
     jv_del(role, "standalonePattern");
-    jv_set(a, role, "leaderWorkerPattern", yaml(a, "{" T ", restartPolicyConfig: {type: RecreateRoleInstanceOnPodRestart}}"));
-    ck_assert_str_eq(TEXT(role_of(to(a, v2, "v1alpha1")), "restartPolicy"), "RecreateRoleInstanceOnPodRestart");
+    jv_set(a, role, "leaderWorkerPattern",
+           yaml(a, "{" T ", restartPolicyConfig: {type: RecreateRoleInstanceOnPodRestart}}"));
+    ck_assert_str_eq(TEXT(role_of(to(a, v2, "v1alpha1")), "restartPolicy"),
+                     "RecreateRoleInstanceOnPodRestart");
 }
 END_TEST
 
@@ -244,14 +283,26 @@ END_TEST
 
 START_TEST(test_strange_stashes_do_no_harm) {
     static const char *const stashes[] = {
-        "{}", "null", "[1]", "[null]", "[{}]", "[{\"at\":[]}]", "[{\"at\":[1,2]}]", "[{\"at\":\"x\",\"is\":1}]", "[{\"at\":[\"spec\",\"roles\",99],\"is\":1}]",
-        "[{\"at\":[\"spec\",\"roles\",{\"name\":\"zz\"},\"x\"],\"is\":1}]", "[{\"at\":[\"spec\",{\"name\":\"a\"}],\"is\":1}]", "[{\"at\":[\"metadata\",\"annotations\",\"k\",\"l\"],\"is\":1,\"u\":-4}]",
-        "[{\"at\":[null],\"is\":1,\"u\":99999}]", "[{\"at\":[\"spec\",\"roles\",-1,\"x\"],\"was\":null,\"u\":1}]",
+        "{}",
+        "null",
+        "[1]",
+        "[null]",
+        "[{}]",
+        "[{\"at\":[]}]",
+        "[{\"at\":[1,2]}]",
+        "[{\"at\":\"x\",\"is\":1}]",
+        "[{\"at\":[\"spec\",\"roles\",99],\"is\":1}]",
+        "[{\"at\":[\"spec\",\"roles\",{\"name\":\"zz\"},\"x\"],\"is\":1}]",
+        "[{\"at\":[\"spec\",{\"name\":\"a\"}],\"is\":1}]",
+        "[{\"at\":[\"metadata\",\"annotations\",\"k\",\"l\"],\"is\":1,\"u\":-4}]",
+        "[{\"at\":[null],\"is\":1,\"u\":99999}]",
+        "[{\"at\":[\"spec\",\"roles\",-1,\"x\"],\"was\":null,\"u\":1}]",
     };
     for (size_t i = 0; i < sizeof stashes / sizeof *stashes; i++) {
         struct err e = ERR_INIT;
         ARENA_AUTO struct arena *a = arena_new();
-        struct jv *v2 = group(a, "v1alpha2", "", "", ", standalonePattern: {" T "}"), *want = to(a, v2, "v1alpha1");
+        struct jv *v2 = group(a, "v1alpha2", "", "", ", standalonePattern: {" T "}"),
+                  *want = to(a, v2, "v1alpha1");
         jv_set_str(a, jv_need_obj(a, jv_get(v2, "metadata"), "annotations"), STASH, stashes[i]);
         struct jv *got = convert(a, KIND_RBG, v2, "v1alpha1", &e);
         ASSERT_PTR(got);
@@ -269,9 +320,11 @@ START_TEST(test_errors_say_why) {
     ck_assert_ptr_null(convert(a, KIND_RBG, v2, "v1", &e));
     ck_assert_msg(strstr(e.msg, "write v1alpha1 or v1alpha2") != NULL, "%s", e.msg);
     ck_assert_ptr_null(convert(a, KIND_RIS, v2, "v1alpha1", &e));
-    ck_assert_ptr_null(convert(a, KIND_RBG, yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2}"), "v1alpha1", &e));
+    ck_assert_ptr_null(
+        convert(a, KIND_RBG, yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2}"), "v1alpha1", &e));
     ck_assert_msg(strstr(e.msg, "metadata: must be an object") != NULL, "%s", e.msg);
-    ck_assert_ptr_null(convert(a, KIND_RBG, yaml(a, "{apiVersion: v1, metadata: {}}"), "v1alpha1", &e));
+    ck_assert_ptr_null(
+        convert(a, KIND_RBG, yaml(a, "{apiVersion: v1, metadata: {}}"), "v1alpha1", &e));
 }
 END_TEST
 
@@ -281,7 +334,8 @@ static bool row_names(const char *key, bool v2) {
     for (size_t i = 0; i < convert_role_nrows; i++) {
         const char *path = v2 ? convert_role_rows[i].v2 : convert_role_rows[i].v1;
         size_t n = strlen(key);
-        if (path && strncmp(path, key, n) == 0 && (path[n] == '\0' || strchr(".[", path[n]))) return true;
+        if (path && strncmp(path, key, n) == 0 && (path[n] == '\0' || strchr(".[", path[n])))
+            return true;
     }
     return false;
 }
@@ -297,14 +351,17 @@ START_TEST(test_every_field_of_a_role_has_a_place) {
     for (size_t v = 0; v < 2; v++)
         for (size_t i = 0; i < types[v]->nfields; i++) {
             const char *key = types[v]->fields[i].key;
-            ck_assert_msg(type_field(types[!v], key) || row_names(key, v == 1), "no row for field %s", key);
+            ck_assert_msg(type_field(types[!v], key) || row_names(key, v == 1),
+                          "no row for field %s", key);
         }
 }
 END_TEST
 
-TEST_MAIN("api_convert", test_reads_as_recorded, test_restart_policy_of_plain_role_survives, test_recreate_is_recreate_pod,
-          test_gang_reaches_groups_of_v1alpha1_set, test_unreadable_preservation_stays_an_annotation, test_newer_policy_beats_stashed,
-          test_removed_policy_stays_removed, test_delays_survive_newer_policy, test_native_gang_survives_v1alpha1_write,
-          test_removed_gang_policy_removes_gang, test_changed_workload_beats_stashed, test_roles_are_found_by_name,
-          test_newer_v1alpha2_value_beats_stash_of_v1alpha1, test_strange_stashes_do_no_harm, test_errors_say_why,
-          test_every_field_of_a_role_has_a_place)
+TEST_MAIN("api_convert", test_reads_as_recorded, test_restart_policy_of_plain_role_survives,
+          test_recreate_is_recreate_pod, test_gang_reaches_groups_of_v1alpha1_set,
+          test_unreadable_preservation_stays_an_annotation, test_newer_policy_beats_stashed,
+          test_removed_policy_stays_removed, test_delays_survive_newer_policy,
+          test_native_gang_survives_v1alpha1_write, test_removed_gang_policy_removes_gang,
+          test_changed_workload_beats_stashed, test_roles_are_found_by_name,
+          test_newer_v1alpha2_value_beats_stash_of_v1alpha1, test_strange_stashes_do_no_harm,
+          test_errors_say_why, test_every_field_of_a_role_has_a_place)

@@ -1,9 +1,10 @@
 /* Conversion of RoleBasedGroup and RoleBasedGroupSet between v1alpha1 and v1alpha2.
  *
- * Two plain maps, one to each version, say what a value means in the other version (convert_roles.c has the
- * rows; the annotations of the whole object are here). Neither is lossless. So after each conversion the result is mapped back, and
- * what differs from the document we came from is put as JSON into one annotation of the result. Converting back maps, then
- * restores from the annotation whatever was not written anew in between. Hence identity both ways, for known and unknown fields.
+ * Two plain maps, one to each version, say what a value means in the other version (convert_roles.c
+ * has the rows; the annotations of the whole object are here). Neither is lossless. So after each
+ * conversion the result is mapped back, and what differs from the document we came from is put as
+ * JSON into one annotation of the result. Converting back maps, then restores from the annotation
+ * whatever was not written anew in between. Hence identity both ways, for known and unknown fields.
  *
  * Results share unchanged subtrees with the document; nothing below is changed by us. Pure. */
 #include <string.h>
@@ -24,12 +25,15 @@ static const struct {
 };
 
 /* What v1alpha2 derives from them; never shown in v1alpha1. */
-static const char *const derived[] = {A_GANG, A_GANG_TIMEOUT, A_GANG_VOLCANO_QUEUE, A_GANG_VOLCANO_PRIORITY, A_EXCLUSIVE_TOPOLOGY};
+static const char *const derived[] = {A_GANG, A_GANG_TIMEOUT, A_GANG_VOLCANO_QUEUE,
+                                      A_GANG_VOLCANO_PRIORITY, A_EXCLUSIVE_TOPOLOGY};
 enum { NDERIVED = sizeof derived / sizeof *derived };
 
-/* The order in which the first implementation printed the members, for the text of the annotations. */
-static const char *const member_order[] = {"name",   "roles", "strategy", "rollingUpdate", "maxSkew", "partition", "maxUnavailable",
-                                           "scaling"};
+/* The order in which the first implementation printed the members, for the text of the annotations.
+ */
+static const char *const member_order[] = {"name",           "roles",   "strategy",
+                                           "rollingUpdate",  "maxSkew", "partition",
+                                           "maxUnavailable", "scaling"};
 
 static struct jv *ordered(struct arena *a, const struct jv *v) {
     struct jv *out = convert_clone(a, v);
@@ -52,7 +56,8 @@ static void note_text(struct arena *a, struct jv *notes, const char *key, const 
 
 /* Part A 7.1: both given, kube wins. */
 static void gang_to_v2(struct arena *a, struct jv *notes, const struct jv *policy) {
-    const struct jv *kube = jv_get(policy, "kubeScheduling"), *volcano = jv_get(policy, "volcanoScheduling");
+    const struct jv *kube = jv_get(policy, "kubeScheduling"),
+                    *volcano = jv_get(policy, "volcanoScheduling");
     if (jv_is(kube, J_OBJ)) {
         jv_set_str(a, notes, A_GANG, "true");
         note_text(a, notes, A_GANG_TIMEOUT, jv_get(kube, "scheduleTimeoutSeconds"));
@@ -66,7 +71,8 @@ static void gang_to_v2(struct arena *a, struct jv *notes, const struct jv *polic
 /* The annotations below `holder` (metadata, or a set's groupTemplate) as a copy of its own. */
 static struct jv *own_notes(struct arena *a, struct jv *holder, bool make) {
     if (make) jv_need_obj(a, holder, "annotations");
-    return jv_is(jv_get(holder, "annotations"), J_OBJ) ? convert_own(a, holder, "annotations") : NULL;
+    return jv_is(jv_get(holder, "annotations"), J_OBJ) ? convert_own(a, holder, "annotations")
+                                                       : NULL;
 }
 
 static void drop_empty(struct jv *holder, const struct jv *notes) {
@@ -83,7 +89,8 @@ static void notes_to_v2(struct arena *a, struct jv *meta, struct jv *spec) {
         if (says && v->type == J_OBJ) gang_to_v2(a, add, v);
         if (v) jv_del(spec, preserved[i].field);
     }
-    note_text(a, add, A_EXCLUSIVE_TOPOLOGY, jv_path(meta, "annotations", A_V1_EXCLUSIVE_TOPOLOGY, (char *)0));
+    note_text(a, add, A_EXCLUSIVE_TOPOLOGY,
+              jv_path(meta, "annotations", A_V1_EXCLUSIVE_TOPOLOGY, (char *)0));
     struct jv *notes = add->len ? own_notes(a, meta, true) : NULL;
     if (notes) jv_merge_shallow(a, notes, add);
 }
@@ -94,7 +101,8 @@ static void notes_to_v1(struct arena *a, struct jv *meta, struct jv *spec) {
     for (size_t i = 0; i < sizeof preserved / sizeof *preserved; i++) {
         const struct jv *text = jv_get(notes, preserved[i].annotation);
         struct jv *v = jv_is(text, J_STR) ? json_parse(a, text->s, text->len, NULL, NULL) : NULL;
-        /* Text that is none stays an annotation: an error here would hide the object from every v1alpha1 reader. */
+        /* Text that is none stays an annotation: an error here would hide the object from every
+         * v1alpha1 reader. */
         if (!jv_is(v, preserved[i].type)) continue;
         jv_set(a, spec, preserved[i].field, v);
         jv_del(notes, preserved[i].annotation);
@@ -119,15 +127,18 @@ static struct jv *own_or_new(struct arena *a, struct jv *obj, const char *key) {
 
 static void group_map(struct arena *a, struct jv *doc, bool to_v2) {
     struct jv *meta = own_or_new(a, doc, "metadata"), *spec = own_or_new(a, doc, "spec");
-    if (to_v2) notes_to_v2(a, meta, spec);
-    else notes_to_v1(a, meta, spec);
+    if (to_v2)
+        notes_to_v2(a, meta, spec);
+    else
+        notes_to_v1(a, meta, spec);
     convert_roles(a, spec, to_v2);
 }
 
 static void set_to_v2(struct arena *a, struct jv *doc) {
     struct jv *meta = own_or_new(a, doc, "metadata"), *spec = own_or_new(a, doc, "spec");
     if (!jv_is(jv_get(spec, "template"), J_OBJ)) return;
-    struct jv *group = convert_own(a, spec, "template"), *template = own_or_new(a, spec, "groupTemplate");
+    struct jv *group = convert_own(a, spec, "template"),
+              *template = own_or_new(a, spec, "groupTemplate");
     jv_del(spec, "template");
     jv_set(a, spec, "groupTemplate", template);
     jv_set(a, template, "spec", group);
@@ -138,7 +149,8 @@ static void set_to_v2(struct arena *a, struct jv *doc) {
 
 static void set_to_v1(struct arena *a, struct jv *doc) {
     struct jv *meta = own_or_new(a, doc, "metadata"), *spec = own_or_new(a, doc, "spec");
-    struct jv *template = own_or_new(a, spec, "groupTemplate"), *group = own_or_new(a, template, "spec");
+    struct jv *template = own_or_new(a, spec, "groupTemplate"),
+              *group = own_or_new(a, template, "spec");
     if (!jv_get(spec, "groupTemplate")) return;
     jv_del(spec, "groupTemplate");
     jv_set(a, spec, "template", group);
@@ -150,28 +162,34 @@ static void set_to_v1(struct arena *a, struct jv *doc) {
 static struct jv *map_to(struct arena *a, enum kind k, const struct jv *from, bool to_v2) {
     struct jv *doc = convert_clone(a, from);
     jv_set_str(a, doc, "apiVersion", to_v2 ? API_GROUP "/v1alpha2" : API_GROUP "/v1alpha1");
-    if (k == KIND_RBG) group_map(a, doc, to_v2);
-    else if (to_v2) set_to_v2(a, doc);
-    else set_to_v1(a, doc);
+    if (k == KIND_RBG)
+        group_map(a, doc, to_v2);
+    else if (to_v2)
+        set_to_v2(a, doc);
+    else
+        set_to_v1(a, doc);
     return doc;
 }
 
 /* ---- the annotation ---- */
 
-/* Takes the stash off a copy of the document. *stash: NULL when there is none, or none that can be read. */
+/* Takes the stash off a copy of the document. *stash: NULL when there is none, or none that can be
+ * read. */
 static struct jv *unstash(struct arena *a, const struct jv *from, const struct jv **stash) {
     *stash = NULL;
     const struct jv *text = jv_path(from, "metadata", "annotations", A_STASH, (char *)0);
     if (!text) return (struct jv *)(uintptr_t)from;
     struct jv *v = jv_is(text, J_STR) ? json_parse(a, text->s, text->len, NULL, NULL) : NULL;
     if (jv_is(v, J_ARR)) *stash = v;
-    struct jv *doc = convert_clone(a, from), *meta = convert_own(a, doc, "metadata"), *notes = own_notes(a, meta, false);
+    struct jv *doc = convert_clone(a, from), *meta = convert_own(a, doc, "metadata"),
+              *notes = own_notes(a, meta, false);
     jv_del(notes, A_STASH);
     drop_empty(meta, notes);
     return doc;
 }
 
-/* An empty map of annotations would not come back from under the stash, so it counts as absent when there is one. */
+/* An empty map of annotations would not come back from under the stash, so it counts as absent when
+ * there is one. */
 static struct jv *without_empty_notes(struct arena *a, struct jv *doc) {
     const struct jv *notes = jv_path(doc, "metadata", "annotations", (char *)0);
     if (!notes || !jv_is_empty(notes)) return doc;
@@ -180,13 +198,15 @@ static struct jv *without_empty_notes(struct arena *a, struct jv *doc) {
     return out;
 }
 
-static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, struct jv *to, bool to_v2) {
+static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, struct jv *to,
+                          bool to_v2) {
     if (!stash_diff(a, map_to(a, k, to, !to_v2), from)) return to;
     struct jv *out = without_empty_notes(a, to);
     const struct jv *stash = stash_diff(a, map_to(a, k, out, !to_v2), from);
     if (!stash) return to;
     out = convert_clone(a, out);
-    jv_set_str(a, own_notes(a, convert_own(a, out, "metadata"), true), A_STASH, json_text(a, stash));
+    jv_set_str(a, own_notes(a, convert_own(a, out, "metadata"), true), A_STASH,
+               json_text(a, stash));
     return out;
 }
 
@@ -195,20 +215,29 @@ static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, s
 static int check_input(enum kind k, const struct jv *doc, const char *to, struct err *e) {
     const char *from = jv_get_str(doc, "apiVersion");
     if (k != KIND_RBG && k != KIND_RBGSET)
-        return err_set(e, ERR_INVALID, "only RoleBasedGroup and RoleBasedGroupSet have more than one form to convert between");
+        return err_set(
+            e, ERR_INVALID,
+            "only RoleBasedGroup and RoleBasedGroupSet have more than one form to convert between");
     if (!str_eq(to, "v1alpha1") && !str_eq(to, "v1alpha2"))
-        return err_set(e, ERR_INVALID, "can't convert to version \"%s\": write v1alpha1 or v1alpha2", to ? to : "");
+        return err_set(e, ERR_INVALID,
+                       "can't convert to version \"%s\": write v1alpha1 or v1alpha2", to ? to : "");
     if (!str_eq(from, API_GROUP "/v1alpha1") && !str_eq(from, API_GROUP "/v1alpha2"))
-        return err_set(e, ERR_INVALID, "apiVersion: \"%s\" is neither %s/v1alpha1 nor %s/v1alpha2", from ? from : "", API_GROUP, API_GROUP);
-    if (str_has_suffix(from, to)) return err_set(e, ERR_INVALID, "apiVersion: is %s already, there is nothing to convert", from);
+        return err_set(e, ERR_INVALID, "apiVersion: \"%s\" is neither %s/v1alpha1 nor %s/v1alpha2",
+                       from ? from : "", API_GROUP, API_GROUP);
+    if (str_has_suffix(from, to))
+        return err_set(e, ERR_INVALID, "apiVersion: is %s already, there is nothing to convert",
+                       from);
     const struct jv *meta = jv_get(doc, "metadata"), *notes = jv_get(meta, "annotations");
-    if (!jv_is(meta, J_OBJ)) return err_set(e, ERR_INVALID, "metadata: must be an object, got %s", jv_type_name(meta));
+    if (!jv_is(meta, J_OBJ))
+        return err_set(e, ERR_INVALID, "metadata: must be an object, got %s", jv_type_name(meta));
     if (notes && !jv_is(notes, J_OBJ) && !jv_is(notes, J_NULL))
-        return err_set(e, ERR_INVALID, "metadata.annotations: must be an object, got %s", jv_type_name(notes));
+        return err_set(e, ERR_INVALID, "metadata.annotations: must be an object, got %s",
+                       jv_type_name(notes));
     return 0;
 }
 
-struct jv *convert(struct arena *a, enum kind k, const struct jv *doc, const char *to_version, struct err *e) {
+struct jv *convert(struct arena *a, enum kind k, const struct jv *doc, const char *to_version,
+                   struct err *e) {
     if (check_input(k, doc, to_version, e)) return NULL;
     bool to_v2 = str_eq(to_version, "v1alpha2");
     const struct jv *stash, *from = unstash(a, doc, &stash);

@@ -7,19 +7,22 @@
 /* A copy of one level of an object or array; the values are shared with the original. */
 struct jv *convert_clone(struct arena *a, const struct jv *v);
 
-/* The object or array member `key` of `obj` as a copy of its own, so that it can be edited; NULL when there is none. */
+/* The object or array member `key` of `obj` as a copy of its own, so that it can be edited; NULL
+ * when there is none. */
 struct jv *convert_own(struct arena *a, struct jv *obj, const char *key);
 
 /* Roles of a spec, one version to the other; `spec` is the caller's own copy. */
 void convert_roles(struct arena *a, struct jv *spec, bool to_v2);
 
-/* What `want` has or lacks compared with `base`: an array of {"at": [...], "was": ..., "is": ...}, NULL when they are the same
- * document. `at` holds member names, {"name": ...} for an element of a named list and numbers for other elements; "was" or "is"
- * missing means that there is nothing at that place. Changes with the same number "u" are one: all of them hold or none. */
+/* What `want` has or lacks compared with `base`: an array of {"at": [...], "was": ..., "is": ...},
+ * NULL when they are the same document. `at` holds member names, {"name": ...} for an element of a
+ * named list and numbers for other elements; "was" or "is" missing means that there is nothing at
+ * that place. Changes with the same number "u" are one: all of them hold or none. */
 struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *want);
 
-/* Puts the differences back into `doc`; returns the result, which shares subtrees with `doc` and `stash`. A change whose place
- * does not hold "was" any more is left out: somebody wrote a newer value. */
+/* Puts the differences back into `doc`; returns the result, which shares subtrees with `doc` and
+ * `stash`. A change whose place does not hold "was" any more is left out: somebody wrote a newer
+ * value. */
 struct jv *stash_apply(struct arena *a, const struct jv *doc, const struct jv *stash);
 
 /* One row of the table: where a field of a role (or of a component) is in each version. */
@@ -34,7 +37,13 @@ enum conv_op {
     CONV_V2,       /* v1alpha2 only: stashed; arg: what a v1alpha1 object means by leaving it out */
     CONV_EACH,     /* rows of `each` for every element */
 };
-enum conv_shape { CONV_STANDALONE = 1, CONV_LEADER_WORKER = 2, CONV_CUSTOM = 4, CONV_NONE = 8, CONV_ANY = 15 };
+enum conv_shape {
+    CONV_STANDALONE = 1,
+    CONV_LEADER_WORKER = 2,
+    CONV_CUSTOM = 4,
+    CONV_NONE = 8,
+    CONV_ANY = 15
+};
 
 struct conv_row {
     unsigned shapes;

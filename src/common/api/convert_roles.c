@@ -1,7 +1,9 @@
-/* Roles of both versions: the table of what goes where, and the few lines that walk it. Hides the shapes of a role (plain, leader
- * and workers, custom components) and their order of precedence. Rows run from first to last to v1alpha2 and backwards to v1alpha1, so that a
- * row may rely on what the ones before it have put in place. A field that no row names exists in both versions, or in none that
- * we know, and stays where it is. Edited levels are copies of their own; everything below is shared with the input. Pure. */
+/* Roles of both versions: the table of what goes where, and the few lines that walk it. Hides the
+ * shapes of a role (plain, leader and workers, custom components) and their order of precedence.
+ * Rows run from first to last to v1alpha2 and backwards to v1alpha1, so that a row may rely on what
+ * the ones before it have put in place. A field that no row names exists in both versions, or in
+ * none that we know, and stays where it is. Edited levels are copies of their own; everything below
+ * is shared with the input. Pure. */
 #include <string.h>
 
 #include "api/names.h"
@@ -12,21 +14,23 @@
 #define CC "customComponentsPattern"
 #define SA "standalonePattern"
 
-#define RESTART_ROWS(shape, pattern) \
-    {shape, NULL, pattern ".restartPolicyConfig", CONV_V2, NULL}, \
-    {shape, NULL, pattern ".restartPolicy", CONV_V2, NULL}, \
-    {shape, "restartPolicy", pattern ".restartPolicyConfig.type", CONV_RESTART, pattern ".restartPolicy"}, \
-    {shape, NULL, pattern ".restartPolicyConfig.baseDelaySeconds", CONV_V2, "30"}, \
-    {shape, NULL, pattern ".restartPolicyConfig.maxDelaySeconds", CONV_V2, "600"}
+#define RESTART_ROWS(shape, pattern)                                                               \
+    {shape, NULL, pattern ".restartPolicyConfig", CONV_V2, NULL},                                  \
+        {shape, NULL, pattern ".restartPolicy", CONV_V2, NULL},                                    \
+        {shape, "restartPolicy", pattern ".restartPolicyConfig.type", CONV_RESTART,                \
+         pattern ".restartPolicy"},                                                                \
+        {shape, NULL, pattern ".restartPolicyConfig.baseDelaySeconds", CONV_V2, "30"},             \
+        {shape, NULL, pattern ".restartPolicyConfig.maxDelaySeconds", CONV_V2, "600"}
 
-#define TEMPLATE_ROWS(shape, pattern) \
-    {shape, "template", pattern ".template", CONV_MOVE, NULL}, \
-    {shape, "templateRef", pattern ".templateRef", CONV_UNLESS, "template"}, \
-    {shape, "templatePatch", pattern ".templateRef.patch", CONV_INTO, "template"}
+#define TEMPLATE_ROWS(shape, pattern)                                                              \
+    {shape, "template", pattern ".template", CONV_MOVE, NULL},                                     \
+        {shape, "templateRef", pattern ".templateRef", CONV_UNLESS, "template"},                   \
+        {shape, "templatePatch", pattern ".templateRef.patch", CONV_INTO, "template"}
 
 const struct conv_row convert_role_rows[] = {
     {CONV_ANY, "workload", "annotations." A_WORKLOAD_TYPE, CONV_WORKLOAD, NULL},
-    {CONV_ANY, "rolloutStrategy.rollingUpdate.type", "rolloutStrategy.rollingUpdate.type", CONV_MAP, "Recreate=RecreatePod"},
+    {CONV_ANY, "rolloutStrategy.rollingUpdate.type", "rolloutStrategy.rollingUpdate.type", CONV_MAP,
+     "Recreate=RecreatePod"},
     {CONV_ANY, NULL, "podManagementPolicy", CONV_V2, "\"Parallel\""},
     {CONV_ANY, NULL, "scalingAdapter.labels", CONV_V2, NULL},
 
@@ -34,8 +38,10 @@ const struct conv_row convert_role_rows[] = {
     {CONV_LEADER_WORKER, NULL, LW ".sharedServiceSelection", CONV_V2, NULL},
     TEMPLATE_ROWS(CONV_LEADER_WORKER, LW),
     {CONV_LEADER_WORKER, "leaderWorkerSet.size", LW ".size", CONV_MOVE, NULL},
-    {CONV_LEADER_WORKER, "leaderWorkerSet.patchLeaderTemplate", LW ".leaderTemplatePatch", CONV_MOVE, NULL},
-    {CONV_LEADER_WORKER, "leaderWorkerSet.patchWorkerTemplate", LW ".workerTemplatePatch", CONV_MOVE, NULL},
+    {CONV_LEADER_WORKER, "leaderWorkerSet.patchLeaderTemplate", LW ".leaderTemplatePatch",
+     CONV_MOVE, NULL},
+    {CONV_LEADER_WORKER, "leaderWorkerSet.patchWorkerTemplate", LW ".workerTemplatePatch",
+     CONV_MOVE, NULL},
 
     RESTART_ROWS(CONV_CUSTOM, CC),
     {CONV_CUSTOM, "components", CC ".components", CONV_MOVE, NULL},
@@ -48,7 +54,8 @@ const struct conv_row convert_role_rows[] = {
     TEMPLATE_ROWS(CONV_STANDALONE, SA),
     {CONV_STANDALONE | CONV_NONE, "restartPolicy", NULL, CONV_V1, NULL},
 
-    /* What is left of a pattern's object once the rows above have taken their fields, and patterns that lost to another. */
+    /* What is left of a pattern's object once the rows above have taken their fields, and patterns
+       that lost to another. */
     {CONV_STANDALONE | CONV_LEADER_WORKER | CONV_NONE, "components", NULL, CONV_V1, NULL},
     {CONV_ANY, "leaderWorkerSet", NULL, CONV_V1, NULL},
 };
@@ -76,8 +83,8 @@ struct jv *convert_own(struct arena *a, struct jv *obj, const char *key) {
     return own;
 }
 
-/* Splits off the last key of a dotted path. Keys that hold dots themselves (annotations) only ever stand last, after
- * "annotations.". */
+/* Splits off the last key of a dotted path. Keys that hold dots themselves (annotations) only ever
+ * stand last, after "annotations.". */
 static const char *last_key(struct arena *a, const char *path, char **parent) {
     static const char notes[] = "annotations.";
     const char *dot = str_has_prefix(path, notes) ? path + sizeof notes - 2 : strrchr(path, '.');
@@ -85,7 +92,8 @@ static const char *last_key(struct arena *a, const char *path, char **parent) {
     return dot ? dot + 1 : path;
 }
 
-/* The object at a dotted path, as a copy of its own; made when absent and `make`. NULL: absent, or no object. */
+/* The object at a dotted path, as a copy of its own; made when absent and `make`. NULL: absent, or
+ * no object. */
 static struct jv *own_path(struct arena *a, struct jv *role, const char *path, bool make) {
     struct jv *at = role;
     while (path && *path && at) {
@@ -104,7 +112,9 @@ static struct jv *peek(struct arena *a, const struct jv *role, const char *path)
     char *parent;
     const char *key = last_key(a, path, &parent);
     const struct jv *at = role;
-    for (char *save = NULL, *k = parent ? strtok_r(parent, ".", &save) : NULL; k; k = strtok_r(NULL, ".", &save)) at = jv_get(at, k);
+    for (char *save = NULL, *k = parent ? strtok_r(parent, ".", &save) : NULL; k;
+         k = strtok_r(NULL, ".", &save))
+        at = jv_get(at, k);
     return jv_get(at, key);
 }
 
@@ -135,14 +145,18 @@ static void move_word(struct arena *a, struct jv *role, const struct conv_row *r
     if (str_eq(jv_str(v, NULL), old)) put(a, role, to, jv_new_str(a, new), false);
 }
 
-/* To v1alpha1, an inline template wins over a reference (part A 7.2); to v1alpha2 both are kept, and refused by the schema. */
-static void move_unless(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2, unsigned shape) {
+/* To v1alpha1, an inline template wins over a reference (part A 7.2); to v1alpha2 both are kept,
+ * and refused by the schema. */
+static void move_unless(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2,
+                        unsigned shape) {
     struct jv *v = take(a, role, to_v2 ? r->v1 : r->v2);
-    const struct jv *inline_template = to_v2 ? NULL : jv_get(jv_get(role, shape == CONV_STANDALONE ? SA : LW), r->arg);
+    const struct jv *inline_template =
+        to_v2 ? NULL : jv_get(jv_get(role, shape == CONV_STANDALONE ? SA : LW), r->arg);
     if (jv_is_empty(inline_template)) put(a, role, to_v2 ? r->v2 : r->v1, v, r->op != CONV_INTO);
 }
 
-/* Part A 4.1: split at the last '/', which may not be the first character; else a RoleInstanceSet. */
+/* Part A 4.1: split at the last '/', which may not be the first character; else a RoleInstanceSet.
+ */
 static struct jv *workload_of(struct arena *a, const char *type) {
     const char *slash = type ? strrchr(type, '/') : NULL;
     if (!slash || slash == type) type = WORKLOAD_RIS, slash = strrchr(type, '/');
@@ -159,7 +173,8 @@ static void move_workload(struct arena *a, struct jv *role, const struct conv_ro
     }
     const struct jv *w = take(a, role, r->v1);
     const char *version = jv_get_str(w, "apiVersion"), *kind = jv_get_str(w, "kind");
-    if (!str_empty(version) && !str_empty(kind)) put(a, role, r->v2, jv_new_strf(a, "%s/%s", version, kind), true);
+    if (!str_empty(version) && !str_empty(kind))
+        put(a, role, r->v2, jv_new_strf(a, "%s/%s", version, kind), true);
 }
 
 static void move_restart(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
@@ -168,7 +183,8 @@ static void move_restart(struct arena *a, struct jv *role, const struct conv_row
     if (!str_empty(jv_str(v, NULL))) put(a, role, to_v2 ? r->v2 : r->v1, v, true);
 }
 
-/* v1alpha2 only. To v1alpha2, a missing value becomes what v1alpha1 means by it (the schema of v1alpha2 would say the same). */
+/* v1alpha2 only. To v1alpha2, a missing value becomes what v1alpha1 means by it (the schema of
+ * v1alpha2 would say the same). */
 static void only_v2(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
     if (!to_v2) {
         take(a, role, r->v2);
@@ -184,7 +200,8 @@ static void each_only_v2(struct arena *a, struct jv *role, const struct conv_row
     const char *mark = strstr(r->v2, "[].");
     char *parent;
     const char *key = last_key(a, arena_strndup(a, r->v2, (size_t)(mark - r->v2)), &parent);
-    struct jv *at = own_path(a, role, parent, false), *list = jv_is(jv_get(at, key), J_ARR) ? convert_own(a, at, key) : NULL;
+    struct jv *at = own_path(a, role, parent, false),
+              *list = jv_is(jv_get(at, key), J_ARR) ? convert_own(a, at, key) : NULL;
     for (uint32_t i = 0; list && i < list->len; i++) {
         if (!jv_get(list->items[i], mark + 3)) continue;
         list->items[i] = convert_clone(a, list->items[i]);
@@ -192,17 +209,34 @@ static void each_only_v2(struct arena *a, struct jv *role, const struct conv_row
     }
 }
 
-static void run_row(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2, unsigned shape) {
+static void run_row(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2,
+                    unsigned shape) {
     switch (r->op) {
-    case CONV_MOVE: put(a, role, to_v2 ? r->v2 : r->v1, take(a, role, to_v2 ? r->v1 : r->v2), true); break;
+    case CONV_MOVE:
+        put(a, role, to_v2 ? r->v2 : r->v1, take(a, role, to_v2 ? r->v1 : r->v2), true);
+        break;
     case CONV_INTO:
-    case CONV_UNLESS: move_unless(a, role, r, to_v2, shape); break;
-    case CONV_MAP: move_word(a, role, r, to_v2); break;
-    case CONV_WORKLOAD: move_workload(a, role, r, to_v2); break;
-    case CONV_RESTART: move_restart(a, role, r, to_v2); break;
-    case CONV_V1: if (to_v2) take(a, role, r->v1); break;
-    case CONV_V2: only_v2(a, role, r, to_v2); break;
-    case CONV_EACH: each_only_v2(a, role, r, to_v2); break;
+    case CONV_UNLESS:
+        move_unless(a, role, r, to_v2, shape);
+        break;
+    case CONV_MAP:
+        move_word(a, role, r, to_v2);
+        break;
+    case CONV_WORKLOAD:
+        move_workload(a, role, r, to_v2);
+        break;
+    case CONV_RESTART:
+        move_restart(a, role, r, to_v2);
+        break;
+    case CONV_V1:
+        if (to_v2) take(a, role, r->v1);
+        break;
+    case CONV_V2:
+        only_v2(a, role, r, to_v2);
+        break;
+    case CONV_EACH:
+        each_only_v2(a, role, r, to_v2);
+        break;
     }
 }
 
@@ -214,7 +248,8 @@ static unsigned shape_of(const struct jv *role, bool to_v2) {
     return jv_is(jv_get(role, SA), J_OBJ) ? CONV_STANDALONE : CONV_NONE;
 }
 
-/* Members that no row names: they stay with their pattern where the other version has an object for it. */
+/* Members that no row names: they stay with their pattern where the other version has an object for
+ * it. */
 static void move_rest(struct arena *a, struct jv *role, const char *from, const char *to) {
     const struct jv *rest = jv_get(role, from);
     struct jv *into = own_path(a, role, to, true);
@@ -227,7 +262,8 @@ static struct jv *convert_role(struct arena *a, const struct jv *from, bool to_v
     struct jv *role = convert_clone(a, from);
     unsigned shape = shape_of(role, to_v2);
     /* The pattern is there even when it says nothing. */
-    if (to_v2) own_path(a, role, shape == CONV_LEADER_WORKER ? LW : shape == CONV_CUSTOM ? CC : SA, true);
+    if (to_v2)
+        own_path(a, role, shape == CONV_LEADER_WORKER ? LW : shape == CONV_CUSTOM ? CC : SA, true);
     for (size_t i = 0; i < convert_role_nrows; i++) {
         const struct conv_row *r = &convert_role_rows[to_v2 ? i : convert_role_nrows - 1 - i];
         bool last = r->op == CONV_V1 && str_eq(r->v1, "leaderWorkerSet");
@@ -243,5 +279,6 @@ static struct jv *convert_role(struct arena *a, const struct jv *from, bool to_v
 
 void convert_roles(struct arena *a, struct jv *spec, bool to_v2) {
     struct jv *roles = jv_is(jv_get(spec, "roles"), J_ARR) ? convert_own(a, spec, "roles") : NULL;
-    for (uint32_t i = 0; roles && i < roles->len; i++) roles->items[i] = convert_role(a, roles->items[i], to_v2);
+    for (uint32_t i = 0; roles && i < roles->len; i++)
+        roles->items[i] = convert_role(a, roles->items[i], to_v2);
 }

@@ -1,8 +1,8 @@
-/* The stash: what one version can't say, as a list of differences against what a plain round trip would give. Because it is
- * computed from the result and not from a list of known fields, a round trip is the identity for every document, and an unchanged
- * document needs no more than its own differences. Shared subtrees compare by
- * address, so the cost is that of the edited levels.
- * Pure; the recursion is as deep as the documents, which the parser bounds. */
+/* The stash: what one version can't say, as a list of differences against what a plain round trip
+ * would give. Because it is computed from the result and not from a list of known fields, a round
+ * trip is the identity for every document, and an unchanged document needs no more than its own
+ * differences. Shared subtrees compare by address, so the cost is that of the edited levels. Pure;
+ * the recursion is as deep as the documents, which the parser bounds. */
 #include <string.h>
 
 #include "base/map.h"
@@ -38,23 +38,30 @@ static void note(struct differ *d, const struct jv *was, const struct jv *is, in
 
 static void diff(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit);
 
-static void diff_at(struct differ *d, struct jv *step, const struct jv *base, const struct jv *want, int64_t unit) {
+static void diff_at(struct differ *d, struct jv *step, const struct jv *base, const struct jv *want,
+                    int64_t unit) {
     jv_push(d->a, d->path, step);
     diff(d, base, want, unit);
     jv_remove(d->path, d->path->len - 1);
 }
 
-/* The policy of restarts is one value in v1alpha1 and two in v1alpha2: they come back together or not at all. */
+/* The policy of restarts is one value in v1alpha1 and two in v1alpha2: they come back together or
+ * not at all. */
 static int64_t unit_of(const char *key, int64_t inherited, int64_t fresh) {
     if (str_eq(key, "restartPolicy") || str_eq(key, "restartPolicyConfig")) return fresh;
     return str_eq(key, "type") ? inherited : 0;
 }
 
-static void diff_members(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit) {
-    int64_t fresh = jv_get(base, "restartPolicyConfig") || jv_get(want, "restartPolicyConfig") ? ++d->units : 0;
-    JV_FOR_OBJ(m, base) diff_at(d, jv_new_str(d->a, m->key), m->val, jv_get(want, m->key), unit_of(m->key, unit, fresh));
+static void diff_members(struct differ *d, const struct jv *base, const struct jv *want,
+                         int64_t unit) {
+    int64_t fresh =
+        jv_get(base, "restartPolicyConfig") || jv_get(want, "restartPolicyConfig") ? ++d->units : 0;
+    JV_FOR_OBJ(m, base)
+    diff_at(d, jv_new_str(d->a, m->key), m->val, jv_get(want, m->key),
+            unit_of(m->key, unit, fresh));
     JV_FOR_OBJ(w, want) {
-        if (!jv_get(base, w->key)) diff_at(d, jv_new_str(d->a, w->key), NULL, w->val, unit_of(w->key, unit, fresh));
+        if (!jv_get(base, w->key))
+            diff_at(d, jv_new_str(d->a, w->key), NULL, w->val, unit_of(w->key, unit, fresh));
     }
 }
 
@@ -133,21 +140,25 @@ static struct jv *step_into(const struct jv *at, const struct jv *step) {
 
 static void set_step(struct arena *a, struct jv *at, const struct jv *step, struct jv *val) {
     if (jv_is(step, J_STR)) {
-        if (val) jv_set(a, at, step->s, val);
-        else jv_del(at, step->s);
+        if (val)
+            jv_set(a, at, step->s, val);
+        else
+            jv_del(at, step->s);
         return;
     }
     int i = index_of(at, step);
     if (i >= 0 && val) at->items[i] = val;
 }
 
-/* Is the place of the change still as it was? An object of annotations that is missing counts as empty. */
+/* Is the place of the change still as it was? An object of annotations that is missing counts as
+ * empty. */
 static bool holds(const struct jv *doc, const struct jv *change) {
     const struct jv *at = doc, *path = jv_get(change, "at");
     if (jv_len(path) == 0) return false;
     for (uint32_t i = 0; i + 1 < path->len; i++) {
         const struct jv *next = step_into(at, path->items[i]);
-        bool notes = i + 2 == path->len && jv_is(at, J_OBJ) && str_eq(jv_str(path->items[i], NULL), "annotations");
+        bool notes = i + 2 == path->len && jv_is(at, J_OBJ) &&
+                     str_eq(jv_str(path->items[i], NULL), "annotations");
         if (!next && notes) return !jv_get(change, "was");
         at = next;
     }
@@ -172,13 +183,16 @@ static struct jv *clone_levels(struct arena *a, const struct jv *v, size_t level
     if (levels == 0 || (v->type != J_OBJ && v->type != J_ARR)) return (struct jv *)(uintptr_t)v;
     struct jv *out = convert_clone(a, v);
     for (uint32_t i = 0; i < out->len; i++) {
-        if (v->type == J_OBJ) out->members[i].val = clone_levels(a, v->members[i].val, levels - 1);
-        else out->items[i] = clone_levels(a, v->items[i], levels - 1);
+        if (v->type == J_OBJ)
+            out->members[i].val = clone_levels(a, v->members[i].val, levels - 1);
+        else
+            out->items[i] = clone_levels(a, v->items[i], levels - 1);
     }
     return out;
 }
 
-/* Which units may be applied: broken[u] when one of its changes lost to a newer value. Units count from 1. */
+/* Which units may be applied: broken[u] when one of its changes lost to a newer value. Units count
+ * from 1. */
 static bool *broken_units(struct arena *a, const struct jv *doc, const struct jv *stash) {
     bool *broken = ARENA_ARRAY(a, jv_len(stash) + 1, bool);
     JV_FOR_ARR(c, stash) {

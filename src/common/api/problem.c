@@ -1,4 +1,5 @@
-/* A list of a user's mistakes: collecting them, and the text that a person reads. Everything lives in the list's arena. */
+/* A list of a user's mistakes: collecting them, and the text that a person reads. Everything lives
+ * in the list's arena. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,13 +27,15 @@ static char *value_text(struct arena *a, const struct jv *value) {
     return arena_printf(a, "%.*s...", (int)cut, text);
 }
 
-void problem_add(struct problems *p, const char *path, enum problem_kind kind, const struct jv *value, const char *fmt, ...) {
+void problem_add(struct problems *p, const char *path, enum problem_kind kind,
+                 const struct jv *value, const char *fmt, ...) {
     p->items = room(p->a, p->items, p->n, sizeof *p->items);
     va_list ap;
     va_start(ap, fmt);
     char *message = arena_vprintf(p->a, fmt, ap);
     va_end(ap);
-    p->items[p->n++] = (struct problem){arena_strdup(p->a, path), kind, value_text(p->a, value), message};
+    p->items[p->n++] =
+        (struct problem){arena_strdup(p->a, path), kind, value_text(p->a, value), message};
 }
 
 void problem_warn(struct problems *p, const char *fmt, ...) {
@@ -51,10 +54,14 @@ static const struct {
     const char *text;
     bool value;
 } kinds[] = {
-    [PROBLEM_REQUIRED] = {"Required value", false},       [PROBLEM_INVALID] = {"Invalid value", true},
-    [PROBLEM_DUPLICATE] = {"Duplicate value", true},      [PROBLEM_NOT_FOUND] = {"Not found", true},
-    [PROBLEM_FORBIDDEN] = {"Forbidden", false},           [PROBLEM_NOT_SUPPORTED] = {"Unsupported value", true},
-    [PROBLEM_TOO_LONG] = {"Too long", true},              [PROBLEM_TOO_MANY] = {"Too many", true},
+    [PROBLEM_REQUIRED] = {"Required value", false},
+    [PROBLEM_INVALID] = {"Invalid value", true},
+    [PROBLEM_DUPLICATE] = {"Duplicate value", true},
+    [PROBLEM_NOT_FOUND] = {"Not found", true},
+    [PROBLEM_FORBIDDEN] = {"Forbidden", false},
+    [PROBLEM_NOT_SUPPORTED] = {"Unsupported value", true},
+    [PROBLEM_TOO_LONG] = {"Too long", true},
+    [PROBLEM_TOO_MANY] = {"Too many", true},
 };
 
 static char *problem_text(struct arena *a, const struct problem *p) {
@@ -88,7 +95,8 @@ const char *did_you_mean(struct arena *a, const char *word, const struct words *
     for (size_t i = 0; i < known->n; i++) {
         if (!known->items[i] || strlen(known->items[i]) > n + nearest) continue;
         size_t d = str_distance(word, known->items[i]);
-        if (d == 0 || d > nearest || d >= strlen(known->items[i]) || (best && d == nearest)) continue;
+        if (d == 0 || d > nearest || d >= strlen(known->items[i]) || (best && d == nearest))
+            continue;
         best = known->items[i];
         nearest = d;
     }
@@ -100,7 +108,11 @@ const char *words_list(struct arena *a, const struct words *known) {
     BUF_AUTO struct buf b = BUF_INIT;
     for (size_t i = 0; i < known->n && i < SHOWN; i++) {
         bool last = i + 1 == known->n;
-        buf_printf(&b, "%s\"%s\"", i == 0 ? "" : last ? " or " : ", ", known->items[i] ? known->items[i] : "");
+        buf_printf(&b, "%s\"%s\"",
+                   i == 0 ? ""
+                   : last ? " or "
+                          : ", ",
+                   known->items[i] ? known->items[i] : "");
     }
     if (known->n > SHOWN) buf_printf(&b, " and %zu others", known->n - SHOWN);
     return arena_strdup(a, buf_str(&b));

@@ -1,8 +1,10 @@
-/* Validation of groups and sets: what concerns the object as a whole, and which of the mistakes found are worth a refusal.
+/* Validation of groups and sets: what concerns the object as a whole, and which of the mistakes
+ * found are worth a refusal.
  *
- * Ratchet: on update the stored object is looked at with the same rules, and a mistake that it has already is no reason to refuse:
- * an object that is stored is never locked by a rule that came later. Mistakes are the same when place, kind and value are; a place
- * in a list counts by the name of the element, so that moving a role changes nothing. Pure, but for the lookup. */
+ * Ratchet: on update the stored object is looked at with the same rules, and a mistake that it has
+ * already is no reason to refuse: an object that is stored is never locked by a rule that came
+ * later. Mistakes are the same when place, kind and value are; a place in a list counts by the name
+ * of the element, so that moving a role changes nothing. Pure, but for the lookup. */
 #include <string.h>
 
 #include "api/names.h"
@@ -23,28 +25,38 @@ static void check_gang(struct problems *p, const struct jv *notes, const char *p
     int64_t seconds;
     if (str_eq(jv_str(gang, ""), "true") && str_eq(jv_get_str(notes, A_INSTANCE_GANG), "true"))
         problem_add(p, note_path(p, path, A_INSTANCE_GANG), PROBLEM_FORBIDDEN, NULL,
-                    "%s schedules the whole group at once, %s each instance: keep one of them", A_GANG, A_INSTANCE_GANG);
+                    "%s schedules the whole group at once, %s each instance: keep one of them",
+                    A_GANG, A_INSTANCE_GANG);
     if (!jv_is_empty(gang) && !str_eq(gang->s, "true") && !str_eq(gang->s, "false"))
-        problem_warn(p, "%s: \"%s\" is neither \"true\" nor \"false\" and has no effect", note_path(p, path, A_GANG), gang->s);
-    if (!jv_is_empty(timeout) && (str_to_i64(timeout->s, &seconds) || seconds < 1 || seconds > INT32_MAX))
-        problem_add(p, note_path(p, path, A_GANG_TIMEOUT), PROBLEM_INVALID, timeout, "write a number of seconds, such as \"60\"");
+        problem_warn(p, "%s: \"%s\" is neither \"true\" nor \"false\" and has no effect",
+                     note_path(p, path, A_GANG), gang->s);
+    if (!jv_is_empty(timeout) &&
+        (str_to_i64(timeout->s, &seconds) || seconds < 1 || seconds > INT32_MAX))
+        problem_add(p, note_path(p, path, A_GANG_TIMEOUT), PROBLEM_INVALID, timeout,
+                    "write a number of seconds, such as \"60\"");
 }
 
 void check_group_annotations(struct problems *p, const struct jv *notes, const char *path) {
     JV_FOR_OBJ(m, notes) {
         if (!jv_is(m->val, J_STR)) {
-            problem_add(p, note_path(p, path, m->key), PROBLEM_INVALID, m->val, "write a string: put the value in quotes");
+            problem_add(p, note_path(p, path, m->key), PROBLEM_INVALID, m->val,
+                        "write a string: put the value in quotes");
             return;
         }
     }
-    const struct jv *topology = jv_get(notes, A_EXCLUSIVE_TOPOLOGY), *mode = jv_get(notes, A_DISCOVERY_MODE);
+    const struct jv *topology = jv_get(notes, A_EXCLUSIVE_TOPOLOGY),
+                    *mode = jv_get(notes, A_DISCOVERY_MODE);
     const char *wrong = topology && topology->len ? name_qualified(topology->s) : NULL;
     check_gang(p, notes, path);
     if (topology && topology->len == 0)
-        problem_add(p, note_path(p, path, A_EXCLUSIVE_TOPOLOGY), PROBLEM_INVALID, topology, "name a node label, such as kubernetes.io/hostname, or remove the annotation");
-    if (wrong) problem_add(p, note_path(p, path, A_EXCLUSIVE_TOPOLOGY), PROBLEM_INVALID, topology, "names a node label, such as kubernetes.io/hostname, and %s", wrong);
+        problem_add(p, note_path(p, path, A_EXCLUSIVE_TOPOLOGY), PROBLEM_INVALID, topology,
+                    "name a node label, such as kubernetes.io/hostname, or remove the annotation");
+    if (wrong)
+        problem_add(p, note_path(p, path, A_EXCLUSIVE_TOPOLOGY), PROBLEM_INVALID, topology,
+                    "names a node label, such as kubernetes.io/hostname, and %s", wrong);
     if (!jv_is_empty(mode) && !str_eq(mode->s, "legacy") && !str_eq(mode->s, "refine"))
-        problem_add(p, note_path(p, path, A_DISCOVERY_MODE), PROBLEM_NOT_SUPPORTED, mode, "write \"refine\", or remove the annotation");
+        problem_add(p, note_path(p, path, A_DISCOVERY_MODE), PROBLEM_NOT_SUPPORTED, mode,
+                    "write \"refine\", or remove the annotation");
 }
 
 /* ---- the spec of a group ---- */
@@ -53,14 +65,21 @@ static void check_role_templates(const struct check *c, const struct jv *spec) {
     struct map *seen = map_new();
     for (size_t i = 0; i < c->s->role_templates.n; i++) {
         const struct role_template *t = &c->s->role_templates.items[i];
-        const char *path = arena_printf(c->a, "%s.roleTemplates[%zu]", c->path, i), *name_path = arena_printf(c->a, "%s.name", path);
+        const char *path = arena_printf(c->a, "%s.roleTemplates[%zu]", c->path, i),
+                   *name_path = arena_printf(c->a, "%s.name", path);
         const struct jv *value = jv_get(jv_idx(jv_get(spec, "roleTemplates"), i), "name");
         const char *wrong = str_empty(t->name) ? NULL : name_dns1123_label(t->name);
-        if (str_empty(t->name)) problem_add(c->p, name_path, PROBLEM_REQUIRED, NULL, "a role template needs a name");
-        else if (wrong) problem_add(c->p, name_path, PROBLEM_INVALID, value, "a role template's name %s", wrong);
-        else if (map_put(seen, t->name, seen)) problem_add(c->p, name_path, PROBLEM_DUPLICATE, value, "another role template has this name: rename one");
+        if (str_empty(t->name))
+            problem_add(c->p, name_path, PROBLEM_REQUIRED, NULL, "a role template needs a name");
+        else if (wrong)
+            problem_add(c->p, name_path, PROBLEM_INVALID, value, "a role template's name %s",
+                        wrong);
+        else if (map_put(seen, t->name, seen))
+            problem_add(c->p, name_path, PROBLEM_DUPLICATE, value,
+                        "another role template has this name: rename one");
         if (jv_len(jv_path(t->template, "spec", "containers", (char *)0)) == 0)
-            problem_add(c->p, arena_printf(c->a, "%s.template.spec.containers", path), PROBLEM_REQUIRED, NULL, "a role template needs at least one container");
+            problem_add(c->p, arena_printf(c->a, "%s.template.spec.containers", path),
+                        PROBLEM_REQUIRED, NULL, "a role template needs at least one container");
     }
     map_free(seen);
 }
@@ -77,7 +96,8 @@ static void check_cycle(const struct check *c) {
     size_t *order;
     int *level;
     if (dependencies_known(c->s) && rbg_order(c->a, c->s, &order, &level, &e))
-        problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_INVALID, NULL, "%s", e.msg);
+        problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_INVALID, NULL, "%s",
+                    e.msg);
 }
 
 /* Names twice, and names that are cut to the same workload. */
@@ -86,17 +106,23 @@ static void check_role_names(const struct check *c) {
     for (size_t i = 0; i < c->s->roles.n; i++) {
         const struct role *r = &c->s->roles.items[i];
         if (!str_empty(r->name) && map_put(seen, r->name, seen))
-            problem_add(c->p, arena_printf(c->a, "%s.roles[%zu].name", c->path, i), PROBLEM_DUPLICATE, jv_get(r->doc, "name"), "another role has this name: rename one");
+            problem_add(c->p, arena_printf(c->a, "%s.roles[%zu].name", c->path, i),
+                        PROBLEM_DUPLICATE, jv_get(r->doc, "name"),
+                        "another role has this name: rename one");
     }
     map_free(seen);
 }
 
 static void check_spec(const struct check *c, const struct jv *spec) {
-    if (c->s->roles.n == 0) problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_REQUIRED, NULL, "write at least one role");
+    if (c->s->roles.n == 0)
+        problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_REQUIRED, NULL,
+                    "write at least one role");
     check_role_templates(c, spec);
     check_role_names(c);
     for (size_t i = 0; i < c->s->roles.n; i++) {
-        struct role_check k = {.c = c, .r = &c->s->roles.items[i], .path = arena_printf(c->a, "%s.roles[%zu]", c->path, i)};
+        struct role_check k = {.c = c,
+                               .r = &c->s->roles.items[i],
+                               .path = arena_printf(c->a, "%s.roles[%zu]", c->path, i)};
         check_role(&k);
     }
     check_cycle(c);
@@ -104,21 +130,29 @@ static void check_spec(const struct check *c, const struct jv *spec) {
 
 /* ---- kinds ---- */
 
-/* Roles that an autoscaler holds (part A 6.2 S): a write that would scale against it is refused, with the number it wants. */
-static void check_adapters(const struct check *c, const struct rbg_spec *old, const char *ns, const char *group) {
+/* Roles that an autoscaler holds (part A 6.2 S): a write that would scale against it is refused,
+ * with the number it wants. */
+static void check_adapters(const struct check *c, const struct rbg_spec *old, const char *ns,
+                           const char *group) {
     if (!c->l || !c->l->adapter_replicas) return;
     for (size_t i = 0; i < c->s->roles.n; i++) {
         const struct role *r = &c->s->roles.items[i], *was = rbg_role(old, r->name);
-        if (!r->scaling_adapter.enable.v || !was || !r->replicas.set || (was->replicas.set && was->replicas.v == r->replicas.v)) continue;
-        const char *adapter = name_adapter(c->a, group, r->name), *path = arena_printf(c->a, "%s.roles[%zu].replicas", c->path, i);
+        if (!r->scaling_adapter.enable.v || !was || !r->replicas.set ||
+            (was->replicas.set && was->replicas.v == r->replicas.v))
+            continue;
+        const char *adapter = name_adapter(c->a, group, r->name),
+                   *path = arena_printf(c->a, "%s.roles[%zu].replicas", c->path, i);
         int32_t wants = 0;
         struct err e = ERR_INIT;
         int found = c->l->adapter_replicas(c->l->ctx, ns, adapter, &wants, &e);
         if (found < 0)
-            problem_add(c->p, path, PROBLEM_FORBIDDEN, NULL, "can't tell whether scaling adapter \"%s\" agrees: %s; try again", adapter, e.msg);
+            problem_add(c->p, path, PROBLEM_FORBIDDEN, NULL,
+                        "can't tell whether scaling adapter \"%s\" agrees: %s; try again", adapter,
+                        e.msg);
         else if (found && wants != r->replicas.v)
             problem_add(c->p, path, PROBLEM_FORBIDDEN, NULL,
-                        "role \"%s\" is scaled by adapter \"%s\", which wants %d replicas, not %d: scale the adapter, or disable scalingAdapter first",
+                        "role \"%s\" is scaled by adapter \"%s\", which wants %d replicas, not %d: "
+                        "scale the adapter, or disable scalingAdapter first",
                         r->name, adapter, (int)wants, (int)r->replicas.v);
     }
 }
@@ -127,8 +161,12 @@ static void validate_group(struct check *c, const struct jv *doc, const struct j
     const char *name = meta_name(doc), *wrong = *name ? name_dns1123_label(name) : NULL;
     struct rbg_spec spec, was;
     struct err e = ERR_INIT;
-    if (wrong) problem_add(c->p, "metadata.name", PROBLEM_INVALID, jv_path(doc, "metadata", "name", (char *)0), "the name becomes part of the names of pods and Services: it %s", wrong);
-    check_group_annotations(c->p, jv_path(doc, "metadata", "annotations", (char *)0), "metadata.annotations");
+    if (wrong)
+        problem_add(c->p, "metadata.name", PROBLEM_INVALID,
+                    jv_path(doc, "metadata", "name", (char *)0),
+                    "the name becomes part of the names of pods and Services: it %s", wrong);
+    check_group_annotations(c->p, jv_path(doc, "metadata", "annotations", (char *)0),
+                            "metadata.annotations");
     if (rbg_spec_decode(c->a, jv_get(doc, "spec"), &spec, &e)) {
         problem_add(c->p, "spec", PROBLEM_INVALID, NULL, "%s", e.msg);
         return;
@@ -137,26 +175,34 @@ static void validate_group(struct check *c, const struct jv *doc, const struct j
     c->path = "spec";
     c->group = wrong ? "" : name;
     check_spec(c, jv_get(doc, "spec"));
-    if (old && rbg_spec_decode(c->a, jv_get(old, "spec"), &was, NULL) == 0) check_adapters(c, &was, meta_ns(doc), name);
+    if (old && rbg_spec_decode(c->a, jv_get(old, "spec"), &was, NULL) == 0)
+        check_adapters(c, &was, meta_ns(doc), name);
 }
 
 /* A set's groups are "<set>-<index>": the longest of them is what has to fit. */
 static void validate_set(struct check *c, const struct jv *doc) {
     const char *name = meta_name(doc);
-    const struct jv *spec = jv_get(doc, "spec"), *replicas = jv_get(spec, "replicas"), *template = jv_get(spec, "groupTemplate");
+    const struct jv *spec = jv_get(doc, "spec"), *replicas = jv_get(spec, "replicas"),
+                    *template = jv_get(spec, "groupTemplate");
     int64_t n = jv_int(replicas, 1);
-    if (n < 0) problem_add(c->p, "spec.replicas", PROBLEM_INVALID, replicas, "must not be negative");
+    if (n < 0)
+        problem_add(c->p, "spec.replicas", PROBLEM_INVALID, replicas, "must not be negative");
     c->group = *name ? arena_printf(c->a, "%s-%lld", name, (long long)(n > 1 ? n - 1 : 0)) : "";
     const char *wrong = *name ? name_dns1123_label(c->group) : NULL;
     if (wrong) {
-        problem_add(c->p, "metadata.name", PROBLEM_INVALID, jv_path(doc, "metadata", "name", (char *)0),
-                    "the set's groups are called \"%s\" and so on, and the name of a group %s", c->group, wrong);
+        problem_add(c->p, "metadata.name", PROBLEM_INVALID,
+                    jv_path(doc, "metadata", "name", (char *)0),
+                    "the set's groups are called \"%s\" and so on, and the name of a group %s",
+                    c->group, wrong);
         c->group = "";
     }
-    check_group_annotations(c->p, jv_path(doc, "metadata", "annotations", (char *)0), "metadata.annotations");
-    check_group_annotations(c->p, jv_get(template, "annotations"), "spec.groupTemplate.annotations");
+    check_group_annotations(c->p, jv_path(doc, "metadata", "annotations", (char *)0),
+                            "metadata.annotations");
+    check_group_annotations(c->p, jv_get(template, "annotations"),
+                            "spec.groupTemplate.annotations");
     if (!jv_is(template, J_OBJ) || !jv_is(jv_get(template, "spec"), J_OBJ)) {
-        problem_add(c->p, "spec.groupTemplate.spec", PROBLEM_REQUIRED, NULL, "write the spec of the groups");
+        problem_add(c->p, "spec.groupTemplate.spec", PROBLEM_REQUIRED, NULL,
+                    "write the spec of the groups");
         return;
     }
     struct rbg_spec group;
@@ -170,7 +216,8 @@ static void validate_set(struct check *c, const struct jv *doc) {
     check_spec(c, jv_get(template, "spec"));
 }
 
-static void validate_all(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old, const struct lookup *l,
+static void validate_all(struct problems *p, enum kind k, const struct jv *doc,
+                         const struct jv *old, const struct lookup *l,
                          const struct admission_opts *o) {
     struct check c = {.p = p, .a = p->a, .l = l, .deprecated = o && o->deprecated_workloads};
     if (!jv_is(jv_get(doc, "spec"), J_OBJ)) {
@@ -180,13 +227,16 @@ static void validate_all(struct problems *p, enum kind k, const struct jv *doc, 
     size_t before = p->n;
     check_spec_types(p, doc, k);
     if (p->n > before) return; /* nothing below can be decoded */
-    if (k == KIND_RBG) validate_group(&c, doc, old);
-    else validate_set(&c, doc);
+    if (k == KIND_RBG)
+        validate_group(&c, doc, old);
+    else
+        validate_set(&c, doc);
 }
 
 /* ---- ratchet ---- */
 
-/* "roles[3]" as "roles[name]" where the element has a name: the same place before and after a list was sorted. */
+/* "roles[3]" as "roles[name]" where the element has a name: the same place before and after a list
+ * was sorted. */
 static void stable_path(struct buf *out, const struct jv *doc, const char *path) {
     const struct jv *at = doc;
     while (*path) {
@@ -197,7 +247,9 @@ static void stable_path(struct buf *out, const struct jv *doc, const char *path)
             size_t len = k - 1 < sizeof text - 1 ? k - 1 : sizeof text - 1;
             memcpy(text, path + 1, len);
             text[len] = '\0';
-            const struct jv *el = jv_is(at, J_ARR) && str_to_i64(text, &i) == 0 && i >= 0 ? jv_idx(at, (size_t)i) : jv_get(at, text);
+            const struct jv *el = jv_is(at, J_ARR) && str_to_i64(text, &i) == 0 && i >= 0
+                                      ? jv_idx(at, (size_t)i)
+                                      : jv_get(at, text);
             const char *name = jv_is(at, J_ARR) ? jv_get_str(el, "name") : NULL;
             buf_printf(out, "[%s]", name ? name : text);
             at = el;
@@ -226,9 +278,11 @@ static char *identity(struct arena *a, const struct jv *doc, const struct proble
     return arena_strdup(a, buf_str(&b));
 }
 
-static void drop_known(struct problems *p, size_t first, const struct jv *doc, const struct jv *old, const struct problems *known) {
+static void drop_known(struct problems *p, size_t first, const struct jv *doc, const struct jv *old,
+                       const struct problems *known) {
     struct map *seen = map_new();
-    for (size_t i = 0; i < known->n; i++) map_put(seen, identity(p->a, old, &known->items[i]), seen);
+    for (size_t i = 0; i < known->n; i++)
+        map_put(seen, identity(p->a, old, &known->items[i]), seen);
     size_t kept = first;
     for (size_t i = first; i < p->n; i++)
         if (!map_has(seen, identity(p->a, doc, &p->items[i]))) p->items[kept++] = p->items[i];
@@ -236,8 +290,8 @@ static void drop_known(struct problems *p, size_t first, const struct jv *doc, c
     map_free(seen);
 }
 
-void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old, const struct lookup *l,
-                        const struct admission_opts *o) {
+void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old,
+                        const struct lookup *l, const struct admission_opts *o) {
     size_t first = p->n;
     validate_all(p, k, doc, old, l, o);
     if (!old || p->n == first) return;

@@ -10,9 +10,9 @@ struct check {
     struct problems *p;
     struct arena *a;
     const struct rbg_spec *s;
-    const char *path;   /* of the group's spec: "spec", "spec.groupTemplate.spec" */
-    const char *group;  /* the longest name that a group will have; "" when it is not known yet */
-    bool deprecated;    /* StatefulSet, Deployment and LeaderWorkerSet are allowed */
+    const char *path;  /* of the group's spec: "spec", "spec.groupTemplate.spec" */
+    const char *group; /* the longest name that a group will have; "" when it is not known yet */
+    bool deprecated;   /* StatefulSet, Deployment and LeaderWorkerSet are allowed */
     const struct lookup *l;
 };
 
@@ -24,26 +24,31 @@ struct role_check {
 };
 
 /* A list of known words, for messages. */
-struct words { const char **items; size_t n; };
+struct words {
+    const char **items;
+    size_t n;
+};
 
 /* " (did you mean \"x\"?)" when one of the words is near, else "". */
 const char *did_you_mean(struct arena *a, const char *word, const struct words *known);
 /* "a", "b" or "c"; at most ten. */
 const char *words_list(struct arena *a, const struct words *known);
 
-void check_names(const struct role_check *k);       /* do the names of what the role becomes fit? */
+void check_names(const struct role_check *k); /* do the names of what the role becomes fit? */
 /* Ports that pods of component i get are annotations of their instance: do those keys fit? */
-void check_port_keys(const struct role_check *k, const struct effective *all, size_t i, struct problems *p);
+void check_port_keys(const struct role_check *k, const struct effective *all, size_t i,
+                     struct problems *p);
 void check_rollout(const struct role_check *k);
 void check_role_annotations(const struct role_check *k);
-void check_templates(const struct role_check *k);   /* effective pod templates and their directives */
+void check_templates(const struct role_check *k); /* effective pod templates and their directives */
 void check_role(const struct role_check *k);
 
 /* Group annotations: of the group itself, or what a set writes onto its groups. */
 void check_group_annotations(struct problems *p, const struct jv *annotations, const char *path);
 
-/* What Kubernetes would refuse in a pod made of this template, with paths relative to the template. injected: containers and
- * volumes come from engine runtimes too, so an unknown volume is no mistake. */
+/* What Kubernetes would refuse in a pod made of this template, with paths relative to the template.
+ * injected: containers and volumes come from engine runtimes too, so an unknown volume is no
+ * mistake. */
 void check_pod_template(struct problems *p, const struct jv *tpl, bool injected);
 
 /* Type errors and unknown fields below a pod template, relative paths. */
@@ -53,6 +58,7 @@ void check_pod_types(struct problems *p, const struct jv *tpl);
 void check_spec_types(struct problems *p, const struct jv *doc, enum kind k);
 
 /* Directives in the annotations of component `i`'s template, relative paths. */
-void check_directives(struct problems *p, const struct role *r, const struct effective *all, size_t n, size_t i);
+void check_directives(struct problems *p, const struct role *r, const struct effective *all,
+                      size_t n, size_t i);
 
 #endif

@@ -1,6 +1,6 @@
-/* What a role says besides its pod templates: pattern, dependencies, rollout numbers, restart policy, components, runtimes,
- * annotations. Every rule reports with the path of the field, what is wrong and what to write. Pure, except for the lookup of
- * engine runtime profiles. */
+/* What a role says besides its pod templates: pattern, dependencies, rollout numbers, restart
+ * policy, components, runtimes, annotations. Every rule reports with the path of the field, what is
+ * wrong and what to write. Pure, except for the lookup of engine runtime profiles. */
 #include <string.h>
 
 #include "api/names.h"
@@ -25,18 +25,24 @@ static void check_one_pattern(const struct role_check *k) {
     struct words words = {given, n};
     if (n == 0)
         problem_add(k->c->p, k->path, PROBLEM_REQUIRED, NULL,
-                    "role \"%s\" says nothing about its pods: write standalonePattern (one pod), leaderWorkerPattern (a leader and "
-                    "workers) or customComponentsPattern (named components)", r->name ? r->name : "");
+                    "role \"%s\" says nothing about its pods: write standalonePattern (one pod), "
+                    "leaderWorkerPattern (a leader and "
+                    "workers) or customComponentsPattern (named components)",
+                    r->name ? r->name : "");
     if (n > 1)
-        problem_add(k->c->p, k->path, PROBLEM_FORBIDDEN, NULL, "role \"%s\" has %zu patterns, %s: keep one of them",
-                    r->name ? r->name : "", n, arena_printf(k->c->a, "%s%s%s%s%s", words.items[0], n > 2 ? ", " : " and ",
-                    words.items[1], n > 2 ? " and " : "", n > 2 ? words.items[2] : ""));
+        problem_add(k->c->p, k->path, PROBLEM_FORBIDDEN, NULL,
+                    "role \"%s\" has %zu patterns, %s: keep one of them", r->name ? r->name : "", n,
+                    arena_printf(k->c->a, "%s%s%s%s%s", words.items[0], n > 2 ? ", " : " and ",
+                                 words.items[1], n > 2 ? " and " : "",
+                                 n > 2 ? words.items[2] : ""));
 }
 
-static void check_restart(const struct role_check *k, const char *pattern, const struct restart_config *c) {
+static void check_restart(const struct role_check *k, const char *pattern,
+                          const struct restart_config *c) {
     const char *path = arena_printf(k->c->a, "%s.%s.restartPolicyConfig", k->path, pattern);
     const struct jv *doc = jv_path(k->r->doc, pattern, "restartPolicyConfig", (char *)0);
-    bool negative = (c->base_delay_seconds.set && c->base_delay_seconds.v < 0) || (c->max_delay_seconds.set && c->max_delay_seconds.v < 0);
+    bool negative = (c->base_delay_seconds.set && c->base_delay_seconds.v < 0) ||
+                    (c->max_delay_seconds.set && c->max_delay_seconds.v < 0);
     if (negative) {
         problem_add(k->c->p, path, PROBLEM_INVALID, doc, "delays must not be negative");
         return;
@@ -44,68 +50,95 @@ static void check_restart(const struct role_check *k, const char *pattern, const
     struct restart_effective e = role_restart(k->r);
     if (c->set && e.max < e.base)
         problem_add(k->c->p, path, PROBLEM_INVALID, doc,
-                    "maxDelaySeconds (%d) must not be less than baseDelaySeconds (%d): raise the one or lower the other", (int)e.max,
-                    (int)e.base);
+                    "maxDelaySeconds (%d) must not be less than baseDelaySeconds (%d): raise the "
+                    "one or lower the other",
+                    (int)e.max, (int)e.base);
 }
 
 static void check_leader_worker(const struct role_check *k) {
     const struct leader_worker_pattern *p = &k->r->leader_worker;
     if (p->size.set && p->size.v < 1)
-        problem_add(k->c->p, sub(k, "leaderWorkerPattern.size"), PROBLEM_INVALID, jv_path(k->r->doc, "leaderWorkerPattern", "size", (char *)0),
+        problem_add(k->c->p, sub(k, "leaderWorkerPattern.size"), PROBLEM_INVALID,
+                    jv_path(k->r->doc, "leaderWorkerPattern", "size", (char *)0),
                     "size counts the leader too, so it must be at least 1");
     if (str_eq(p->shared_service_selection, "LeaderOnly") && role_workload(k->r) != WL_RIS)
-        problem_add(k->c->p, sub(k, "leaderWorkerPattern.sharedServiceSelection"), PROBLEM_FORBIDDEN, NULL,
-                    "LeaderOnly needs the workload type %s: write All, or remove the annotation %s", WORKLOAD_RIS, A_WORKLOAD_TYPE);
+        problem_add(k->c->p, sub(k, "leaderWorkerPattern.sharedServiceSelection"),
+                    PROBLEM_FORBIDDEN, NULL,
+                    "LeaderOnly needs the workload type %s: write All, or remove the annotation %s",
+                    WORKLOAD_RIS, A_WORKLOAD_TYPE);
     check_restart(k, "leaderWorkerPattern", &p->restart_config);
 }
 
 static void check_component(const struct role_check *k, size_t i, struct map *seen) {
     const struct component *c = &k->r->custom.components.items[i];
-    const char *path = arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu]", k->path, i);
-    const struct jv *doc = jv_idx(jv_path(k->r->doc, "customComponentsPattern", "components", (char *)0), i);
+    const char *path =
+        arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu]", k->path, i);
+    const struct jv *doc =
+        jv_idx(jv_path(k->r->doc, "customComponentsPattern", "components", (char *)0), i);
     const char *wrong = str_empty(c->name) ? NULL : name_dns1123_label(c->name);
     const char *name_path = arena_printf(k->c->a, "%s.name", path);
-    if (str_empty(c->name)) problem_add(k->c->p, name_path, PROBLEM_REQUIRED, NULL, "a component needs a name");
-    else if (wrong) problem_add(k->c->p, name_path, PROBLEM_INVALID, jv_get(doc, "name"), "the name becomes part of pod names and %s", wrong);
-    else if (map_put(seen, c->name, seen)) problem_add(k->c->p, name_path, PROBLEM_DUPLICATE, jv_get(doc, "name"), "another component of this role has this name: rename one");
+    if (str_empty(c->name))
+        problem_add(k->c->p, name_path, PROBLEM_REQUIRED, NULL, "a component needs a name");
+    else if (wrong)
+        problem_add(k->c->p, name_path, PROBLEM_INVALID, jv_get(doc, "name"),
+                    "the name becomes part of pod names and %s", wrong);
+    else if (map_put(seen, c->name, seen))
+        problem_add(k->c->p, name_path, PROBLEM_DUPLICATE, jv_get(doc, "name"),
+                    "another component of this role has this name: rename one");
     if (c->size.set && c->size.v < 0)
-        problem_add(k->c->p, arena_printf(k->c->a, "%s.size", path), PROBLEM_INVALID, jv_get(doc, "size"), "must not be negative");
+        problem_add(k->c->p, arena_printf(k->c->a, "%s.size", path), PROBLEM_INVALID,
+                    jv_get(doc, "size"), "must not be negative");
     wrong = str_empty(c->service_name) ? NULL : name_dns1035_label(c->service_name);
-    if (wrong) problem_add(k->c->p, arena_printf(k->c->a, "%s.serviceName", path), PROBLEM_INVALID, jv_get(doc, "serviceName"), "names a Service and %s", wrong);
+    if (wrong)
+        problem_add(k->c->p, arena_printf(k->c->a, "%s.serviceName", path), PROBLEM_INVALID,
+                    jv_get(doc, "serviceName"), "names a Service and %s", wrong);
 }
 
 static void check_custom(const struct role_check *k) {
     const struct custom_pattern *p = &k->r->custom;
     const char *path = sub(k, "customComponentsPattern.components");
-    if (p->components.n == 0) problem_add(k->c->p, path, PROBLEM_REQUIRED, NULL, "write at least one component");
+    if (p->components.n == 0)
+        problem_add(k->c->p, path, PROBLEM_REQUIRED, NULL, "write at least one component");
     struct map *seen = map_new();
     for (size_t i = 0; i < p->components.n; i++) check_component(k, i, seen);
     map_free(seen);
     if (p->components.n && role_group_size(k->r) < 1)
-        problem_add(k->c->p, path, PROBLEM_INVALID, NULL, "all components have size 0, so an instance would have no pod: give one a size");
+        problem_add(
+            k->c->p, path, PROBLEM_INVALID, NULL,
+            "all components have size 0, so an instance would have no pod: give one a size");
     check_restart(k, "customComponentsPattern", &p->restart_config);
 }
 
 /* ---- workload type (part A 3.7, 6.2 D) ---- */
 
 static void check_workload(const struct role_check *k) {
-    const char *type = role_workload_type(k->r), *path = arena_printf(k->c->a, "%s.annotations[%s]", k->path, A_WORKLOAD_TYPE);
+    const char *type = role_workload_type(k->r),
+               *path = arena_printf(k->c->a, "%s.annotations[%s]", k->path, A_WORKLOAD_TYPE);
     const struct jv *value = jv_get(k->r->annotations, A_WORKLOAD_TYPE);
     enum workload w = role_workload(k->r);
     static const char *all[] = {WORKLOAD_RIS, WORKLOAD_STS, WORKLOAD_DEPLOYMENT, WORKLOAD_LWS};
     struct words known = {all, k->c->deprecated ? 4 : 1};
     if (w == WL_UNSUPPORTED) {
-        problem_add(k->c->p, path, PROBLEM_NOT_SUPPORTED, value, "role \"%s\" wants a workload that nothing creates: write %s, or remove "
-                    "the annotation%s", k->r->name ? k->r->name : "", words_list(k->c->a, &known), did_you_mean(k->c->a, type, &known));
+        problem_add(k->c->p, path, PROBLEM_NOT_SUPPORTED, value,
+                    "role \"%s\" wants a workload that nothing creates: write %s, or remove "
+                    "the annotation%s",
+                    k->r->name ? k->r->name : "", words_list(k->c->a, &known),
+                    did_you_mean(k->c->a, type, &known));
     } else if (w == WL_RIS) {
         if (!str_eq(type, WORKLOAD_RIS))
-            problem_warn(k->c->p, "%s: \"%s\" is no <apiVersion>/<kind>; %s is used", path, type, WORKLOAD_RIS);
+            problem_warn(k->c->p, "%s: \"%s\" is no <apiVersion>/<kind>; %s is used", path, type,
+                         WORKLOAD_RIS);
     } else if (!k->c->deprecated) {
-        problem_add(k->c->p, path, PROBLEM_FORBIDDEN, value, "role \"%s\" has workload type %s, which this installation has disabled: "
-                    "remove the annotation to use a RoleInstanceSet. A v1alpha1 role without workload means apps/v1 StatefulSet: write "
-                    "workload: {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstanceSet} there", k->r->name ? k->r->name : "", type);
+        problem_add(
+            k->c->p, path, PROBLEM_FORBIDDEN, value,
+            "role \"%s\" has workload type %s, which this installation has disabled: "
+            "remove the annotation to use a RoleInstanceSet. A v1alpha1 role without workload "
+            "means apps/v1 StatefulSet: write "
+            "workload: {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstanceSet} there",
+            k->r->name ? k->r->name : "", type);
     } else if (k->r->custom.set && !k->r->standalone.set && !k->r->leader_worker.set) {
-        problem_add(k->c->p, path, PROBLEM_FORBIDDEN, value, "customComponentsPattern needs a RoleInstanceSet: remove the annotation");
+        problem_add(k->c->p, path, PROBLEM_FORBIDDEN, value,
+                    "customComponentsPattern needs a RoleInstanceSet: remove the annotation");
     }
 }
 
@@ -118,22 +151,26 @@ static void check_dependencies(const struct role_check *k) {
     for (size_t i = 0; i < k->r->dependencies.n; i++) {
         const char *d = k->r->dependencies.items[i];
         if (rbg_role(s, d)) continue;
-        problem_add(k->c->p, arena_printf(k->c->a, "%s.dependencies[%zu]", k->path, i), PROBLEM_NOT_FOUND,
-                    jv_idx(jv_get(k->r->doc, "dependencies"), i), "the group has no role of this name%s; use %s",
+        problem_add(k->c->p, arena_printf(k->c->a, "%s.dependencies[%zu]", k->path, i),
+                    PROBLEM_NOT_FOUND, jv_idx(jv_get(k->r->doc, "dependencies"), i),
+                    "the group has no role of this name%s; use %s",
                     did_you_mean(k->c->a, d, &known), words_list(k->c->a, &known));
     }
 }
 
 /* ---- rollout (part A 6.2 U1 to U3) ---- */
 
-static int scaled(const struct jv *v, int32_t dflt, int32_t total, bool round_up, const char *field, int32_t *out, struct err *e) {
+static int scaled(const struct jv *v, int32_t dflt, int32_t total, bool round_up, const char *field,
+                  int32_t *out, struct err *e) {
     *out = dflt;
-    if (v && v->type != J_NULL && intstr_scaled(v, total, round_up, out, e)) return err_wrap(e, "%s", field);
+    if (v && v->type != J_NULL && intstr_scaled(v, total, round_up, out, e))
+        return err_wrap(e, "%s", field);
     if (*out < 0) *out = 0;
     return 0;
 }
 
-int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *surge, int32_t *unavailable, struct err *e) {
+int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *surge,
+                   int32_t *unavailable, struct err *e) {
     if (scaled(u->max_surge, 0, replicas, true, "maxSurge", surge, e)) return -1;
     return scaled(u->max_unavailable, 1, replicas, *surge == 0, "maxUnavailable", unavailable, e);
 }
@@ -142,8 +179,11 @@ static bool check_number(const struct role_check *k, const char *field, const st
     if (!v || v->type == J_NULL) return true;
     bool negative = jv_is(v, J_NUM) ? jv_int(v, 0) < 0 : jv_is(v, J_STR) && v->s[0] == '-';
     if (intstr_valid(v) && !negative) return true;
-    problem_add(k->c->p, arena_printf(k->c->a, "%s.rolloutStrategy.rollingUpdate.%s", k->path, field), PROBLEM_INVALID, v,
-                "write a number of instances, such as 1, or a percentage in quotes, such as \"25%%\"%s", negative ? "; not a negative one" : "");
+    problem_add(
+        k->c->p, arena_printf(k->c->a, "%s.rolloutStrategy.rollingUpdate.%s", k->path, field),
+        PROBLEM_INVALID, v,
+        "write a number of instances, such as 1, or a percentage in quotes, such as \"25%%\"%s",
+        negative ? "; not a negative one" : "");
     return false;
 }
 
@@ -153,43 +193,56 @@ void check_rollout(const struct role_check *k) {
     if (!u->set) return;
     struct words known = {(const char **)(uintptr_t)types, 3};
     const char *path = sub(k, "rolloutStrategy.rollingUpdate");
-    bool type_known = str_empty(u->type) || str_eq(u->type, types[0]) || str_eq(u->type, types[1]) || str_eq(u->type, types[2]);
+    bool type_known = str_empty(u->type) || str_eq(u->type, types[0]) ||
+                      str_eq(u->type, types[1]) || str_eq(u->type, types[2]);
     if (!type_known)
         problem_add(k->c->p, arena_printf(k->c->a, "%s.type", path), PROBLEM_NOT_SUPPORTED,
-                    jv_path(k->r->doc, "rolloutStrategy", "rollingUpdate", "type", (char *)0), "write %s%s", words_list(k->c->a, &known),
+                    jv_path(k->r->doc, "rolloutStrategy", "rollingUpdate", "type", (char *)0),
+                    "write %s%s", words_list(k->c->a, &known),
                     did_you_mean(k->c->a, u->type, &known));
     bool ok = check_number(k, "maxSurge", u->max_surge);
     ok = check_number(k, "maxUnavailable", u->max_unavailable) && ok;
     bool partition_ok = check_number(k, "partition", u->partition);
     int32_t n = role_replicas(k->r), surge = 0, unavailable = 0, partition = 0;
     if (n <= 0) return;
-    if (ok && rollout_limits(u, n, &surge, &unavailable, NULL) == 0 && surge == 0 && unavailable == 0)
+    if (ok && rollout_limits(u, n, &surge, &unavailable, NULL) == 0 && surge == 0 &&
+        unavailable == 0)
         problem_add(k->c->p, path, PROBLEM_INVALID, NULL,
-                    "maxUnavailable and maxSurge can't both be 0, no instance could ever be replaced: set one of them to at least 1");
-    if (partition_ok && scaled(u->partition, 0, n, true, "partition", &partition, NULL) == 0 && partition >= n)
-        problem_warn(k->c->p, "%s.partition: %s keeps back all %d replicas of role \"%s\": no instance is updated until it is lowered", path,
-                     json_text(k->c->a, u->partition), (int)n, k->r->name ? k->r->name : "");
+                    "maxUnavailable and maxSurge can't both be 0, no instance could ever be "
+                    "replaced: set one of them to at least 1");
+    if (partition_ok && scaled(u->partition, 0, n, true, "partition", &partition, NULL) == 0 &&
+        partition >= n)
+        problem_warn(k->c->p,
+                     "%s.partition: %s keeps back all %d replicas of role \"%s\": no instance is "
+                     "updated until it is lowered",
+                     path, json_text(k->c->a, u->partition), (int)n, k->r->name ? k->r->name : "");
 }
 
 /* ---- annotations and runtimes ---- */
 
-static void check_choice(const struct role_check *k, const char *key, const char *a, const char *b) {
+static void check_choice(const struct role_check *k, const char *key, const char *a,
+                         const char *b) {
     const char *v = jv_get_str(k->r->annotations, key);
     const char *choices[] = {a, b};
     struct words known = {choices, 2};
     if (str_empty(v) || str_eq(v, a) || str_eq(v, b)) return;
-    problem_add(k->c->p, arena_printf(k->c->a, "%s.annotations[%s]", k->path, key), PROBLEM_NOT_SUPPORTED, jv_get(k->r->annotations, key),
-                "write %s%s", words_list(k->c->a, &known), did_you_mean(k->c->a, v, &known));
+    problem_add(k->c->p, arena_printf(k->c->a, "%s.annotations[%s]", k->path, key),
+                PROBLEM_NOT_SUPPORTED, jv_get(k->r->annotations, key), "write %s%s",
+                words_list(k->c->a, &known), did_you_mean(k->c->a, v, &known));
 }
 
 static void check_avoid(const struct role_check *k) {
     const char *v = jv_get_str(k->r->annotations, A_INPLACE_SCHEDULING_AVOID);
     char *copy = arena_strdup(k->c->a, v);
-    for (char *save = NULL, *key = copy ? strtok_r(copy, ", ", &save) : NULL; key; key = strtok_r(NULL, ", ", &save)) {
+    for (char *save = NULL, *key = copy ? strtok_r(copy, ", ", &save) : NULL; key;
+         key = strtok_r(NULL, ", ", &save)) {
         const char *wrong = name_qualified(key);
         if (wrong)
-            problem_add(k->c->p, arena_printf(k->c->a, "%s.annotations[%s]", k->path, A_INPLACE_SCHEDULING_AVOID), PROBLEM_INVALID,
-                        jv_new_str(k->c->a, key), "write node label keys, separated by commas; no valid key: %s", wrong);
+            problem_add(
+                k->c->p,
+                arena_printf(k->c->a, "%s.annotations[%s]", k->path, A_INPLACE_SCHEDULING_AVOID),
+                PROBLEM_INVALID, jv_new_str(k->c->a, key),
+                "write node label keys, separated by commas; no valid key: %s", wrong);
     }
 }
 
@@ -200,13 +253,18 @@ void check_role_annotations(const struct role_check *k) {
     check_avoid(k);
 }
 
-/* Labels that a user gives are copied to objects: what the API server would refuse there is refused here. */
+/* Labels that a user gives are copied to objects: what the API server would refuse there is refused
+ * here. */
 static void check_labels(const struct role_check *k, const struct jv *labels, const char *path) {
     JV_FOR_OBJ(m, labels) {
-        const char *at = arena_printf(k->c->a, "%s[%s]", path, m->key), *wrong = name_qualified(m->key);
-        if (wrong) problem_add(k->c->p, at, PROBLEM_INVALID, jv_new_str(k->c->a, m->key), "no valid label key: %s", wrong);
+        const char *at = arena_printf(k->c->a, "%s[%s]", path, m->key),
+                   *wrong = name_qualified(m->key);
+        if (wrong)
+            problem_add(k->c->p, at, PROBLEM_INVALID, jv_new_str(k->c->a, m->key),
+                        "no valid label key: %s", wrong);
         wrong = jv_is(m->val, J_STR) ? name_label_value(m->val->s) : NULL;
-        if (wrong) problem_add(k->c->p, at, PROBLEM_INVALID, m->val, "no valid label value: %s", wrong);
+        if (wrong)
+            problem_add(k->c->p, at, PROBLEM_INVALID, m->val, "no valid label value: %s", wrong);
     }
 }
 
@@ -215,14 +273,24 @@ static void check_runtimes(const struct role_check *k) {
     for (size_t i = 0; i < k->r->engine_runtimes.n; i++) {
         const char *name = k->r->engine_runtimes.items[i].profile_name;
         const char *path = arena_printf(k->c->a, "%s.engineRuntimes[%zu].profileName", k->path, i);
-        const struct jv *value = jv_get(jv_idx(jv_get(k->r->doc, "engineRuntimes"), i), "profileName");
+        const struct jv *value =
+            jv_get(jv_idx(jv_get(k->r->doc, "engineRuntimes"), i), "profileName");
         const char *wrong = str_empty(name) ? NULL : name_dns1123_subdomain(name);
-        if (str_empty(name)) problem_add(k->c->p, path, PROBLEM_REQUIRED, NULL, "name a ClusterEngineRuntimeProfile");
-        else if (wrong) problem_add(k->c->p, path, PROBLEM_INVALID, value, "names a ClusterEngineRuntimeProfile and %s", wrong);
-        else if (map_put(seen, name, seen)) problem_add(k->c->p, path, PROBLEM_DUPLICATE, value, "this profile is injected already: remove one");
-        else if (k->c->l && k->c->l->profile_exists && k->c->l->profile_exists(k->c->l->ctx, name, NULL) == 0)
-            problem_warn(k->c->p, "%s: there is no ClusterEngineRuntimeProfile \"%s\" yet; role \"%s\" waits for it", path, name,
-                         k->r->name ? k->r->name : "");
+        if (str_empty(name))
+            problem_add(k->c->p, path, PROBLEM_REQUIRED, NULL,
+                        "name a ClusterEngineRuntimeProfile");
+        else if (wrong)
+            problem_add(k->c->p, path, PROBLEM_INVALID, value,
+                        "names a ClusterEngineRuntimeProfile and %s", wrong);
+        else if (map_put(seen, name, seen))
+            problem_add(k->c->p, path, PROBLEM_DUPLICATE, value,
+                        "this profile is injected already: remove one");
+        else if (k->c->l && k->c->l->profile_exists &&
+                 k->c->l->profile_exists(k->c->l->ctx, name, NULL) == 0)
+            problem_warn(
+                k->c->p,
+                "%s: there is no ClusterEngineRuntimeProfile \"%s\" yet; role \"%s\" waits for it",
+                path, name, k->r->name ? k->r->name : "");
     }
     map_free(seen);
 }
@@ -234,9 +302,11 @@ void check_role(const struct role_check *k) {
     check_workload(k);
     check_dependencies(k);
     if (r->replicas.set && r->replicas.v < 0)
-        problem_add(k->c->p, sub(k, "replicas"), PROBLEM_INVALID, jv_get(r->doc, "replicas"), "must not be negative");
+        problem_add(k->c->p, sub(k, "replicas"), PROBLEM_INVALID, jv_get(r->doc, "replicas"),
+                    "must not be negative");
     if (r->min_ready_seconds < 0)
-        problem_add(k->c->p, sub(k, "minReadySeconds"), PROBLEM_INVALID, jv_get(r->doc, "minReadySeconds"), "must not be negative");
+        problem_add(k->c->p, sub(k, "minReadySeconds"), PROBLEM_INVALID,
+                    jv_get(r->doc, "minReadySeconds"), "must not be negative");
     check_rollout(k);
     if (r->leader_worker.set) check_leader_worker(k);
     if (r->custom.set) check_custom(k);

@@ -1,5 +1,6 @@
-/* Pod templates: does the reference resolve, do the patches apply, and is what comes out a pod that Kubernetes takes? Each mistake is
- * reported where the user wrote it: in the inline template, in the role template, or in the patch that brought it in. Pure. */
+/* Pod templates: does the reference resolve, do the patches apply, and is what comes out a pod that
+ * Kubernetes takes? Each mistake is reported where the user wrote it: in the inline template, in
+ * the role template, or in the patch that brought it in. Pure. */
 #include <string.h>
 
 #include "api/names.h"
@@ -31,17 +32,20 @@ static void push(struct chain *ch, struct arena *a, const struct jv *tpl, const 
 static bool has(const struct problems *list, const struct problem *x) {
     for (size_t i = 0; i < list->n; i++) {
         const struct problem *y = &list->items[i];
-        if (x->kind == y->kind && str_eq(x->path, y->path) && str_eq(x->message, y->message)) return true;
+        if (x->kind == y->kind && str_eq(x->path, y->path) && str_eq(x->message, y->message))
+            return true;
     }
     return false;
 }
 
 /* The first stage from which on the problem is there without a break. */
-static const struct stage *origin(const struct role_check *k, struct chain *ch, const struct problem *x) {
+static const struct stage *origin(const struct role_check *k, struct chain *ch,
+                                  const struct problem *x) {
     size_t at = ch->n - 1;
     for (; at > 0; at--) {
         struct stage *before = &ch->items[at - 1];
-        if (!before->looked) check_pod_template(&before->found, before->tpl, k->r->engine_runtimes.n > 0);
+        if (!before->looked)
+            check_pod_template(&before->found, before->tpl, k->r->engine_runtimes.n > 0);
         before->looked = true;
         if (!has(&before->found, x)) break;
     }
@@ -58,10 +62,12 @@ static void report(const struct role_check *k, struct chain *ch) {
         problem_add(k->c->p, path, x->kind, NULL, "%s%s", x->message, note);
         k->c->p->items[k->c->p->n - 1].value = x->value;
     }
-    for (size_t i = 0; i < last->found.nwarnings; i++) problem_warn(k->c->p, "%s.%s", last->path, last->found.warnings[i]);
+    for (size_t i = 0; i < last->found.nwarnings; i++)
+        problem_warn(k->c->p, "%s.%s", last->path, last->found.warnings[i]);
 }
 
-static void check_effective(const struct role_check *k, struct chain *ch, const struct effective *all, size_t n, size_t i) {
+static void check_effective(const struct role_check *k, struct chain *ch,
+                            const struct effective *all, size_t n, size_t i) {
     struct stage *last = &ch->items[ch->n - 1];
     last->tpl = all[i].template;
     check_pod_template(&last->found, last->tpl, k->r->engine_runtimes.n > 0);
@@ -84,25 +90,31 @@ static struct chain base_chain(const struct role_check *k, const struct jv *reso
     struct arena *a = k->c->a;
     struct chain ch = {.n = 0};
     const char *pattern = arena_printf(a, "%s.%s", k->path, pattern_name(k->r));
-    const struct template_ref *ref = k->r->standalone.set ? &k->r->standalone.template_ref : &k->r->leader_worker.template_ref;
+    const struct template_ref *ref =
+        k->r->standalone.set ? &k->r->standalone.template_ref : &k->r->leader_worker.template_ref;
     if (!ref->set) {
         push(&ch, a, resolved, arena_printf(a, "%s.template", pattern));
         return ch;
     }
     size_t i = role_template_index(k->c->s, ref->name);
-    push(&ch, a, k->c->s->role_templates.items[i].template, arena_printf(a, "%s.roleTemplates[%zu].template", k->c->path, i));
-    if (!jv_is_empty(ref->patch)) push(&ch, a, resolved, arena_printf(a, "%s.templateRef.patch", pattern));
+    push(&ch, a, k->c->s->role_templates.items[i].template,
+         arena_printf(a, "%s.roleTemplates[%zu].template", k->c->path, i));
+    if (!jv_is_empty(ref->patch))
+        push(&ch, a, resolved, arena_printf(a, "%s.templateRef.patch", pattern));
     return ch;
 }
 
-static void check_leader_worker(const struct role_check *k, const struct jv *resolved, const struct effective *all) {
+static void check_leader_worker(const struct role_check *k, const struct jv *resolved,
+                                const struct effective *all) {
     const struct leader_worker_pattern *p = &k->r->leader_worker;
     const struct jv *patches[] = {p->leader_patch, p->worker_patch};
     static const char *const fields[] = {"leaderTemplatePatch", "workerTemplatePatch"};
     for (size_t i = 0; i < 2; i++) {
         struct chain ch = base_chain(k, resolved);
         bool patched = !jv_is_empty(patches[i]);
-        if (patched) push(&ch, k->c->a, NULL, arena_printf(k->c->a, "%s.leaderWorkerPattern.%s", k->path, fields[i]));
+        if (patched)
+            push(&ch, k->c->a, NULL,
+                 arena_printf(k->c->a, "%s.leaderWorkerPattern.%s", k->path, fields[i]));
         /* Without patches both are the same template: one report is enough. */
         if (patched || i == 0 || !jv_is_empty(patches[0])) check_effective(k, &ch, all, 2, i);
     }
@@ -111,55 +123,75 @@ static void check_leader_worker(const struct role_check *k, const struct jv *res
 static void check_custom(const struct role_check *k, const struct effective *all, size_t n) {
     for (size_t i = 0; i < n; i++) {
         struct chain ch = {.n = 0};
-        push(&ch, k->c->a, NULL, arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path, i));
+        push(&ch, k->c->a, NULL,
+             arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path,
+                          i));
         check_effective(k, &ch, all, n, i);
     }
 }
 
 /* ---- references and patches ---- */
 
-static bool check_ref(const struct role_check *k, const struct template_ref *ref, const struct jv *inline_template) {
+static bool check_ref(const struct role_check *k, const struct template_ref *ref,
+                      const struct jv *inline_template) {
     struct arena *a = k->c->a;
     const char *pattern = arena_printf(a, "%s.%s", k->path, pattern_name(k->r));
     const struct jv *doc = jv_path(k->r->doc, pattern_name(k->r), "templateRef", (char *)0);
     if (ref->set && !jv_is_empty(inline_template)) {
-        problem_add(k->c->p, pattern, PROBLEM_FORBIDDEN, NULL, "template and templateRef are both given: keep one of them");
+        problem_add(k->c->p, pattern, PROBLEM_FORBIDDEN, NULL,
+                    "template and templateRef are both given: keep one of them");
         return false;
     }
     if (!ref->set && !inline_template) {
-        problem_add(k->c->p, arena_printf(a, "%s.template", pattern), PROBLEM_REQUIRED, NULL,
-                    "write the pod template here, or name one of spec.roleTemplates in templateRef");
+        problem_add(
+            k->c->p, arena_printf(a, "%s.template", pattern), PROBLEM_REQUIRED, NULL,
+            "write the pod template here, or name one of spec.roleTemplates in templateRef");
         return false;
     }
-    if (!ref->set || role_template_index(k->c->s, ref->name) < k->c->s->role_templates.n) return true;
-    struct words known = {ARENA_ARRAY(a, k->c->s->role_templates.n, const char *), k->c->s->role_templates.n};
+    if (!ref->set || role_template_index(k->c->s, ref->name) < k->c->s->role_templates.n)
+        return true;
+    struct words known = {ARENA_ARRAY(a, k->c->s->role_templates.n, const char *),
+                          k->c->s->role_templates.n};
     for (size_t i = 0; i < known.n; i++) known.items[i] = k->c->s->role_templates.items[i].name;
-    problem_add(k->c->p, arena_printf(a, "%s.templateRef.name", pattern), str_empty(ref->name) ? PROBLEM_REQUIRED : PROBLEM_NOT_FOUND,
-                jv_get(doc, "name"), "the group has no role template of this name%s: add it to %s.roleTemplates%s%s",
-                did_you_mean(a, ref->name ? ref->name : "", &known), k->c->path, known.n ? ", or use " : "", words_list(a, &known));
+    problem_add(k->c->p, arena_printf(a, "%s.templateRef.name", pattern),
+                str_empty(ref->name) ? PROBLEM_REQUIRED : PROBLEM_NOT_FOUND, jv_get(doc, "name"),
+                "the group has no role template of this name%s: add it to %s.roleTemplates%s%s",
+                did_you_mean(a, ref->name ? ref->name : "", &known), k->c->path,
+                known.n ? ", or use " : "", words_list(a, &known));
     return false;
 }
 
-static bool patch_applies(const struct role_check *k, const struct jv *base, const struct jv *patch, const char *path, const struct jv **out) {
+static bool patch_applies(const struct role_check *k, const struct jv *base, const struct jv *patch,
+                          const char *path, const struct jv **out) {
     struct err e = ERR_INIT;
     *out = jv_is_empty(patch) ? base : smp_apply(k->c->a, base, patch, &core_PodTemplateSpec, &e);
     if (*out) return true;
-    problem_add(k->c->p, path, PROBLEM_INVALID, patch, "the patch can't be applied to the pod template: %s", e.msg);
+    problem_add(k->c->p, path, PROBLEM_INVALID, patch,
+                "the patch can't be applied to the pod template: %s", e.msg);
     return false;
 }
 
-/* All patches of the role, so that each that fails is reported. resolved: the template with the reference's patch. */
+/* All patches of the role, so that each that fails is reported. resolved: the template with the
+ * reference's patch. */
 static bool patches_apply(const struct role_check *k, const struct jv **resolved) {
     const struct role *r = k->r;
-    const struct jv *out, *base = r->standalone.set ? r->standalone.template : r->leader_worker.template;
-    const struct template_ref *ref = r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
-    if (ref->set) base = k->c->s->role_templates.items[role_template_index(k->c->s, ref->name)].template;
+    const struct jv *out,
+        *base = r->standalone.set ? r->standalone.template : r->leader_worker.template;
+    const struct template_ref *ref =
+        r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+    if (ref->set)
+        base = k->c->s->role_templates.items[role_template_index(k->c->s, ref->name)].template;
     const char *pattern = arena_printf(k->c->a, "%s.%s", k->path, pattern_name(r));
     if (!jv_is(base, J_OBJ)) return false; /* reported with the role template */
-    if (!patch_applies(k, base, ref->patch, arena_printf(k->c->a, "%s.templateRef.patch", pattern), resolved)) return false;
+    if (!patch_applies(k, base, ref->patch, arena_printf(k->c->a, "%s.templateRef.patch", pattern),
+                       resolved))
+        return false;
     if (r->standalone.set) return true;
-    bool ok = patch_applies(k, *resolved, r->leader_worker.leader_patch, arena_printf(k->c->a, "%s.leaderTemplatePatch", pattern), &out);
-    return patch_applies(k, *resolved, r->leader_worker.worker_patch, arena_printf(k->c->a, "%s.workerTemplatePatch", pattern), &out) && ok;
+    bool ok = patch_applies(k, *resolved, r->leader_worker.leader_patch,
+                            arena_printf(k->c->a, "%s.leaderTemplatePatch", pattern), &out);
+    return patch_applies(k, *resolved, r->leader_worker.worker_patch,
+                         arena_printf(k->c->a, "%s.workerTemplatePatch", pattern), &out) &&
+           ok;
 }
 
 static bool check_component_templates(const struct role_check *k) {
@@ -167,8 +199,11 @@ static bool check_component_templates(const struct role_check *k) {
     for (size_t i = 0; i < k->r->custom.components.n; i++) {
         if (jv_is(k->r->custom.components.items[i].template, J_OBJ)) continue;
         const struct jv *t = k->r->custom.components.items[i].template;
-        problem_add(k->c->p, arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path, i),
-                    t ? PROBLEM_INVALID : PROBLEM_REQUIRED, t, "write the component's pod template");
+        problem_add(k->c->p,
+                    arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu].template",
+                                 k->path, i),
+                    t ? PROBLEM_INVALID : PROBLEM_REQUIRED, t,
+                    "write the component's pod template");
         ok = false;
     }
     return ok;
@@ -183,8 +218,11 @@ void check_templates(const struct role_check *k) {
     bool custom = !r->standalone.set && !r->leader_worker.set;
     if (custom && (!r->custom.set || !check_component_templates(k))) return;
     if (!custom) {
-        const struct template_ref *ref = r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
-        if (!check_ref(k, ref, r->standalone.set ? r->standalone.template : r->leader_worker.template)) return;
+        const struct template_ref *ref =
+            r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+        if (!check_ref(k, ref,
+                       r->standalone.set ? r->standalone.template : r->leader_worker.template))
+            return;
         if (!patches_apply(k, &resolved)) return;
     }
     if (template_effective(k->c->a, k->c->s, r, &all, &n, &e)) {

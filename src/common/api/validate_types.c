@@ -1,19 +1,31 @@
-/* Types: of a spec that comes from a file, and of what a CRD schema does not look into, custom component templates and what patches
- * make of a template. Walks the document along the field tables. A wrong type is a mistake; an unknown field only a warning. The recursion is
- * as deep as the document, which the parser bounds. Pure. */
+/* Types: of a spec that comes from a file, and of what a CRD schema does not look into, custom
+ * component templates and what patches make of a template. Walks the document along the field
+ * tables. A wrong type is a mistake; an unknown field only a warning. The recursion is as deep as
+ * the document, which the parser bounds. Pure. */
 #include <string.h>
 
 #include "base/str.h"
 #include "doc/scalar.h"
 #include "validate.h"
 
-static void walk_object(struct problems *p, const struct jv *v, const struct type *t, const char *path);
+static void walk_object(struct problems *p, const struct jv *v, const struct type *t,
+                        const char *path);
 
 static const char *expected(enum fkind k) {
     static const char *const names[] = {
-        [F_ANY] = "anything", [F_STRING] = "a string", [F_BOOL] = "true or false", [F_INT32] = "an integer", [F_INT64] = "an integer",
-        [F_FLOAT] = "a number", [F_QUANTITY] = "a quantity, such as 500m, 2 or 8Gi", [F_INTSTR] = "an integer or a string",
-        [F_TIME] = "a time as a string", [F_BYTES] = "base64 in a string", [F_OBJECT] = "an object", [F_LIST] = "a list", [F_MAP] = "an object",
+        [F_ANY] = "anything",
+        [F_STRING] = "a string",
+        [F_BOOL] = "true or false",
+        [F_INT32] = "an integer",
+        [F_INT64] = "an integer",
+        [F_FLOAT] = "a number",
+        [F_QUANTITY] = "a quantity, such as 500m, 2 or 8Gi",
+        [F_INTSTR] = "an integer or a string",
+        [F_TIME] = "a time as a string",
+        [F_BYTES] = "base64 in a string",
+        [F_OBJECT] = "an object",
+        [F_LIST] = "a list",
+        [F_MAP] = "an object",
     };
     return names[k];
 }
@@ -25,24 +37,35 @@ static bool is_integer(const struct jv *v, int64_t min, int64_t max) {
 
 static bool type_fits(const struct jv *v, enum fkind k) {
     switch (k) {
-    case F_ANY: return true;
+    case F_ANY:
+        return true;
     case F_STRING:
     case F_TIME:
-    case F_BYTES: return v->type == J_STR;
-    case F_BOOL: return v->type == J_BOOL;
-    case F_INT32: return is_integer(v, INT32_MIN, INT32_MAX);
-    case F_INT64: return is_integer(v, INT64_MIN + 1, INT64_MAX);
-    case F_FLOAT: return v->type == J_NUM;
-    case F_QUANTITY: return quantity_sign(v) != -2;
-    case F_INTSTR: return v->type == J_STR || is_integer(v, INT32_MIN, INT32_MAX);
+    case F_BYTES:
+        return v->type == J_STR;
+    case F_BOOL:
+        return v->type == J_BOOL;
+    case F_INT32:
+        return is_integer(v, INT32_MIN, INT32_MAX);
+    case F_INT64:
+        return is_integer(v, INT64_MIN + 1, INT64_MAX);
+    case F_FLOAT:
+        return v->type == J_NUM;
+    case F_QUANTITY:
+        return quantity_sign(v) != -2;
+    case F_INTSTR:
+        return v->type == J_STR || is_integer(v, INT32_MIN, INT32_MAX);
     case F_OBJECT:
-    case F_MAP: return v->type == J_OBJ;
-    case F_LIST: return v->type == J_ARR;
+    case F_MAP:
+        return v->type == J_OBJ;
+    case F_LIST:
+        return v->type == J_ARR;
     }
     return false;
 }
 
-static void walk_value(struct problems *p, const struct jv *v, enum fkind k, const struct type *t, const char *path) {
+static void walk_value(struct problems *p, const struct jv *v, enum fkind k, const struct type *t,
+                       const char *path) {
     if (!type_fits(v, k)) {
         problem_add(p, path, PROBLEM_INVALID, v, "write %s instead of %s %s", expected(k),
                     v->type == J_ARR || v->type == J_OBJ ? "an" : "a", jv_type_name(v));
@@ -52,29 +75,37 @@ static void walk_value(struct problems *p, const struct jv *v, enum fkind k, con
     if (k == F_OBJECT && t && t != &core_PodTemplateSpec) walk_object(p, v, t, path);
 }
 
-static void walk_field(struct problems *p, const struct jv *v, const struct field *f, const char *path) {
+static void walk_field(struct problems *p, const struct jv *v, const struct field *f,
+                       const char *path) {
     if (v->type == J_NULL) return; /* as if it were not there */
     size_t before = p->n;
     walk_value(p, v, f->kind, f->type, path);
     if (p->n > before || (f->kind != F_LIST && f->kind != F_MAP)) return;
     for (uint32_t i = 0; v->type == J_ARR && i < v->len; i++)
         walk_value(p, v->items[i], f->elem, f->type, arena_printf(p->a, "%s[%u]", path, i));
-    JV_FOR_OBJ(m, v) if (m->val->type != J_NULL) walk_value(p, m->val, f->elem, f->type, arena_printf(p->a, "%s[%s]", path, m->key));
+    JV_FOR_OBJ(m, v)
+    if (m->val->type != J_NULL)
+        walk_value(p, m->val, f->elem, f->type, arena_printf(p->a, "%s[%s]", path, m->key));
 }
 
-static void unknown_field(struct problems *p, const char *key, const struct type *t, const char *path) {
-    if (t == &core_ObjectMeta) return; /* creationTimestamp and the like, which the API server drops */
+static void unknown_field(struct problems *p, const char *key, const struct type *t,
+                          const char *path) {
+    if (t == &core_ObjectMeta)
+        return; /* creationTimestamp and the like, which the API server drops */
     struct words known = {ARENA_ARRAY(p->a, t->nfields, const char *), t->nfields};
     for (size_t i = 0; i < t->nfields; i++) known.items[i] = t->fields[i].key;
     problem_warn(p, "%s: unknown field%s", path, did_you_mean(p->a, key, &known));
 }
 
-static void walk_object(struct problems *p, const struct jv *v, const struct type *t, const char *path) {
+static void walk_object(struct problems *p, const struct jv *v, const struct type *t,
+                        const char *path) {
     JV_FOR_OBJ(m, v) {
         const struct field *f = type_field(t, m->key);
         const char *here = *path ? arena_printf(p->a, "%s.%s", path, m->key) : m->key;
-        if (f) walk_field(p, m->val, f, here);
-        else unknown_field(p, m->key, t, here);
+        if (f)
+            walk_field(p, m->val, f, here);
+        else
+            unknown_field(p, m->key, t, here);
     }
 }
 
