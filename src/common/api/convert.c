@@ -200,13 +200,14 @@ static struct jv *without_empty_notes(struct arena *a, struct jv *doc) {
 
 static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, struct jv *to,
                           bool to_v2) {
-    if (!stash_diff(a, map_to(a, k, to, !to_v2), from)) return to;
+    const struct jv *stash = stash_diff(a, map_to(a, k, to, !to_v2), from);
+    if (!stash) return to;
     struct jv *out = without_empty_notes(a, to);
-    const struct jv *stash = stash_diff(a, map_to(a, k, out, !to_v2), from);
+    if (out != to) stash = stash_diff(a, map_to(a, k, out, !to_v2), from);
     if (!stash) return to;
     out = convert_clone(a, out);
-    jv_set_str(a, own_notes(a, convert_own(a, out, "metadata"), true), A_STASH,
-               json_text(a, stash));
+    struct jv *notes = own_notes(a, convert_own(a, out, "metadata"), true);
+    jv_set_str(a, notes, A_STASH, json_text(a, stash));
     return out;
 }
 

@@ -183,14 +183,22 @@ static void move_restart(struct arena *a, struct jv *role, const struct conv_row
     if (!str_empty(jv_str(v, NULL))) put(a, role, to_v2 ? r->v2 : r->v1, v, true);
 }
 
+/* A default of the table: a number, or a word in quotes. */
+static struct jv *scalar(struct arena *a, const char *json) {
+    size_t n = strlen(json);
+    if (json[0] == '"') return jv_new_strn(a, json + 1, n - 2);
+    struct jv *v = ARENA_NEW(a, struct jv);
+    *v = (struct jv){.type = J_NUM, .len = (uint32_t)n, .s = json};
+    return v;
+}
+
 /* v1alpha2 only. To v1alpha2, a missing value becomes what v1alpha1 means by it (the schema of
  * v1alpha2 would say the same). */
 static void only_v2(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
     if (!to_v2) {
         take(a, role, r->v2);
     } else if (r->arg && !peek(a, role, r->v2)) {
-        struct jv *v = json_parse(a, r->arg, strlen(r->arg), NULL, NULL);
-        put(a, role, r->v2, v, true);
+        put(a, role, r->v2, scalar(a, r->arg), true);
     }
 }
 
