@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages the project needs.
 #
-#   hack/deps.sh [build] [test] [cluster]     (default: all three)
+#   hack/deps.sh [build] [test] [demo] [cluster]     (default: all)
 #
 # Says nothing and touches nothing when everything is already there, so it can
 # stand at the head of any other script.
@@ -15,6 +15,7 @@ build=(
 	libjson-c-dev libyaml-dev
 )
 test=(check openssl python3 curl jq procps)
+demo=(curl ca-certificates jq)
 cluster=(openssl util-linux ca-certificates)
 
 usage() {
@@ -49,11 +50,12 @@ main() {
 	local -a wanted=() packages
 	local set_name
 
-	[[ $# -gt 0 ]] || set -- build test cluster
+	[[ $# -gt 0 ]] || set -- build test demo cluster
 	for set_name in "$@"; do
 		case $set_name in
 		build) wanted+=("${build[@]}") ;;
 		test) wanted+=("${test[@]}") ;;
+		demo) wanted+=("${demo[@]}") ;;
 		cluster) wanted+=("${cluster[@]}") ;;
 		-h | --help) usage && return ;;
 		*) usage >&2 && return 2 ;;

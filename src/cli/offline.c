@@ -45,11 +45,31 @@ const struct command cmd_default = {
     .run = run_default,
 };
 
-struct convert_opts { const char *to; };
+struct convert_opts { const char *to, *output; };
 
 static const struct flag convert_flags[] = {
     {"to", "v1alpha2", "version to convert to: v1alpha1 or v1alpha2", FLAG_STRING, offsetof(struct convert_opts, to)},
+    {"output", "yaml", "yaml, or json: one document a line", FLAG_STRING, offsetof(struct convert_opts, output)},
 };
+
+static int check_convert(const struct convert_opts *o) {
+    if (!str_eq(o->to, "v1alpha1") && !str_eq(o->to, "v1alpha2")) {
+        fprintf(stderr, "kubectl rbg convert: --to %s: write v1alpha1 or v1alpha2\n", o->to);
+        return EXIT_USAGE;
+    }
+    if (!str_eq(o->output, "yaml") && !str_eq(o->output, "json")) {
+        fprintf(stderr, "kubectl rbg convert: --output %s: write yaml or json\n", o->output);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+/* Objects of other kinds, and those that have the version already, stay as they are. */
+static const struct jv *to_version(struct arena *a, const struct manifest *m, const char *version, struct err *e) {
+    const char *slash = strchr(jv_str(jv_get(m->given, "apiVersion"), ""), '/');
+    if (m->kind == KIND_NONE || !kind_info(m->kind)->convert || (slash && str_eq(slash + 1, version))) return m->given;
+    return convert(a, m->kind, m->given, version, e);
+}
 
 static int run_convert(const struct command *self, int argc, char **argv) {
     ARENA_AUTO struct arena *a = arena_new();
@@ -58,19 +78,16 @@ static int run_convert(const struct command *self, int argc, char **argv) {
     struct manifests m = {0};
     int rc = cli_args(self, argc, argv, a, &o, &m);
     if (rc) return rc - 1;
-    if (!str_eq(o.to, "v1alpha1") && !str_eq(o.to, "v1alpha2")) {
-        fprintf(stderr, "kubectl rbg convert: --to %s: write v1alpha1 or v1alpha2\n", o.to);
-        return EXIT_USAGE;
-    }
+    if ((rc = check_convert(&o))) return rc;
     for (size_t i = 0; i < m.n; i++) {
         struct err e = ERR_INIT;
-        const struct jv *doc = m.items[i].given;
-        if (m.items[i].kind != KIND_NONE && kind_info(m.items[i].kind)->convert) doc = convert(a, m.items[i].kind, doc, o.to, &e);
+        const struct jv *doc = to_version(a, &m.items[i], o.to, &e);
         if (!doc) {
             fprintf(stderr, "%s: %s\n", m.items[i].file, e.msg);
             return EXIT_BAD_INPUT;
         }
-        cli_yaml(&out, doc, i == 0);
+        if (str_eq(o.output, "yaml")) cli_yaml(&out, doc, i == 0);
+        else buf_printf(&out, "%s\n", json_text(a, doc));
     }
     fputs(buf_str(&out), stdout);
     return 0;
@@ -78,7 +95,7 @@ static int run_convert(const struct command *self, int argc, char **argv) {
 
 const struct command cmd_convert = {
     .name = "convert",
-    .args = "-f FILE... --to VERSION",
+    .args = "-f FILE... [--to VERSION] [--output yaml|json]",
     .summary = "Convert groups and sets between v1alpha1 and v1alpha2",
     .help = "Without loss in both directions: what the other version can't say is kept in an annotation. Other objects are printed as they are.",
     .flags = convert_flags,
