@@ -71,7 +71,6 @@ static void make_engine(struct manager *m) {
 }
 
 static int start_certs(struct manager *m, struct err *e) {
-    m->certs = certs_new();
     if (str_empty(m->o.cert_dir)) {
         m->selfcert = selfcert_start(&(struct selfcert_opts){.kube = m->kube, .certs = m->certs, .clock = clock_real(), .ns = m->ns,
                                                              .secret = m->o.secret_name, .service = m->o.service_name}, e);
@@ -161,10 +160,11 @@ static int run(struct manager *m, const sigset_t *signals, struct err *e) {
     if (start_client(m, e)) return -1;
     make_engine(m);
     m->probes = (struct probes){.clock = clock_real(), .engine = m->engine};
-    if (webhooks && start_certs(m, e)) return -1;
+    if (webhooks) m->certs = certs_new();
     m->probes.certs = m->certs;
     struct certs *metrics_certs = webhooks && m->o.metrics_secure ? m->certs : NULL;
     if (probes_start(&m->probes, m->o.health_address, m->o.metrics_address, metrics_certs, e)) return -1;
+    if (webhooks && start_certs(m, e)) return -1;
     engine_start_caches(m->engine);
     if (webhooks && start_webhook(m, e)) return -1;
     if (wait_synced(m, signals, e)) return e->code == ERR_CANCELED ? 0 : -1;
