@@ -16,4 +16,4 @@ if [[ -z $build ]]; then
 	cmake --preset release -DRBG_TESTS=ON >/dev/null
 	cmake --build --preset release --target rbg-manager e2e_tool
 fi
-exec python3 tests/e2e/run.py "$(realpath "$build")" "$@"
+exec python3 -B tests/e2e/run.py "$(realpath "$build")" "$@"

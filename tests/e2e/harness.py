@@ -2,12 +2,10 @@
 and then, one by one, those that need it for themselves (they end the manager, or count)."""
 
 import concurrent.futures
-import fnmatch
 import json
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 import traceback

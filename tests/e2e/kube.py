@@ -8,6 +8,8 @@ import base64
 import http.client
 import json
 import os
+import shutil
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -140,12 +142,17 @@ class Cluster:
 
     def kubectl(self, *arguments, stdin=None, check=True):
         """Returns the finished process, its output as text."""
-        done = subprocess.run([self.kubectl_path, "--kubeconfig", self.kubeconfig, *arguments],
+        cache = os.path.join(self.directory, "kubectl-cache")
+        done = subprocess.run([self.kubectl_path, "--kubeconfig", self.kubeconfig, "--cache-dir", cache, *arguments],
                               input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               check=False)
         if check and done.returncode:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done
+
+    def forget_discovery(self):
+        """kubectl remembers for hours what kinds there are."""
+        shutil.rmtree(os.path.join(self.directory, "kubectl-cache"), ignore_errors=True)
 
     def audit(self, since=0):
         """The requests logged after that offset of the file."""
@@ -157,13 +164,18 @@ class Cluster:
     def audit_size(self):
         return os.path.getsize(os.path.join(self.directory, "audit.log"))
 
+    def signal(self, program, name):
+        """Sends a signal to one of the cluster's own processes."""
+        with open(os.path.join(self.directory, "run", f"{program}.pid"), encoding="ascii") as f:
+            os.kill(int(f.read()), getattr(signal, "SIG" + name))
+
     def down(self):
         self.script("down")
 
 
 def wait(probe, seconds, what):
-    """Calls probe until it returns something true; that is the result. An AssertionError or a
-    failed request of it is no end before the deadline, but then tells the reason."""
+    """Calls probe until it returns something true; that is the result. An AssertionError, a member
+    that is not there, or a failed request is no end before the deadline, but then the reason."""
     deadline = time.monotonic() + seconds
     reason = ""
     while True:
@@ -172,8 +184,8 @@ def wait(probe, seconds, what):
             if result:
                 return result
             reason = ""
-        except (AssertionError, ApiError, OSError, http.client.HTTPException) as e:
-            reason = f": {e}"
+        except (AssertionError, LookupError, ApiError, OSError, http.client.HTTPException) as e:
+            reason = f": {type(e).__name__ if isinstance(e, LookupError) else ''} {e}"
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}{reason}")
         time.sleep(0.1)

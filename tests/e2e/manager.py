@@ -1,5 +1,6 @@
 """rbg-manager as a process, run with the identity and the rights that it is installed with."""
 
+import base64
 import http.client
 import json
 import os
@@ -111,15 +112,11 @@ class Manager:
 
     def webhook(self):
         """A TLS connection to the webhooks, checked against the CA that the API server was given."""
-        crd = self.cluster.kubectl("get", "crd", "rolebasedgroups.workloads.x-k8s.io", "-o", "json")
-        client = json.loads(crd.stdout)["spec"]["conversion"]["webhook"]["clientConfig"]
-        context = ssl.create_default_context(cadata=decode(client["caBundle"]))
+        hooks = self.cluster.api.request("GET", "/apis/admissionregistration.k8s.io/v1"
+                                         "/validatingwebhookconfigurations/rbgs-validating-webhook-configuration")
+        bundle = base64.b64decode(hooks["webhooks"][0]["clientConfig"]["caBundle"]).decode()
+        context = ssl.create_default_context(cadata=bundle)
         return http.client.HTTPSConnection("127.0.0.1", self.webhook_port, context=context, timeout=60)
-
-
-def decode(text):
-    import base64
-    return base64.b64decode(text).decode()
 
 
 # --- installation ----------------------------------------------------------------------------
@@ -170,5 +167,6 @@ def install(cluster, build):
     apply(cluster, hooks)
     names = [crd["metadata"]["name"] for crd in crds]
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
+    cluster.forget_discovery()
     kubeconfig = cluster.script("user", USER)
     return Manager(cluster, build, kubeconfig, "manager", webhook_port=port)

@@ -1,0 +1,167 @@
+"""The webhooks, met directly over HTTPS: what no API server would send. And what the manager needs for it."""
+
+import http.client
+import json
+import socket
+import ssl
+
+from harness import test
+from kube import wait
+
+PATHS = ["/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup",
+         "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset",
+         "/convert"]
+LIMIT_KIB = 64 * 1024
+
+
+def post(case, path, body, headers=None):
+    """The status and the text of the answer. A server may answer and close before it was sent everything."""
+    connection = case.manager.webhook()
+    try:
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json", **(headers or {})},
+                               encode_chunked="Transfer-Encoding" in (headers or {}))
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            pass
+        response = connection.getresponse()
+        return response.status, response.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+def unharmed(case, pid):
+    assert case.manager.alive() and case.manager.pid == pid, "the manager has ended"
+    rss = case.manager.resident_kib()
+    assert rss < LIMIT_KIB, f"the manager has {rss} KiB in memory"
+    assert case.manager.probe("/healthz")[0] == 200
+
+
+@test
+def garbage_is_a_bad_request(case):
+    pid = case.manager.pid
+    for path in PATHS:
+        for body in (b"not json", b"", b"{", b'{"kind": "AdmissionReview"}', b"[]", b"\xff\xfe\x00", b'{"a":1}{"b":2}'):
+            status, text = post(case, path, body)
+            assert status == 400, f"{path} answers {body!r} with {status}: {text}"
+            assert text.strip(), "the answer says nothing"
+        status, _ = post(case, path, b"{}", {"Content-Type": "text/plain"})
+        assert status == 415, status
+    assert post(case, "/nowhere", b"{}")[0] == 404
+    connection = case.manager.webhook()
+    connection.request("GET", PATHS[0])
+    assert connection.getresponse().status == 405
+    connection.close()
+    unharmed(case, pid)
+
+
+@test
+def a_huge_body_is_refused(case):
+    pid = case.manager.pid
+    chunk = b" " * (1 << 20)
+    for path in PATHS[0], "/convert":
+        status, text = post(case, path, (chunk for _ in range(100)), {"Content-Length": str(100 << 20)})
+        assert status == 413, f"{path}: {status} {text}"
+        unharmed(case, pid)
+        # Of unknown length, so that it has to be counted.
+        status, text = post(case, path, (chunk for _ in range(100)), {"Transfer-Encoding": "chunked"})
+        assert status == 413, f"{path}, chunked: {status} {text}"
+        unharmed(case, pid)
+
+
+@test
+def deep_json_is_refused(case):
+    pid = case.manager.pid
+    for opening, closing in (b"[", b"]"), (b'{"a":', b"}"):
+        for path in PATHS:
+            status, text = post(case, path, opening * 10000 + b"1" + closing * 10000)
+            assert status in (400, 413), f"{path}: {status} {text}"
+            assert "deep" in text or "nest" in text, text
+    unharmed(case, pid)
+
+
+@test
+def small_text_can_not_become_a_large_tree(case):
+    pid = case.manager.pid
+    review = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","object":[' + b"{},[]," * 500000 + b"{}]}}"
+    status, text = post(case, PATHS[0], review)
+    assert status in (200, 400, 413), f"{status} {text}"
+    unharmed(case, pid)
+
+
+@test
+def half_a_request_holds_nobody_up(case):
+    """Clients that say nothing more: others are still answered at once."""
+    pid = case.manager.pid
+    idle = [socket.create_connection(("127.0.0.1", case.manager.webhook_port)) for _ in range(50)]
+    slow = case.manager.webhook()
+    slow.connect()
+    slow.sock.sendall(b"POST /convert HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+    try:
+        status, _ = post(case, "/convert", b"{")
+        assert status == 400, status
+        case.kubectl("apply", "--dry-run=server", "-f", case.example("two-roles.yaml"))
+    finally:
+        slow.close()
+        for s in idle:
+            s.close()
+    unharmed(case, pid)
+
+
+@test
+def a_bad_object_is_answered_not_dropped(case):
+    """Valid reviews of nonsense: the answer is a review with the same uid."""
+    pid = case.manager.pid
+    for value in (None, [], "text", 7, {"kind": "RoleBasedGroup"}, {"spec": []}, {"spec": {"roles": "x"}}, {"spec": {"roles": [None, 3]}}):
+        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "u-1", "operation": "CREATE", "kind": {"group": "workloads.x-k8s.io", "version": "v1alpha2", "kind": "RoleBasedGroup"},
+            "object": value}}
+        for path in PATHS[:2]:
+            status, text = post(case, path, json.dumps(review).encode())
+            assert status == 200, f"{path}: {value}: {status} {text}"
+            response = json.loads(text)["response"]
+            assert response["uid"] == "u-1"
+            if path.startswith("/validate"):
+                assert response["allowed"] is False and response["status"]["message"], response
+    review = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": {
+        "uid": "u-2", "desiredAPIVersion": "workloads.x-k8s.io/v1alpha9", "objects": [
+            {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup", "metadata": {"name": "a"}, "spec": {"roles": []}}]}}
+    status, text = post(case, "/convert", json.dumps(review).encode())
+    response = json.loads(text)["response"]
+    assert status == 200 and response["uid"] == "u-2" and response["result"]["status"] == "Failure", text
+    assert "v1alpha9" in response["result"]["message"], text
+    unharmed(case, pid)
+
+
+@test
+def probes_and_metrics(case):
+    assert case.manager.probe("/healthz") == (200, "ok")
+    assert case.manager.probe("/readyz") == (200, "ok")
+    assert case.manager.probe("/elsewhere")[0] == 404
+    status, text = case.manager.probe("/metrics", case.manager.metrics_port)
+    assert status == 200
+    for line in text.splitlines():
+        assert line.startswith("#") or len(line.rsplit(" ", 1)) == 2 and float(line.rsplit(" ", 1)[1]) >= 0, line
+    for name in ("rbg_reconcile_total", "rbg_reconcile_duration_seconds_bucket", "rbg_admission_requests_total"):
+        assert f"\n{name}{{" in text, f"{name} is not among the metrics"
+
+
+@test(alone=True)
+def not_ready_before_the_caches_are_filled(case):
+    """An API server that does not answer: the process is alive, not ready, and says why."""
+    case.manager.stop()
+    case.cluster.signal("kube-apiserver", "STOP")
+    try:
+        case.manager.start(ready=False)
+        wait(lambda: case.manager.probe("/healthz") == (200, "ok"), 5, "the manager is alive")
+        status, text = case.manager.probe("/readyz")
+        assert status == 503 and text.startswith("not ready: "), f"{status} {text}"
+    finally:
+        case.cluster.signal("kube-apiserver", "CONT")
+    wait(case.manager.ready, 40, "the manager gets ready once it can")
+
+
+@test(alone=True)
+def it_ends_in_order(case):
+    """SIGTERM: everything is closed within seconds, and the status is 0."""
+    assert case.manager.stop() == 0
+    case.manager.start()
