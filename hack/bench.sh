@@ -75,7 +75,13 @@ scale() {
     start_manager "$(free_port)" "$(free_port)"
     local line cpu0
     line=$(($(wc -l <"$dir/audit.log") + 1)) cpu0=$(cpu_seconds)
-    build/release/bench-scale groups "$KUBECONFIG" scale "$groups" "$roles" "$replicas" >"$work/groups"
+    build/release/bench-scale groups "$KUBECONFIG" scale "$groups" "$roles" "$replicas" >"$work/groups" &
+    local load=$!
+    while kill -0 "$load" 2>/dev/null; do
+        kill -0 "$manager" 2>/dev/null || { kill "$load"; tail -n 20 "$work/manager.log" >&2; say "the manager has ended"; return 1; }
+        sleep 0.2
+    done
+    wait "$load"
     sleep 3 # the events of the last pods are collected for a second, then written
     count_requests "$line" >"$work/requests"
     jq -sc --argjson cpu "$(cpu_seconds)" --argjson cpu0 "$cpu0" --argjson peak "$(peak_mib)" '

@@ -19,6 +19,7 @@
 
 #define EXPECT_POLL_MS 50 /* how long a key waits before it asks again whether the cache has caught up */
 #define KEY_SIZE 512
+#define BUSY_FACTOR 6 /* how many times longer a write may wait for company while there is more to do than workers */
 
 struct cache {
     struct engine *g;
@@ -156,8 +157,16 @@ static void exec_recheck(void *ctx, enum kind k, const char *ns, const char *nam
 
 /* ---- writes that wait for company ---- */
 
+/* More keys are ready than workers can take: what can wait should. */
+static bool busy(struct engine *g) {
+    size_t ready = 0;
+    for (size_t i = 0; i < g->o.nreconcilers; i++) ready += queue_len(g->controllers[i].queue);
+    return ready > g->o.workers;
+}
+
 static int64_t exec_put_off(void *ctx, const char *key, int64_t delay_ms) {
     struct controller *c = ctx;
+    bool patient = busy(c->g);
     int64_t now = clock_mono_ms(c->g->o.clock);
     MUTEX_GUARD(&c->defer_lock);
     int64_t *since = map_get(c->deferred, key);
@@ -168,6 +177,7 @@ static int64_t exec_put_off(void *ctx, const char *key, int64_t delay_ms) {
         map_put(c->deferred, key, since);
     }
     int64_t left = *since + delay_ms - now;
+    if (left <= 0 && patient && now - *since < BUSY_FACTOR * delay_ms) left = delay_ms / 2;
     return left > 0 ? left : 0;
 }
 
@@ -298,6 +308,10 @@ struct engine *engine_new(const struct engine_opts *o) {
     g->total = metric_new(METRIC_COUNTER, "rbg_reconcile_total", "Reconciles by controller and result", "controller,result");
     g->seconds = metric_new(METRIC_HISTOGRAM, "rbg_reconcile_duration_seconds", "Duration of a reconcile, requests included",
                             "controller,result");
+    g->limited = metric_new(METRIC_COUNTER, "rbg_events_limited_total", "Normal events that --event-qps held back", NULL);
+    pthread_mutex_init(&g->event_lock, NULL);
+    g->event_tokens = (double)o->event_burst;
+    g->event_ms = clock_mono_ms(o->clock);
     for (size_t i = 0; i < SOURCE_CACHES; i++) {
         struct cache *c = &g->caches[i];
         c->g = g;

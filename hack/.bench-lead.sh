@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Benchmarks; each prints JSON lines on standard output, what it is doing on standard error.
+#   hack/bench.sh scale    100 groups of 2 roles with 5 replicas (1,000 pods) on a control plane with five fake nodes: seconds until
+#                          all pods exist, are Ready, all groups are Ready; the manager's requests (its own identity in the audit
+#                          log), CPU seconds and peak memory; and a raw writer of 1,000 such pods in the same run, to compare with.
+#                          GROUPS_N, ROLES_N, REPLICAS_N change the size.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "bench: $*" >&2; }
+
+build() {
+    ./hack/deps.sh build test cluster >&2
+    cmake --preset release -DRBG_BENCH=ON >/dev/null
+    cmake --build --preset release >&2
+}
+
+cluster_name=bench-$$
+manager=
+finish() {
+    [ -z "$manager" ] || kill "$manager" 2>/dev/null || true
+    [ -z "$manager" ] || wait "$manager" 2>/dev/null || true
+    ./hack/cluster.sh down --name "$cluster_name" >&2 || true
+    rm -rf "$work"
+}
+
+# Starts the manager under its own identity, with the rights that the chart gives it, webhooks included.
+start_manager() {
+    local url=https://127.0.0.1:$1 bin=/tmp/build-lead/rbg-manager
+    "$bin" --print-crds --webhook-url "$url" | kubectl apply --server-side -f - >&2
+    kubectl create namespace rbgs-system >&2
+    "$bin" --print-rbac | kubectl apply -f - >&2
+    "$bin" --print-webhooks --webhook-url "$url" | kubectl apply -f - >&2
+    kubectl create clusterrolebinding rbg-bench --clusterrole=rbgs-controller-role --user=rbg-manager >&2
+    kubectl -n rbgs-system create rolebinding rbg-secret --role=rbgs-controller-secret-role --user=rbg-manager >&2
+    POD_NAMESPACE=rbgs-system "$bin" --kubeconfig "$(./hack/cluster.sh user rbg-manager --name "$cluster_name")" \
+        --webhook-bind-address "127.0.0.1:$1" --health-probe-bind-address "127.0.0.1:$2" 2>"$work/manager.log" &
+    manager=$!
+    for _ in $(seq 200); do
+        curl -sf "http://127.0.0.1:$2/readyz" >/dev/null && return
+        kill -0 "$manager" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$work/manager.log" >&2
+    return 1
+}
+
+# Requests of the manager in the audit log from line $1 on: {requests, by_verb: {"verb resource": n}}.
+count_requests() {
+    tail -n "+$1" "$dir/audit.log" | jq -nc '
+        [inputs | select(.user.username == "rbg-manager" and .verb != "watch")
+         | .verb + " " + (.objectRef.resource // .requestURI) + (if .objectRef.subresource then "/" + .objectRef.subresource else "" end)]
+        | {requests: length, by_verb: (group_by(.) | map({key: .[0], value: length}) | sort_by(-.value) | from_entries)}'
+}
+
+cpu_seconds() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); printf "%.2f", ($12 + $13) / hz }' "/proc/$manager/stat"; }
+peak_mib() { awk '/^VmHWM/ { printf "%.1f", $2 / 1024 }' "/proc/$manager/status"; }
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+scale() {
+    local groups=${GROUPS_N:-100} roles=${ROLES_N:-2} replicas=${REPLICAS_N:-5}
+    :
+    work=$(mktemp -d)
+    trap finish EXIT
+    KUBECONFIG=$(./hack/cluster.sh up --name "$cluster_name" --nodes 5)
+    export KUBECONFIG
+    PATH=$(./hack/cluster.sh path):$PATH
+    dir=$(dirname "$KUBECONFIG")
+    kubectl create namespace raw >&2
+    kubectl create namespace scale >&2
+    say "raw writer"
+    /tmp/build-lead/bench-scale raw "$KUBECONFIG" raw $((groups * roles * replicas)) >"$work/raw"
+    kubectl delete namespace raw >&2
+    say "manager"
+    start_manager "$(free_port)" "$(free_port)"
+    local line cpu0
+    line=$(($(wc -l <"$dir/audit.log") + 1)) cpu0=$(cpu_seconds)
+    /tmp/build-lead/bench-scale groups "$KUBECONFIG" scale "$groups" "$roles" "$replicas" >"$work/groups" &
+    local load=$!
+    while kill -0 "$load" 2>/dev/null; do
+        kill -0 "$manager" 2>/dev/null || { kill "$load"; tail -n 20 "$work/manager.log" >&2; say "the manager has ended"; return 1; }
+        sleep 0.2
+    done
+    wait "$load"
+    sleep 3 # the events of the last pods are collected for a second, then written
+    count_requests "$line" >"$work/requests"
+    jq -sc --argjson cpu "$(cpu_seconds)" --argjson cpu0 "$cpu0" --argjson peak "$(peak_mib)" '
+        add | .requests_per_pod = (.requests / .pods * 100 | round / 100) | .cpu_s = (($cpu - $cpu0) * 100 | round / 100) | .peak_mib = $peak
+        | {pods, created_s, ready_s, groups_ready_s, requests, requests_per_pod, cpu_s, peak_mib, raw_created_s, raw_ready_s, by_verb}' \
+        "$work/groups" "$work/raw" "$work/requests"
+}
+
+case ${1:-} in
+scale) scale ;;
+*)
+    sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
+    exit 2
+    ;;
+esac
