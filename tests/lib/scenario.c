@@ -60,8 +60,8 @@ void scenario_fail(struct sim *s, const char *fmt, ...) {
     va_start(ap, fmt);
     const char *text = arena_vprintf(a, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "%s", timeline_text(sim_timeline(s)));
-    ck_abort_msg("at +%lld ms: %s", (long long)sim_elapsed_ms(s), text);
+    fprintf(stderr, "%sat +%lld ms: %s\n", timeline_text(sim_timeline(s)), (long long)sim_elapsed_ms(s), text);
+    ck_abort_msg("at +%lld ms: %.1500s", (long long)sim_elapsed_ms(s), text); /* Check can't carry long messages */
     abort();
 }
 
@@ -141,6 +141,12 @@ char *scenario_images(struct sim *s, struct arena *a) {
     return out;
 }
 
+/* An instance's copy of the role's revision is that of its last update: a change of the role that is none of the template leaves it. */
+static void drop_role_revisions(struct jv *labels) {
+    for (uint32_t i = labels ? labels->len : 0; i-- > 0;)
+        if (str_has_prefix(labels->members[i].key, L_ROLE_REVISION_PREFIX)) jv_del(labels, labels->members[i].key);
+}
+
 /* Instances and pods without the traces of how they came to be: in-place updates leave annotations, gates and node names. */
 static void put_object(struct buf *out, struct arena *a, enum kind k, const struct jv *doc) {
     const struct jv *status = jv_get(doc, "status");
@@ -149,7 +155,10 @@ static void put_object(struct buf *out, struct arena *a, enum kind k, const stru
         jv_del(spec, "nodeName");
         jv_del(spec, "readinessGates");
     }
-    if (k == KIND_RI) jv_del(spec, "readinessGates");
+    if (k == KIND_RI) {
+        jv_del(spec, "readinessGates");
+        drop_role_revisions(labels);
+    }
     buf_printf(out, "%s %s\n  labels ", kind_info(k)->name, meta_name(doc));
     if (labels) json_write_canonical(out, labels);
     buf_puts(out, "\n  spec ");
