@@ -4,6 +4,10 @@
 #                          all pods exist, are Ready, all groups are Ready; the manager's requests (its own identity in the audit
 #                          log), CPU seconds and peak memory; and a raw writer of 1,000 such pods in the same run, to compare with.
 #                          GROUPS_N, ROLES_N, REPLICAS_N change the size.
+#   hack/bench.sh admission  the webhook server alone over kept-alive TLS connections, with a group of 8 KB (tests/bench/group.yaml):
+#                          validate, mutate, convert of one and of fifty objects, by 1 and by 8 connections: requests per second and
+#                          per CPU second of the server, latencies, peak memory; then its memory before and after a million
+#                          requests. SECONDS_EACH (5) and REQUESTS_N (1000000) make it shorter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -90,8 +94,34 @@ scale() {
         "$work/groups" "$work/raw" "$work/requests"
 }
 
+# Ends what admission() started.
+finish_admission() {
+    [ -z "$manager" ] || kill "$manager" 2>/dev/null || true
+    [ -z "$manager" ] || wait "$manager" 2>/dev/null || true
+    rm -rf "$work"
+}
+
+admission() {
+    ./hack/deps.sh build test >&2
+    cmake --preset release -DRBG_BENCH=ON >/dev/null
+    cmake --build --preset release --target kubectl-rbg bench-admission >&2
+    work=$(mktemp -d)
+    trap finish_admission EXIT
+    build/release/kubectl-rbg webhook --ca-file "$work/ca.pem" >"$work/url" &
+    manager=$!
+    for _ in $(seq 100); do
+        [ ! -s "$work/url" ] || break
+        kill -0 "$manager" || return 1
+        sleep 0.05
+    done
+    local url
+    url=$(cat "$work/url")
+    build/release/bench-admission "${url##*:}" "$work/ca.pem" "$manager" tests/bench/group.yaml
+}
+
 case ${1:-} in
 scale) scale ;;
+admission) admission ;;
 *)
     sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
     exit 2
