@@ -120,12 +120,20 @@ static void route_owner(struct routing *to, const struct jv *doc) {
         route_to(to, meta_ns(doc), jv_str(jv_get(owner, "name"), ""));
 }
 
+static void route_all(struct routing *to) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv **roots;
+    size_t n = cluster_list(to->s->cluster, a, to->r->root, &roots);
+    for (size_t i = 0; i < n; i++) route_to(to, meta_ns(roots[i]), meta_name(roots[i]));
+}
+
 static void route_change(struct routing *to, enum kind k, const struct jv *was, const struct jv *is) {
     if (k == to->r->root) route_to(to, meta_ns(is ? is : was), meta_name(is ? is : was));
     for (size_t i = 0; i < to->r->nroutes; i++) {
         const struct route *route = &to->r->routes[i];
         if (route->kind != k) continue;
-        if (route->map) route->map(is ? is : was, route_to, to);
+        if (route->all) route_all(to);
+        else if (route->map) route->map(is ? is : was, route_to, to);
         else {
             if (is) route_owner(to, is);
             if (was) route_owner(to, was);
@@ -383,15 +391,10 @@ void sim_crash_after(struct sim *s, int64_t writes) {
 }
 
 void sim_restart(struct sim *s) {
-    ARENA_AUTO struct arena *a = arena_new();
     s->crashed = false;
     s->writes_left = NEVER;
     keys_clear(s);
-    for (size_t i = 0; i < NRECONCILERS; i++) {
-        struct jv **roots;
-        size_t n = cluster_list(s->cluster, a, reconcilers[i]->root, &roots);
-        for (size_t j = 0; j < n; j++) route_to(&(struct routing){s, reconcilers[i]}, meta_ns(roots[j]), meta_name(roots[j]));
-    }
+    for (size_t i = 0; i < NRECONCILERS; i++) route_all(&(struct routing){s, reconcilers[i]});
 }
 
 void sim_fail_writes(struct sim *s, int (*fn)(void *ctx, const struct action *w, struct err *e), void *ctx) {

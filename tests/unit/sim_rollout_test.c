@@ -113,6 +113,7 @@ START_TEST(a_partition_holds_the_lower_ordinals) {
     struct bounds b;
     struct jv *g = scenario_group(a, "g", 5, false), *worker = scenario_role(g, "worker");
     scenario_rolling(a, worker, "partition", "3");
+    scenario_rolling(a, worker, "maxUnavailable", "4");
     struct sim *s = ready_group(g, 5, &b);
     scenario_image(a, worker, "engine:2");
     scenario_apply(s, g);

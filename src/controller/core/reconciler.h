@@ -30,7 +30,11 @@ struct world {
 
 /* Which roots a changed object concerns: calls add(ctx, namespace, name) for each. */
 typedef void (*route_fn)(const struct jv *doc, void (*add)(void *ctx, const char *ns, const char *name), void *ctx);
-struct route { enum kind kind; route_fn map; /* NULL: the controller owner of the root's kind */ };
+struct route {
+    enum kind kind;
+    route_fn map; /* NULL: the controller owner of the root's kind */
+    bool all;     /* instead: every root; for kinds that rarely change and that any root may refer to */
+};
 
 struct reconciler {
     const char *name;      /* of the event source and in metrics: "RoleBasedGroup" */

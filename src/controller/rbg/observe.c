@@ -74,9 +74,10 @@ static void route_by_label(const struct jv *doc, void (*add)(void *ctx, const ch
 }
 
 static const struct route routes[] = {
-    {KIND_RIS, NULL},
-    {KIND_CONFIGMAP, NULL},
-    {KIND_SERVICE, route_by_label},
+    {.kind = KIND_RIS},
+    {.kind = KIND_CONFIGMAP},
+    {.kind = KIND_SERVICE, .map = route_by_label},
+    {.kind = KIND_PROFILE, .all = true},
 };
 
 

@@ -11,6 +11,7 @@
 #include "controller/rbg/world.h"
 
 #define HISTORY_LIMIT 5
+#define NAMESAKE_RECHECK_MS 10000 /* the end of somebody else's object is no news that reaches the group */
 
 struct pass {
     struct arena *a;
@@ -131,11 +132,12 @@ static void plan_role(struct pass *s, size_t i) {
         role_problem(s, i, "FailedReconcileWorkload",
                      arena_printf(s->a, "role %s: workload type %s is not supported; remove annotation %s to run it as a "
                                   "RoleInstanceSet", name, role_workload_type(rw->role), A_WORKLOAD_TYPE));
-    else if (rw->foreign)
+    else if (rw->foreign) {
         role_problem(s, i, "FailedReconcileWorkload",
                      arena_printf(s->a, "role %s: a RoleInstanceSet %s exists that this group does not control; delete or rename it",
                                   name, meta_name(rw->foreign)));
-    else if (profile)
+        plan_after(s->p, NAMESAKE_RECHECK_MS);
+    } else if (profile)
         role_problem(s, i, "FailedReconcileWorkload",
                      arena_printf(s->a, "role %s: ClusterEngineRuntimeProfile %s does not exist; create it or correct "
                                   "engineRuntimes[].profileName", name, profile));
