@@ -2,29 +2,47 @@
 #include "manager/print.h"
 
 #include <errno.h>
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/print.h"
+#include "base/base64.h"
 #include "base/str.h"
 
+#define CA_FILE_MAX (64 * 1024)
+
 static int read_ca(struct arena *a, const char *path, const char **out, struct err *e) {
-    gnutls_datum_t in, text;
     if (str_empty(path)) return 0;
-    if (gnutls_load_file(path, &in)) return err_set(e, ERR_IO, "--webhook-ca-file=%s: can't be read", path);
-    int rc = gnutls_base64_encode2(&in, &text);
-    gnutls_free(in.data);
-    if (rc) return err_set(e, ERR_INTERNAL, "--webhook-ca-file=%s: %s", path, gnutls_strerror(rc));
-    *out = arena_strndup(a, (char *)text.data, text.size);
-    gnutls_free(text.data);
+    FILE *f = fopen(path, "re");
+    if (!f) return err_set(e, ERR_IO, "--webhook-ca-file=%s: %s", path, strerror(errno));
+    char pem[CA_FILE_MAX];
+    size_t n = fread(pem, 1, sizeof pem, f);
+    bool whole = feof(f) && !ferror(f);
+    fclose(f);
+    if (!whole) return err_set(e, ERR_IO, "--webhook-ca-file=%s: can't be read, or larger than %d bytes", path, CA_FILE_MAX);
+    *out = base64_encode(a, pem, n);
     return 0;
 }
 
 static void add_crds(struct arena *a, struct jv *items, const struct print_opts *p) {
     for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (kind_info((enum kind)k)->ours) jv_push(a, items, print_crd(a, (enum kind)k, p));
+}
+
+static int put_out(const char *text, struct err *e) {
+    if (fputs(text, stdout) < 0 || fflush(stdout)) return err_set(e, ERR_IO, "standard output: %s", strerror(errno));
+    return 0;
+}
+
+int print_reference_page(struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    BUF_AUTO struct buf out = BUF_INIT;
+    print_reference(a, &out);
+    buf_puts(&out, "\n## rbg-manager --help\n\n```\n");
+    options_help(&out);
+    buf_puts(&out, "```\n");
+    return put_out(buf_str(&out), e);
 }
 
 int print_manifests(const struct manager_options *o, struct err *e) {
@@ -46,6 +64,5 @@ int print_manifests(const struct manager_options *o, struct err *e) {
     jv_set_str(a, list, "apiVersion", "v1");
     jv_set_str(a, list, "kind", "List");
     jv_set(a, list, "items", items);
-    puts(json_text(a, list));
-    return fflush(stdout) ? err_set(e, ERR_IO, "standard output: %s", strerror(errno)) : 0;
+    return put_out(arena_printf(a, "%s\n", json_text(a, list)), e);
 }

@@ -4,12 +4,12 @@
  * Replicas agree through the Secret: it is created or updated with its resourceVersion, and whoever loses that race reads the winner's. */
 #include "manager/selfcert.h"
 
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/kinds.h"
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sync.h"
@@ -63,20 +63,7 @@ static int put(struct selfcert *s, struct arena *a, const char *method, const ch
 }
 
 static struct jv *base64(struct arena *a, const char *text) {
-    gnutls_datum_t in = {(unsigned char *)text, (unsigned)strlen(text)}, out;
-    if (gnutls_base64_encode2(&in, &out)) abort();
-    struct jv *v = jv_new_strn(a, (char *)out.data, out.size);
-    gnutls_free(out.data);
-    return v;
-}
-
-static char *unbase64(struct arena *a, const char *text) {
-    if (!text) return NULL;
-    gnutls_datum_t in = {(unsigned char *)text, (unsigned)strlen(text)}, out;
-    if (gnutls_base64_decode2(&in, &out)) return NULL;
-    char *s = arena_strndup(a, (char *)out.data, out.size);
-    gnutls_free(out.data);
-    return s;
+    return jv_new_str(a, base64_encode(a, text, strlen(text)));
 }
 
 /* ---- the Secret ---- */
@@ -87,10 +74,10 @@ static const char *dns_name(struct selfcert *s, struct arena *a) {
 
 static struct cert_set secret_pair(struct arena *a, const struct jv *secret) {
     const struct jv *data = jv_get(secret, "data");
-    return (struct cert_set){.ca_cert = unbase64(a, jv_get_str(data, "ca-cert.pem")),
-                             .ca_key = unbase64(a, jv_get_str(data, "ca-key.pem")),
-                             .cert = unbase64(a, jv_get_str(data, "cert.pem")),
-                             .key = unbase64(a, jv_get_str(data, "key.pem"))};
+    return (struct cert_set){.ca_cert = base64_decode(a, jv_get_str(data, "ca-cert.pem"), NULL),
+                             .ca_key = base64_decode(a, jv_get_str(data, "ca-key.pem"), NULL),
+                             .cert = base64_decode(a, jv_get_str(data, "cert.pem"), NULL),
+                             .key = base64_decode(a, jv_get_str(data, "key.pem"), NULL)};
 }
 
 static struct jv *secret_object(struct selfcert *s, struct arena *a, const struct cert_set *set, const char *rv) {

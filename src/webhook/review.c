@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/names.h"
+#include "base/base64.h"
 #include "base/str.h"
 #include "doc/patch.h"
 

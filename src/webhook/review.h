@@ -27,7 +27,4 @@ void review_mutate(const struct webhook_opts *o, enum kind k, struct serve_reque
 void count_admission(const char *operation, bool allowed);
 void count_conversion(const char *version, bool ok, size_t objects);
 
-/* Standard base64 with padding. */
-char *base64_encode(struct arena *a, const char *p, size_t n);
-
 #endif

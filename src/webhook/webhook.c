@@ -2,7 +2,6 @@
  * writing the answer. The options are the context of every route and only read. */
 #include "webhook/webhook.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,17 +13,12 @@
 
 static struct metric *admissions, *conversions;
 
-static void make_metrics(void) {
+__attribute__((constructor)) static void metrics_init(void) {
     admissions = metric_new(METRIC_COUNTER, "rbg_admission_requests_total",
                             "Admission reviews answered.", "operation,allowed");
     conversions =
         metric_new(METRIC_COUNTER, "rbg_conversion_objects_total",
                    "Objects of conversion reviews, by desired version.", "version,result");
-}
-
-static void metrics_init(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_metrics);
 }
 
 /* Label values come from a fixed set: a client can't make series. */
@@ -102,21 +96,6 @@ struct jv *review_failure(struct arena *a, int code, const char *reason, const c
     return s;
 }
 
-char *base64_encode(struct arena *a, const char *p, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *out = arena_alloc(a, (n + 2) / 3 * 4 + 1), *to = out;
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        unsigned b0 = (unsigned char)p[i], b1 = left > 1 ? (unsigned char)p[i + 1] : 0,
-                 b2 = left > 2 ? (unsigned char)p[i + 2] : 0;
-        *to++ = digits[b0 >> 2];
-        *to++ = digits[(b0 & 3) << 4 | b1 >> 4];
-        *to++ = left > 1 ? digits[(b1 & 15) << 2 | b2 >> 6] : '=';
-        *to++ = left > 2 ? digits[b2 & 63] : '=';
-    }
-    return out;
-}
-
 /* ---- routes ---- */
 
 static void validate_group(void *ctx, struct serve_request *q, struct serve_response *r) {
@@ -144,7 +123,6 @@ static const struct {
 };
 
 size_t webhook_routes(const struct webhook_opts *o, struct serve_route *out, size_t max) {
-    metrics_init();
     for (size_t i = 0; i < WEBHOOK_ROUTES && i < max; i++)
         out[i] = (struct serve_route){"POST", rows[i].path, rows[i].fn, (void *)(uintptr_t)o};
     return WEBHOOK_ROUTES;

@@ -5,13 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/str.h"
 #include "doc/yaml.h"
 
@@ -69,19 +69,6 @@ int kube_memory_file(struct arena *a, const char *name, const void *data, size_t
     return fd;
 }
 
-char *kube_base64_decode(struct arena *a, const char *text, size_t *len) {
-    size_t n = 0;
-    char *dense = arena_alloc(a, strlen(text) + 1);
-    for (const char *s = text; *s; s++)
-        if (!strchr(" \t\r\n", *s)) dense[n++] = *s;
-    gnutls_datum_t in = {(unsigned char *)dense, (unsigned)n}, out = {NULL, 0};
-    if (n == 0 || n > FILE_MAX * 2 || gnutls_base64_decode2(&in, &out) != 0) return NULL;
-    char *data = arena_strndup(a, (const char *)out.data, out.size);
-    *len = out.size;
-    gnutls_free(out.data);
-    return data;
-}
-
 /* ---- kubeconfig ---- */
 
 struct loader {
@@ -127,7 +114,7 @@ static int get_pem(struct loader *l, const struct jv *obj, const char *where, co
     if (get_text(l, obj, where, data_key, &data) != 0 || get_text(l, obj, where, key, &file) != 0) return -1;
     if (data) {
         size_t len = 0;
-        char *pem = kube_base64_decode(a, data, &len);
+        char *pem = base64_decode(a, data, &len);
         if (!pem)
             return err_set(l->e, ERR_INVALID, "%s: %s.%s: not base64; give the PEM text in base64, or a path in %s",
                            l->file, where, data_key, key);

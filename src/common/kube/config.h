@@ -39,7 +39,5 @@ int kube_memory_file(struct arena *a, const char *name, const void *data, size_t
 /* Reads a small file into the arena, without a trailing newline when `trim`. NULL on error. */
 char *kube_read_file(struct arena *a, const char *path, size_t *len, bool trim, struct err *e);
 
-/* Decodes standard base64 (blanks and newlines allowed). NULL when it is none. */
-char *kube_base64_decode(struct arena *a, const char *text, size_t *len);
 
 #endif

@@ -3,9 +3,8 @@
  * A pod is updated in place when its template differs in container images and metadata only; a pod whose template did not change just
  * gets the new revision label; any other is deleted, and made again by a later pass. All pods of an instance go together. An in-place
  * update takes the pod out of service first: the gate goes False in a write of its own, before the image changes. */
-#include <gnutls/gnutls.h>
-
 #include "api/names.h"
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "controller/core/history.h"
@@ -103,11 +102,7 @@ static const char *grace_text(struct ri_pass *s, const struct change *c, int32_t
         struct jv *wrapped = jv_new_obj(s->a);
         jv_set(s->a, wrapped, "metadata", c->metadata);
         const char *text = json_text(s->a, wrapped);
-        gnutls_datum_t in = {(unsigned char *)text, (unsigned)strlen(text)}, out;
-        if (gnutls_base64_encode2(&in, &out) == 0) {
-            jv_set(s->a, grace, "metaDataPatch", jv_new_strn(s->a, (char *)out.data, out.size));
-            gnutls_free(out.data);
-        }
+        jv_set_str(s->a, grace, "metaDataPatch", base64_encode(s->a, text, strlen(text)));
     }
     jv_set_int(s->a, grace, "graceSeconds", seconds);
     return json_text(s->a, grace);
@@ -216,14 +211,10 @@ static void plan_outdated(struct ri_pass *s) {
 /* ---- grace ---- */
 
 static const struct jv *grace_metadata(struct arena *a, const struct jv *grace) {
-    const char *text = jv_get_str(grace, "metaDataPatch");
-    if (!text) return NULL;
-    gnutls_datum_t in = {(unsigned char *)text, (unsigned)strlen(text)}, out;
-    if (gnutls_base64_decode2(&in, &out)) return NULL;
+    size_t len = 0;
+    const char *text = base64_decode(a, jv_get_str(grace, "metaDataPatch"), &len);
     struct err ignored = ERR_INIT;
-    const struct jv *doc = json_parse(a, (char *)out.data, out.size, NULL, &ignored);
-    gnutls_free(out.data);
-    return jv_get(doc, "metadata");
+    return text ? jv_get(json_parse(a, text, len, NULL, &ignored), "metadata") : NULL;
 }
 
 static int64_t grace_left(const struct ri_pass *s, const struct jv *pod, const struct jv *grace) {
