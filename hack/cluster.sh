@@ -9,7 +9,8 @@
 #   hack/cluster.sh user USER [--group GROUP]    make a client identity; prints its kubeconfig
 #   hack/cluster.sh restart-apiserver [--signal SIGNAL] [--pause SECONDS]
 #                                                kill it (KILL), wait, start it again
-#   hack/cluster.sh path                         print the folder of the programs
+#   hack/cluster.sh path [PROGRAM]               print the folder of the programs, or
+#                                                where one of them is (also: helm)
 #
 # All but "path" take --name NAME (default: rbg); clusters of different names run
 # side by side. Paths go to stdout, everything else to stderr.
@@ -110,7 +111,7 @@ cluster_restart-apiserver() {
 }
 
 cluster_path() {
-	bin_dir
+	if [[ $# -gt 0 ]]; then program_path "$1"; else bin_dir; fi
 }
 
 # --- the command line ------------------------------------------------------------

@@ -1,0 +1,3 @@
+module rbg.invalid/hack/cluster/pause
+
+go 1.26.0
