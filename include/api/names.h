@@ -99,4 +99,14 @@ const char *name_short_hash(const char *revision);
 /* The three labels that are also the selector: group-name, group-uid, role-name. */
 struct jv *labels_common(struct arena *a, const char *ns, const char *rbg, const char *role);
 
+/* What a name means: one row each, for the reference page. */
+enum name_kind { NAME_LABEL, NAME_ANNOTATION, NAME_ENV, NAME_CONDITION, NAME_REASON, NAME_EVENT };
+struct name_info {
+    enum name_kind kind;
+    const char *name;
+    const char *on; /* the kinds that carry it; of a reason the condition, of an event also its type */
+    const char *desc;
+};
+const struct name_info *names_table(size_t *n);
+
 #endif

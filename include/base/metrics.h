@@ -10,7 +10,8 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric; /* a family: name, help, type, label names */
 
-/* Registers a family for the life of the process. labels: comma-separated label names or NULL. Histograms use
+/* Registers a family for the life of the process; modules do it in a constructor, so that /metrics and the reference page name every
+ * family before the first event. labels: comma-separated label names or NULL. Histograms use
  * seconds and fixed buckets from 0.5 ms to 60 s. */
 struct metric *metric_new(enum metric_type t, const char *name, const char *help, const char *labels);
 
@@ -21,5 +22,8 @@ void metric_observe(struct metric *m, double seconds, const char *const *values)
 
 /* Writes every family, sorted by name. */
 void metrics_write(struct buf *out);
+
+/* Calls fn for every family, sorted by name. labels: the names as they were given, "" for none. */
+void metrics_each(void (*fn)(void *ctx, enum metric_type t, const char *name, const char *help, const char *labels), void *ctx);
 
 #endif

@@ -217,6 +217,10 @@ int main(int argc, char **argv) {
     mallopt(M_ARENA_MAX, 2); /* forty threads that each keep a heap of their own would hold memory that nobody uses */
     bool bad = options_parse(&m.o, argc, argv, &e) != 0;
     if (!bad && (m.o.help || m.o.version)) return usage(&m.o);
+    if (!bad && m.o.print_reference) {
+        if (print_reference_page(&e) == 0) return EXIT_SUCCESS;
+        bad = true;
+    }
     if (!bad && (m.o.print_crds || m.o.print_rbac || m.o.print_webhooks)) {
         if (print_manifests(&m.o, &e) == 0) return EXIT_SUCCESS;
         bad = true;

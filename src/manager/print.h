@@ -1,4 +1,4 @@
-/* --print-crds, --print-rbac, --print-webhooks. */
+/* --print-crds, --print-rbac, --print-webhooks, --print-reference. */
 #ifndef RBG_MANAGER_PRINT_H
 #define RBG_MANAGER_PRINT_H
 
@@ -6,5 +6,8 @@
 
 /* Writes a JSON List to standard output. */
 int print_manifests(const struct manager_options *o, struct err *e);
+
+/* Writes the reference page, Markdown, to standard output. */
+int print_reference_page(struct err *e);
 
 #endif

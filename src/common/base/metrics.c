@@ -244,3 +244,10 @@ void metrics_write(struct buf *out) {
     for (size_t i = 0; i < n; i++) put_family(out, all[i]);
     free(all);
 }
+
+void metrics_each(void (*fn)(void *ctx, enum metric_type t, const char *name, const char *help, const char *labels), void *ctx) {
+    size_t n;
+    struct metric **all = families(&n);
+    for (size_t i = 0; i < n; i++) fn(ctx, all[i]->type, all[i]->name, all[i]->help, all[i]->label_text);
+    free(all);
+}

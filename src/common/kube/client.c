@@ -37,7 +37,7 @@ struct kube {
 
 static struct metric *requests, *durations;
 
-static void metrics_init(void) {
+__attribute__((constructor)) static void metrics_init(void) {
     requests = metric_new(METRIC_COUNTER, "rbg_kube_requests_total",
                           "Requests to the API server by verb and HTTP status, or class of error when none came.",
                           "verb,code");
@@ -63,8 +63,6 @@ static char *manager_query(const char *manager) {
 }
 
 struct kube *kube_new(const struct kube_config *c, const struct kube_opts *o, struct err *e) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, metrics_init);
     struct transport_opts t = {
         .server = c->server,
         .tls_server_name = c->tls_server_name,

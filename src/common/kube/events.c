@@ -68,7 +68,7 @@ struct events {
 
 static struct metric *dropped;
 
-static void metrics_init(void) {
+__attribute__((constructor)) static void metrics_init(void) {
     dropped = metric_new(METRIC_COUNTER, "rbg_events_dropped_total", "Events that could not be written.", NULL);
 }
 
@@ -318,8 +318,6 @@ static void *writer(void *arg) {
 /* ---- life ---- */
 
 struct events *events_new(struct kube *k, const char *component, const struct clock *clock, int64_t window_ms) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, metrics_init);
     struct events *ev = must(calloc(1, sizeof *ev));
     ev->k = k;
     ev->component = dup(component);

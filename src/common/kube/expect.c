@@ -58,7 +58,7 @@ struct expect {
 
 static struct metric *expired;
 
-static void metrics_init(void) {
+__attribute__((constructor)) static void metrics_init(void) {
     expired = metric_new(METRIC_COUNTER, "rbg_expectations_expired_total",
                          "Own writes that the watch did not show within 30 seconds.", NULL);
 }
@@ -69,8 +69,6 @@ static void *must(void *p) {
 }
 
 struct expect *expect_new(const struct clock *clock) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, metrics_init);
     struct expect *x = must(calloc(1, sizeof *x));
     x->clock = clock;
     x->roots = map_new();

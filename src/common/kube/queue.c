@@ -44,7 +44,7 @@ struct queue {
 
 static struct metric *depth, *adds, *retries, *wait_seconds, *work_seconds;
 
-static void metrics_init(void) {
+__attribute__((constructor)) static void metrics_init(void) {
     depth = metric_new(METRIC_GAUGE, "workqueue_depth", "Keys that are ready to be worked on.", "name");
     adds = metric_new(METRIC_COUNTER, "workqueue_adds_total", "Keys that became ready.", "name");
     retries = metric_new(METRIC_COUNTER, "workqueue_retries_total", "Keys put back with backoff.", "name");
@@ -60,8 +60,6 @@ static void *must(void *p) {
 }
 
 struct queue *queue_new(const char *name, const struct clock *clock) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, metrics_init);
     struct queue *q = must(calloc(1, sizeof *q));
     q->name = must(strdup(name));
     q->clock = clock;

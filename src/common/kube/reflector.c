@@ -56,7 +56,7 @@ struct reflector {
 
 static struct metric *lists, *watches, *objects;
 
-static void metrics_init(void) {
+__attribute__((constructor)) static void metrics_init(void) {
     lists = metric_new(METRIC_COUNTER, "rbg_reflector_lists_total", "Complete lists, by store.", "store");
     watches = metric_new(METRIC_COUNTER, "rbg_reflector_watches_total", "Watches begun, by store.", "store");
     objects = metric_new(METRIC_GAUGE, "rbg_store_objects", "Objects in the cache, by store.", "store");
@@ -367,8 +367,6 @@ static char *escaped_or_null(const char *s) {
 }
 
 struct reflector *reflector_start(struct kube *k, struct store *s, const struct reflector_opts *o) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, metrics_init);
     struct reflector *r = must(calloc(1, sizeof *r));
     r->k = k;
     r->s = s;

@@ -35,16 +35,11 @@ struct exchange {
 
 static struct metric *requests_total, *request_seconds;
 
-static void make_metrics(void) {
+__attribute__((constructor)) static void metrics_init(void) {
     requests_total = metric_new(METRIC_COUNTER, "rbg_http_requests_total",
                                 "HTTP requests by route and status code.", "path,code");
     request_seconds = metric_new(METRIC_HISTOGRAM, "rbg_http_request_duration_seconds",
                                  "Time from the headers of a request to its answer.", "path");
-}
-
-void exchange_metrics_init(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_metrics);
 }
 
 /* Finer than the clock of `base`, and for a measurement only: nothing depends on it. */

@@ -172,7 +172,6 @@ static void fix_malloc_limits(void) {
 
 struct server *server_start(const struct serve_opts *o, struct err *e) {
     fix_malloc_limits();
-    exchange_metrics_init();
     unsigned port = 0;
     int fd = listen_open(o->address, &port, e);
     if (fd < 0) return NULL;

@@ -63,7 +63,6 @@ void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *mc);
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
                               const char *data, size_t *size, void **state);
 void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_RequestTerminationCode why);
-void exchange_metrics_init(void);
 
 /* The arena for one exchange: a spare one or a new one; small ones are kept for the next. */
 struct arena *server_take_arena(struct server *s);

@@ -46,11 +46,19 @@ struct engine {
     struct cache caches[SOURCE_CACHES];
     struct controller *controllers;
     struct expect *expect;
-    struct metric *total, *seconds, *limited;
     pthread_mutex_t event_lock;
     double event_tokens; /* under event_lock, with event_ms: the time they were counted */
     int64_t event_ms;
 };
+
+static struct metric *reconciles, *reconcile_seconds, *events_limited;
+
+__attribute__((constructor)) static void metrics_init(void) {
+    reconciles = metric_new(METRIC_COUNTER, "rbg_reconcile_total", "Reconciles, by controller and result.", "controller,result");
+    reconcile_seconds = metric_new(METRIC_HISTOGRAM, "rbg_reconcile_duration_seconds", "Duration of a reconcile, requests included.",
+                                   "controller,result");
+    events_limited = metric_new(METRIC_COUNTER, "rbg_events_limited_total", "Normal events that --event-qps held back.", NULL);
+}
 
 /* ---- reading ---- */
 
@@ -213,7 +221,7 @@ static bool exec_may_tell(void *ctx) {
     if (g->event_tokens > (double)g->o.event_burst) g->event_tokens = (double)g->o.event_burst;
     g->event_ms = now;
     if (g->event_tokens < 1) {
-        metric_add(g->limited, 1, NULL);
+        metric_add(events_limited, 1, NULL);
         return false;
     }
     g->event_tokens -= 1;
@@ -267,8 +275,8 @@ static void work(struct controller *c, const char *key, struct arena *a) {
     int rc = 0;
     reconcile(c, key, a, &res, &e, &rc);
     const char *labels[] = {c->r->name, rc ? err_name(e.code) : "ok"};
-    metric_add(c->g->total, 1, labels);
-    metric_observe(c->g->seconds, (double)(clock_mono_ms(c->g->o.clock) - start) / 1000.0, labels);
+    metric_add(reconciles, 1, labels);
+    metric_observe(reconcile_seconds, (double)(clock_mono_ms(c->g->o.clock) - start) / 1000.0, labels);
     finish(c, key, rc, &res, &e);
 }
 
@@ -319,10 +327,6 @@ struct engine *engine_new(const struct engine_opts *o) {
     g->o = *o;
     g->expect = expect_new(o->clock);
     g->source = (struct source){.self = g, .get = cache_get, .list = cache_list};
-    g->total = metric_new(METRIC_COUNTER, "rbg_reconcile_total", "Reconciles by controller and result", "controller,result");
-    g->seconds = metric_new(METRIC_HISTOGRAM, "rbg_reconcile_duration_seconds", "Duration of a reconcile, requests included",
-                            "controller,result");
-    g->limited = metric_new(METRIC_COUNTER, "rbg_events_limited_total", "Normal events that --event-qps held back", NULL);
     pthread_mutex_init(&g->event_lock, NULL);
     g->event_tokens = (double)o->event_burst;
     g->event_ms = clock_mono_ms(o->clock);
