@@ -36,6 +36,7 @@ struct manager {
     struct server *webhook;
     struct lease *lease;
     struct probes probes;
+    struct metrics_auth *metrics_auth;
     struct lookup lookup;
     struct webhook_opts webhook_opts;
     const char *ns;
@@ -70,16 +71,35 @@ static void make_engine(struct manager *m) {
                                                  .event_burst = m->o.event_burst});
 }
 
+static int watch_pair(struct certs *c, const char *dir, const char *cert, const char *key, struct err *e) {
+    char cert_path[4096], key_path[4096];
+    snprintf(cert_path, sizeof cert_path, "%s/%s", dir, cert);
+    snprintf(key_path, sizeof key_path, "%s/%s", dir, key);
+    return certs_watch_files(c, cert_path, key_path, e);
+}
+
 static int start_certs(struct manager *m, struct err *e) {
     if (str_empty(m->o.cert_dir)) {
         m->selfcert = selfcert_start(&(struct selfcert_opts){.kube = m->kube, .certs = m->certs, .clock = clock_real(), .ns = m->ns,
                                                              .secret = m->o.secret_name, .service = m->o.service_name}, e);
         return m->selfcert ? 0 : -1;
     }
-    char cert[4096], key[4096];
-    snprintf(cert, sizeof cert, "%s/%s", m->o.cert_dir, m->o.cert_name);
-    snprintf(key, sizeof key, "%s/%s", m->o.cert_dir, m->o.cert_key);
-    return certs_watch_files(m->certs, cert, key, e);
+    return watch_pair(m->certs, m->o.cert_dir, m->o.cert_name, m->o.cert_key, e);
+}
+
+/* Metrics are secured where there is a certificate: not without webhooks (part A 8.1). */
+static int start_probes(struct manager *m, bool webhooks, struct err *e) {
+    bool secure = webhooks && m->o.metrics_secure, own = secure && !str_empty(m->o.metrics_cert_dir);
+    m->probes = (struct probes){.clock = clock_real(), .engine = m->engine, .certs = m->certs};
+    if (secure) m->metrics_auth = metrics_auth_new(m->kube, clock_real());
+    m->probes.metrics_auth = m->metrics_auth;
+    if (own) {
+        m->metrics_certs = certs_new();
+        if (watch_pair(m->metrics_certs, m->o.metrics_cert_dir, m->o.metrics_cert_name, m->o.metrics_cert_key, e))
+            return err_wrap(e, "--metrics-cert-path");
+    }
+    struct certs *pair = own ? m->metrics_certs : secure ? m->certs : NULL;
+    return probes_start(&m->probes, m->o.health_address, m->o.metrics_address, pair, e);
 }
 
 static int profile_exists(void *ctx, const char *name, struct err *e) {
@@ -159,11 +179,8 @@ static int run(struct manager *m, const sigset_t *signals, struct err *e) {
     m->ns = options_namespace();
     if (start_client(m, e)) return -1;
     make_engine(m);
-    m->probes = (struct probes){.clock = clock_real(), .engine = m->engine};
     if (webhooks) m->certs = certs_new();
-    m->probes.certs = m->certs;
-    struct certs *metrics_certs = webhooks && m->o.metrics_secure ? m->certs : NULL;
-    if (probes_start(&m->probes, m->o.health_address, m->o.metrics_address, metrics_certs, e)) return -1;
+    if (start_probes(m, webhooks, e)) return -1;
     if (webhooks && start_certs(m, e)) return -1;
     engine_start_caches(m->engine);
     if (webhooks && start_webhook(m, e)) return -1;
@@ -181,6 +198,8 @@ static void stop(struct manager *m) {
     if (m->webhook) server_stop(m->webhook, DRAIN_MS);
     selfcert_stop(m->selfcert);
     probes_stop(&m->probes);
+    metrics_auth_free(m->metrics_auth);
+    certs_free(m->metrics_certs);
     if (m->engine) engine_free(m->engine);
     if (m->certs) certs_free(m->certs);
     if (m->kube) kube_free(m->kube);

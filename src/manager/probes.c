@@ -32,8 +32,12 @@ static void readyz(void *ctx, struct serve_request *q, struct serve_response *r)
 }
 
 static void metrics(void *ctx, struct serve_request *q, struct serve_response *r) {
-    (void)ctx;
-    (void)q;
+    struct probes *p = ctx;
+    struct err e = ERR_INIT;
+    if (p->metrics_auth && metrics_auth_check(p->metrics_auth, q->authorization, &e)) {
+        serve_text(r, err_http(e.code), "%s", e.msg);
+        return;
+    }
     r->status = 200;
     r->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_write(&r->body);

@@ -4,12 +4,14 @@
 
 #include "base/clock.h"
 #include "controller/core/engine.h"
+#include "manager/metrics_auth.h"
 #include "serve/https.h"
 
 struct probes {
     const struct clock *clock;
     struct engine *engine;
     struct certs *certs;   /* NULL: no webhooks */
+    struct metrics_auth *metrics_auth; /* NULL: everybody may read /metrics */
     _Atomic bool stopping; /* not ready any more, so that no new request comes while the old ones end */
     struct server *health, *metrics;
 };
