@@ -2,6 +2,7 @@
  * encoding/json gives for the same document read into a generic map: sorted keys, HTML-safe escapes and numbers that
  * went through a double. The second form is hashed and so must never change. Both only read the tree. */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +37,10 @@ static bool is_line_separator(const char *s, size_t left)
     return left >= 3 && memcmp(s, "\xe2\x80", 2) == 0 && (s[2] == '\xa8' || s[2] == '\xa9');
 }
 
-static void write_string(struct buf *out, const char *s, size_t n, bool html)
+/* The inside of a string. */
+static void write_escapes(struct buf *out, const char *s, size_t n, bool html)
 {
     size_t from = 0;
-    buf_putc(out, '"');
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
         bool plain = c >= 0x20 && c != '"' && c != '\\' && !(html && (c == '<' || c == '>' || c == '&'));
@@ -55,40 +56,143 @@ static void write_string(struct buf *out, const char *s, size_t n, bool html)
         from = i + 1;
     }
     buf_add(out, s + from, n - from);
+}
+
+static void write_string(struct buf *out, const char *s, size_t n)
+{
+    buf_putc(out, '"');
+    write_escapes(out, s, n, true);
     buf_putc(out, '"');
 }
 
-static void write_scalar(struct buf *out, const struct jv *v, bool html)
+/* ---- compact ---- */
+
+/* The compact writer works on a window of the buffer that is known to have room, so that a byte costs no call: answers of
+ * conversion are megabytes. The recursion is as deep as the tree. */
+struct window {
+    struct buf *out;
+    char *p, *end; /* [p, end) is free; the buffer's len is behind until window_give */
+};
+
+/* Takes the window from the buffer, with room for n bytes at least. */
+static void window_take(struct window *w, size_t n)
+{
+    buf_reserve(w->out, n);
+    w->p = w->out->s + w->out->len;
+    w->end = w->out->s + w->out->cap - 1;
+}
+
+/* Gives it back: the buffer is whole again. */
+static void window_give(struct window *w)
+{
+    w->out->len = (size_t)(w->p - w->out->s);
+    *w->p = 0;
+}
+
+static void window_more(struct window *w, size_t n)
+{
+    window_give(w);
+    window_take(w, n);
+}
+
+static inline void need(struct window *w, size_t n)
+{
+    if ((size_t)(w->end - w->p) < n) window_more(w, n);
+}
+
+static inline void put(struct window *w, char c)
+{
+    need(w, 1);
+    *w->p++ = c;
+}
+
+static inline void put_text(struct window *w, const char *s, size_t n)
+{
+    need(w, n);
+    memcpy(w->p, s, n);
+    w->p += n;
+}
+
+/* Does one of the 8 bytes need an escape: a quote, a backslash, a control? May say yes for no reason, never no. */
+static inline bool any_escape(uint64_t w)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
+    return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w)) & tops;
+}
+
+static void put_escaped(struct window *w, const char *s, size_t n)
+{
+    window_give(w);
+    write_escapes(w->out, s, n, false);
+    window_take(w, 0);
+}
+
+/* Copies while it looks; only what follows the first block with an escape is written the slow way. */
+static void put_string(struct window *w, const char *s, size_t n)
+{
+    need(w, n + 2);
+    char *to = w->p;
+    *to++ = '"';
+    size_t i = 0;
+    for (; n - i >= 8; i += 8) {
+        uint64_t block;
+        memcpy(&block, s + i, 8);
+        if (any_escape(block)) break;
+        memcpy(to + i, &block, 8);
+    }
+    for (; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c < 0x20 || c == '"' || c == '\\') break;
+        to[i] = (char)c;
+    }
+    w->p = to + i;
+    if (i < n) put_escaped(w, s + i, n - i);
+    put(w, '"');
+}
+
+static void put_value(struct window *w, const struct jv *v);
+
+static void put_array(struct window *w, const struct jv *v)
+{
+    put(w, '[');
+    for (uint32_t i = 0; i < v->len; i++) {
+        if (i) put(w, ',');
+        put_value(w, v->items[i]);
+    }
+    put(w, ']');
+}
+
+static void put_object(struct window *w, const struct jv *v)
+{
+    put(w, '{');
+    for (uint32_t i = 0; i < v->len; i++) {
+        if (i) put(w, ',');
+        put_string(w, v->members[i].key, v->members[i].klen);
+        put(w, ':');
+        put_value(w, v->members[i].val);
+    }
+    put(w, '}');
+}
+
+static void put_value(struct window *w, const struct jv *v)
 {
     switch (v->type) {
-    case J_BOOL: add_str(out, v->b ? "true" : "false"); return;
-    case J_NUM: buf_add(out, v->s, v->len); return;
-    case J_STR: write_string(out, v->s, v->len, html); return;
-    default: add_str(out, "null"); return;
+    case J_NULL: put_text(w, "null", 4); return;
+    case J_BOOL: put_text(w, v->b ? "true" : "false", v->b ? 4 : 5); return;
+    case J_NUM: put_text(w, v->s, v->len); return;
+    case J_STR: put_string(w, v->s, v->len); return;
+    case J_ARR: put_array(w, v); return;
+    case J_OBJ: put_object(w, v); return;
     }
 }
 
 void json_write(struct buf *out, const struct jv *v)
 {
-    if (v->type == J_ARR) {
-        buf_putc(out, '[');
-        for (uint32_t i = 0; i < v->len; i++) {
-            if (i) buf_putc(out, ',');
-            json_write(out, v->items[i]);
-        }
-        buf_putc(out, ']');
-    } else if (v->type == J_OBJ) {
-        buf_putc(out, '{');
-        for (uint32_t i = 0; i < v->len; i++) {
-            if (i) buf_putc(out, ',');
-            write_string(out, v->members[i].key, v->members[i].klen, false);
-            buf_putc(out, ':');
-            json_write(out, v->members[i].val);
-        }
-        buf_putc(out, '}');
-    } else {
-        write_scalar(out, v, false);
-    }
+    struct window w = {.out = out};
+    window_take(&w, 0);
+    put_value(&w, v);
+    window_give(&w);
 }
 
 char *json_text(struct arena *a, const struct jv *v)
@@ -99,6 +203,15 @@ char *json_text(struct arena *a, const struct jv *v)
 }
 
 /* ---- canonical ---- */
+
+static void write_scalar(struct buf *out, const struct jv *v)
+{
+    switch (v->type) {
+    case J_BOOL: add_str(out, v->b ? "true" : "false"); return;
+    case J_STR: write_string(out, v->s, v->len); return;
+    default: add_str(out, "null"); return;
+    }
+}
 
 struct shortest json_shortest(double d)
 {
@@ -178,7 +291,7 @@ static void write_sorted_object(struct buf *out, const struct jv *v)
     buf_putc(out, '{');
     for (uint32_t i = 0; i < v->len; i++) {
         if (i) buf_putc(out, ',');
-        write_string(out, list[i]->key, list[i]->klen, true);
+        write_string(out, list[i]->key, list[i]->klen);
         buf_putc(out, ':');
         json_write_canonical(out, list[i]->val);
     }
@@ -200,6 +313,6 @@ void json_write_canonical(struct buf *out, const struct jv *v)
     } else if (v->type == J_NUM) {
         write_number(out, v);
     } else {
-        write_scalar(out, v, true);
+        write_scalar(out, v);
     }
 }

@@ -5,23 +5,32 @@
 
 #include "doc/scalar.h"
 
-#define LOWER "abcdefghijklmnopqrstuvwxyz"
-#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS "0123456789"
+/* Sets of characters, as bits of a row of `class_of`. */
+enum { LOWER = 1, UPPER = 2, DIGITS = 4, DASH = 8, UNDERSCORE = 16, DOT = 32,
+       ALNUM = LOWER | UPPER | DIGITS, ENV_INNER = ALNUM | DASH | UNDERSCORE | DOT };
+
 #define LABEL_MAX 63
 #define SUBDOMAIN_MAX 253
 #define PORT_MAX 15
 
-static bool one_of(char c, const char *set) { return c && strchr(set, c); }
+static const unsigned char class_of[256] = {
+    ['a' ... 'z'] = LOWER, ['A' ... 'Z'] = UPPER, ['0' ... '9'] = DIGITS, ['-'] = DASH, ['_'] = UNDERSCORE, ['.'] = DOT,
+};
 
-static bool only(const char *s, size_t n, const char *set) { return strspn(s, set) >= n; }
+static bool one_of(char c, unsigned set) { return class_of[(unsigned char)c] & set; }
+
+static bool only(const char *s, size_t n, unsigned set) {
+    for (size_t i = 0; i < n; i++)
+        if (!one_of(s[i], set)) return false;
+    return true;
+}
 
 /* Non-empty, of `inner`, first of `first`, last of `last`. */
-static bool shaped(const char *s, size_t n, const char *first, const char *inner, const char *last) {
+static bool shaped(const char *s, size_t n, unsigned first, unsigned inner, unsigned last) {
     return n && one_of(s[0], first) && one_of(s[n - 1], last) && only(s, n, inner);
 }
 
-static bool dns_label_shaped(const char *s, size_t n) { return shaped(s, n, LOWER DIGITS, LOWER DIGITS "-", LOWER DIGITS); }
+static bool dns_label_shaped(const char *s, size_t n) { return shaped(s, n, LOWER | DIGITS, LOWER | DIGITS | DASH, LOWER | DIGITS); }
 
 static bool subdomain_shaped(const char *s, size_t n) {
     for (const char *end = s + n;;) {
@@ -52,13 +61,13 @@ const char *name_dns1123_subdomain(const char *s) {
 const char *name_dns1035_label(const char *s) {
     size_t n = strlen(s);
     if (n > LABEL_MAX) return "must be no more than 63 characters";
-    if (shaped(s, n, LOWER, LOWER DIGITS "-", LOWER DIGITS)) return NULL;
+    if (shaped(s, n, LOWER, LOWER | DIGITS | DASH, LOWER | DIGITS)) return NULL;
     return "must consist of lower-case letters, digits and '-', start with a letter, and end with a letter or digit "
            "(for example 'my-name' or 'abc-123')";
 }
 
 static bool label_shaped(const char *s, size_t n) {
-    return shaped(s, n, LOWER UPPER DIGITS, LOWER UPPER DIGITS "-_.", LOWER UPPER DIGITS);
+    return shaped(s, n, ALNUM, ALNUM | DASH | UNDERSCORE | DOT, ALNUM);
 }
 
 static const char *prefix_reason(const char *s, size_t n) {
@@ -92,7 +101,7 @@ const char *name_label_value(const char *s) {
 
 const char *name_env(const char *s) {
     size_t n = strlen(s);
-    if (!shaped(s, n, LOWER UPPER "-._", LOWER UPPER DIGITS "-._", LOWER UPPER DIGITS "-._"))
+    if (!shaped(s, n, ENV_INNER & ~(unsigned)DIGITS, ENV_INNER, ENV_INNER))
         return "must consist of letters, digits, '_', '-' and '.', and must not start with a digit "
                "(for example 'MY_ENV.NAME')";
     if (strcmp(s, ".") == 0) return "must not be '.'";
@@ -102,8 +111,8 @@ const char *name_env(const char *s) {
 const char *name_port(const char *s) {
     size_t n = strlen(s);
     if (n > PORT_MAX) return "must be no more than 15 characters";
-    if (n == 0 || !only(s, n, LOWER DIGITS "-")) return "must consist of lower-case letters, digits and '-'";
-    if (!strpbrk(s, LOWER)) return "must contain at least one letter";
+    if (n == 0 || !only(s, n, LOWER | DIGITS | DASH)) return "must consist of lower-case letters, digits and '-'";
+    if (only(s, n, DIGITS | DASH)) return "must contain at least one letter";
     if (strstr(s, "--")) return "must not contain two '-' in a row";
     return s[0] == '-' || s[n - 1] == '-' ? "must not start or end with '-'" : NULL;
 }
