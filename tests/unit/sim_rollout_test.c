@@ -11,6 +11,7 @@ struct bounds {
     int replicas;
     bool settled;                    /* the group has been ready once: from now on the budget holds */
     int most_down, most_instances;   /* base instances not serving; instances alive */
+    int least_serving;               /* instances that serve, those of the surge included */
     int oldest_updated;              /* lowest ordinal whose pod had the new image */
     const char *new_image;
 };
@@ -32,7 +33,11 @@ static void sample(void *ctx, struct sim *s) {
                   condition_true(jv_path(pod, "status", "conditions", (char *)0), "Ready");
         down += !up;
     }
-    size_t n = cluster_list(sim_cluster(s), a, KIND_POD, &pods);
+    struct jv **ris;
+    size_t nris = cluster_list(sim_cluster(s), a, KIND_RI, &ris), n = cluster_list(sim_cluster(s), a, KIND_POD, &pods);
+    int up_all = 0;
+    for (size_t i = 0; i < nris; i++) up_all += serving(ris[i]);
+    if (up_all < b->least_serving) b->least_serving = up_all;
     for (size_t i = 0; i < n; i++) {
         const struct jv *c = jv_idx(jv_path(pods[i], "spec", "containers", (char *)0), 0);
         int ordinal = name_ordinal(meta_name(pods[i]), "g-worker");
@@ -45,7 +50,7 @@ static void sample(void *ctx, struct sim *s) {
 /* A ready group of `replicas` workers on engine:1, watched. */
 static struct sim *ready_group(struct jv *g, int replicas, struct bounds *b) {
     struct sim *s = sim_new(&sim_opts_default);
-    *b = (struct bounds){.replicas = replicas, .oldest_updated = INT32_MAX, .new_image = "engine:2"};
+    *b = (struct bounds){.replicas = replicas, .oldest_updated = INT32_MAX, .least_serving = INT32_MAX, .new_image = "engine:2"};
     sim_watch_steps(s, sample, b);
     scenario_apply(s, g);
     scenario_ready(s);
@@ -103,6 +108,7 @@ START_TEST(surge_is_bounded_and_goes_again) {
     scenario_ready(s);
     all_images(s, 4, "engine:2");
     SCENARIO_CHECK(s, b.most_instances == 6, "%d instances at once", b.most_instances);
+    SCENARIO_CHECK(s, b.least_serving >= 4, "only %d of 4 served although none may be unavailable", b.least_serving);
     SCENARIO_CHECK(s, b.most_down <= 2, "%d base instances down: more than the surge stands in for", b.most_down);
     sim_free(s);
 }

@@ -56,12 +56,17 @@ static int32_t valid_surge(const struct ris_world *w, const struct ris_revisions
 static int32_t min32(int32_t a, int32_t b) { return a < b ? a : b; }
 static int32_t max32(int32_t a, int32_t b) { return a > b ? a : b; }
 
+/* The last targets have been told to update, but the rollout is not over: the status still names another current revision. */
+static bool finishing(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
+    return !str_eq(r->current, r->update) && !base_done(w, r, t);
+}
+
 /* Extra instances are made only while healthy old ones beyond the budget would otherwise have to go, and stay until the base is
- * done: they are what keeps the service at strength. */
+ * done, ready and not merely updated: they are what keeps the service at strength. */
 static int32_t active_surge(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t, bool paused) {
     if (!t->surge_max) return 0;
     int32_t have = valid_surge(w, r, t);
-    if (!t->rolling) return paused && !base_done(w, r, t) ? min32(have, t->surge_max) : 0;
+    if (!t->rolling) return (paused && !base_done(w, r, t)) || finishing(w, r, t) ? min32(have, t->surge_max) : 0;
     int32_t need = max32(0, healthy_old(w, r, t) - t->unavailable_max);
     return min32(base_done(w, r, t) ? need : max32(need, have), t->surge_max);
 }
