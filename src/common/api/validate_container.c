@@ -1,0 +1,326 @@
+/* A container: image, ports, environment, resources. Pure. */
+#include <string.h>
+
+#include "api/names.h"
+#include "base/str.h"
+#include "doc/scalar.h"
+#include "validate.h"
+#include "validate_place.h"
+
+#define PORT_MAX 65535
+
+/* ---- ports ---- */
+
+/* Two containers of a pod can't have one port of the node. */
+static void check_host_port(struct pod_check *k, const struct place *at, bool init) {
+    struct place host = place_field(at, "hostPort");
+    int64_t n = jv_int(host.v, 0), inside = jv_get_int(at->v, "containerPort", n);
+    if (n <= 0 || n > PORT_MAX) return;
+    if (jv_get_bool(k->spec->v, "hostNetwork", false) && n != inside)
+        place_problem(k->p, &host, PROBLEM_INVALID,
+                      "with hostNetwork the container's port is the node's: write %lld",
+                      (long long)inside);
+    const char *proto = jv_get_str(at->v, "protocol"), *ip = jv_get_str(at->v, "hostIP");
+    const char *key = arena_printf(k->p->a, "%s/%s/%lld", str_empty(proto) ? "TCP" : proto,
+                                   ip ? ip : "", (long long)n);
+    if (!init && map_put(k->host_ports, key, k))
+        place_problem(k->p, &host, PROBLEM_DUPLICATE, "another port of the pod is there already");
+}
+
+static void check_ports(struct pod_check *k, const struct place *c, bool init) {
+    static const struct place_rule rules[] = {
+        {.field = "containerPort",
+         .needs = "write the port's number",
+         .bounded = true,
+         .min = 1,
+         .max = PORT_MAX},
+        {.field = "hostPort", .bounded = true, .max = PORT_MAX},
+        {.field = "protocol", .enums = "TCP|UDP|SCTP"},
+        {.field = "name", .text = name_port}};
+    struct place list = place_field(c, "ports");
+    struct map *seen = place_len(&list) ? map_new() : NULL;
+    for (size_t i = 0; i < place_len(&list); i++) {
+        struct place at = place_item(&list, i), name = place_field(&at, "name");
+        if (place_mistyped(&at, J_OBJ)) continue;
+        PLACE_RULES(k->p, &at, rules);
+        place_unique(k->p, &name, seen, "a port");
+        check_host_port(k, &at, init);
+    }
+    if (seen) map_free(seen);
+}
+
+/* ---- environment ---- */
+
+/* Newer servers allow nearly anything as a variable's name; what all of them refuse is refused
+ * here. */
+static const char *env_rule(const char *s) {
+    for (; *s; s++)
+        if (*s == '=' || (unsigned char)*s < ' ' || (unsigned char)*s > '~')
+            return "must consist of printable ASCII characters other than '='";
+    return NULL;
+}
+
+static bool one_of(const char *s, const char *const *words, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(s, words[i])) return true;
+    return false;
+}
+
+/* "metadata.labels['key']": the key; NULL when it is no such path. */
+static const char *subscript(struct arena *a, const char *path, const char *map) {
+    size_t n = strlen(map), len = strlen(path);
+    if (strncmp(path, map, n) || len < n + 4 || strncmp(path + n, "['", 2) ||
+        strcmp(path + len - 2, "']"))
+        return NULL;
+    return arena_strndup(a, path + n + 2, len - n - 4);
+}
+
+void check_field_ref(struct problems *p, const struct place *at, bool volume) {
+    static const char *const of_env[] = {
+        "metadata.name",   "metadata.namespace", "metadata.uid",  "spec.nodeName",
+        "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP",
+        "status.podIPs"};
+    static const char *const of_volumes[] = {"metadata.name", "metadata.namespace", "metadata.uid",
+                                             "metadata.labels", "metadata.annotations"};
+    static const struct place_rule rules[] = {
+        {.field = "apiVersion", .enums = "v1"},
+        {.field = "fieldPath", .needs = "write a field of the pod, such as metadata.name"}};
+    struct place path = place_field(at, "fieldPath");
+    const char *s = place_text(&path), *key;
+    PLACE_RULES(p, at, rules);
+    if (!*s) return;
+    key = subscript(p->a, s, "metadata.labels");
+    if (!key) key = subscript(p->a, s, "metadata.annotations");
+    const char *wrong = key ? name_qualified(key) : NULL;
+    /* Annotations may be written in capitals. */
+    if (wrong && !strncmp(s, "metadata.annotations", 20)) {
+        char *lower = arena_strdup(p->a, key);
+        for (char *c = lower; *c; c++)
+            if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + 32);
+        wrong = name_qualified(lower);
+    }
+    if (wrong)
+        place_problem(p, &path, PROBLEM_INVALID, "no valid key: %s", wrong);
+    if (key) return;
+    struct words known = volume ? (struct words){(const char **)(uintptr_t)of_volumes, 5}
+                                : (struct words){(const char **)(uintptr_t)of_env, 9};
+    if (!one_of(s, known.items, known.n))
+        place_problem(p, &path, PROBLEM_NOT_SUPPORTED,
+                      "write %s, metadata.labels['<key>'] or metadata.annotations['<key>']%s",
+                      words_list(p->a, &known), did_you_mean(p->a, s, &known));
+}
+
+void check_resource_ref(struct problems *p, const struct place *at, bool volume) {
+    static const char *const names[] = {"limits.cpu",   "limits.memory",   "limits.ephemeral-storage",
+                                        "requests.cpu", "requests.memory", "requests.ephemeral-storage"};
+    static const char *const of_cpu[] = {"1m", "1"};
+    static const char *const of_bytes[] = {"1",   "1k",  "1M",  "1G",  "1T",  "1P", "1E",
+                                           "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"};
+    static const struct place_rule rules[] = {
+        {.field = "resource", .needs = "write a resource, such as limits.cpu"}};
+    static const struct place_rule container[] = {
+        {.field = "containerName", .needs = "name the container"}};
+    struct place name = place_field(at, "resource"), divisor = place_field(at, "divisor");
+    const char *s = place_text(&name);
+    struct words known = {(const char **)(uintptr_t)names, 6};
+    PLACE_RULES(p, at, rules);
+    if (volume) PLACE_RULES(p, at, container);
+    if (!*s) return;
+    if (!one_of(s, names, 6) && !str_has_prefix(s, "limits.hugepages-") &&
+        !str_has_prefix(s, "requests.hugepages-")) {
+        place_problem(p, &name, PROBLEM_NOT_SUPPORTED, "write %s%s", words_list(p->a, &known),
+                      did_you_mean(p->a, s, &known));
+        return;
+    }
+    if (!place_given(&divisor) || quantity_sign(divisor.v) == 0 || quantity_sign(divisor.v) == -2)
+        return;
+    bool cpu = str_has_suffix(s, ".cpu");
+    const char *const *units = cpu ? of_cpu : of_bytes;
+    size_t n = cpu ? 2 : sizeof of_bytes / sizeof *of_bytes;
+    for (size_t i = 0; i < n; i++)
+        if (quantity_cmp(divisor.v, jv_new_str(p->a, units[i])) == 0) return;
+    place_problem(p, &divisor, PROBLEM_INVALID, "write %s",
+                  cpu ? "1 or 1m" : "1, or one of a unit, such as 1Mi");
+}
+
+static void check_value_from(struct problems *p, const struct place *at) {
+    static const char *const sources[] = {"fieldRef", "resourceFieldRef", "configMapKeyRef",
+                                          "secretKeyRef", "fileKeyRef"};
+    static const struct place_rule key[] = {
+        {.field = "name", .needs = "name the object"},
+        {.field = "key", .needs = "write a key", .text = text_file_key}};
+    static const struct place_rule file[] = {
+        {.field = "volumeName", .needs = "name a volume", .text = name_dns1123_label},
+        {.field = "path", .needs = "write the file's path", .text = text_local_path},
+        {.field = "key", .needs = "write a key"}};
+    const char *which = place_one_of(p, at, sources, 5, true);
+    if (!which) return;
+    struct place ref = place_field(at, which);
+    if (place_mistyped(&ref, J_OBJ)) return;
+    if (str_eq(which, "fieldRef"))
+        check_field_ref(p, &ref, false);
+    else if (str_eq(which, "resourceFieldRef"))
+        check_resource_ref(p, &ref, false);
+    else if (str_eq(which, "fileKeyRef"))
+        PLACE_RULES(p, &ref, file);
+    else
+        PLACE_RULES(p, &ref, key);
+}
+
+static void check_env(struct problems *p, const struct place *c) {
+    static const struct place_rule rules[] = {
+        {.field = "name", .needs = "a variable needs a name", .text = env_rule}};
+    struct place list = place_field(c, "env");
+    for (size_t i = 0; i < place_len(&list); i++) {
+        struct place at = place_item(&list, i), from = place_field(&at, "valueFrom");
+        if (place_mistyped(&at, J_OBJ)) continue;
+        PLACE_RULES(p, &at, rules);
+        if (!place_given(&from)) continue;
+        if (!jv_is_empty(jv_get(at.v, "value")))
+            place_problem(p, &from, PROBLEM_FORBIDDEN,
+                          "variable \"%s\" has a value already: keep one of value and valueFrom",
+                          jv_str(jv_get(at.v, "name"), ""));
+        check_value_from(p, &from);
+    }
+}
+
+static void check_env_from(struct problems *p, const struct place *c) {
+    static const char *const sources[] = {"configMapRef", "secretRef"};
+    static const struct place_rule rules[] = {{.field = "prefix", .text = env_rule}};
+    static const struct place_rule named[] = {{.field = "name", .needs = "name the object"}};
+    struct place list = place_field(c, "envFrom");
+    for (size_t i = 0; i < place_len(&list); i++) {
+        struct place at = place_item(&list, i);
+        PLACE_RULES(p, &at, rules);
+        const char *which = place_one_of(p, &at, sources, 2, true);
+        if (!which) continue;
+        struct place ref = place_field(&at, which);
+        PLACE_RULES(p, &ref, named);
+    }
+}
+
+/* ---- resources ---- */
+
+static bool is_huge(const char *name) {
+    return str_has_prefix(name, "hugepages-");
+}
+
+/* A device and the like: with a domain that is not Kubernetes' own. */
+static bool is_extended(const char *name) {
+    return strchr(name, '/') && !strstr(name, "kubernetes.io/");
+}
+
+static bool is_whole(struct arena *a, const struct jv *quantity) {
+    const char *text = quantity_canonical(a, quantity, NULL);
+    size_t n = text ? strlen(text) : 0;
+    return n == 0 || !strchr("mun", text[n - 1]);
+}
+
+static void check_amount(struct problems *p, const struct place *at, const struct jv *limit,
+                         bool request) {
+    const char *name = at->field, *wrong = name_qualified(name);
+    bool exact = is_huge(name) || is_extended(name);
+    int sign = quantity_sign(at->v);
+    if (wrong)
+        place_problem(p, at, PROBLEM_INVALID, "no valid name of a resource: %s", wrong);
+    else if (!strchr(name, '/') && !str_eq(name, "cpu") && !str_eq(name, "memory") &&
+             !str_eq(name, "ephemeral-storage") && !is_huge(name))
+        place_problem(p, at, PROBLEM_INVALID,
+                      "a resource is cpu, memory, ephemeral-storage, hugepages-<size> or has a "
+                      "domain, such as nvidia.com/gpu");
+    if (sign == -2) return; /* no quantity: reported as a wrong type */
+    if (sign < 0)
+        place_problem(p, at, PROBLEM_INVALID, "must not be negative");
+    else if (is_extended(name) && !is_whole(p->a, at->v))
+        place_problem(p, at, PROBLEM_INVALID, "must be a whole number");
+    else if (request && exact && !limit)
+        place_problem(p, at, PROBLEM_INVALID, "it can't be shared: write the same limit too");
+    else if (request && exact && quantity_cmp(at->v, limit) != 0)
+        place_problem(p, at, PROBLEM_INVALID, "it can't be shared: write the same as the limit, %s",
+                      json_text(p->a, limit));
+    else if (request && limit && quantity_cmp(at->v, limit) > 0)
+        place_problem(p, at, PROBLEM_INVALID,
+                      "the request must not exceed the limit %s: lower it, or raise the limit",
+                      json_text(p->a, limit));
+}
+
+static void check_claims(struct pod_check *k, const struct place *resources) {
+    struct place list = place_field(resources, "claims");
+    for (size_t i = 0; i < place_len(&list); i++) {
+        struct place at = place_item(&list, i), name = place_field(&at, "name");
+        if (!*place_text(&name))
+            place_problem(k->p, &name, PROBLEM_REQUIRED, "name one of spec.resourceClaims");
+        else if (!map_has(k->claims, place_text(&name)))
+            place_problem(k->p, &name, PROBLEM_NOT_FOUND,
+                          "the pod has no claim of this name: add it to spec.resourceClaims");
+    }
+}
+
+static void check_resize(struct problems *p, const struct place *c) {
+    static const struct place_rule rules[] = {
+        {.field = "resourceName", .needs = "write cpu or memory", .enums = "cpu|memory"},
+        {.field = "restartPolicy",
+         .needs = "write NotRequired or RestartContainer",
+         .enums = "NotRequired|RestartContainer"}};
+    struct place list = place_field(c, "resizePolicy");
+    struct map *seen = place_len(&list) ? map_new() : NULL;
+    for (size_t i = 0; i < place_len(&list); i++) {
+        struct place at = place_item(&list, i), name = place_field(&at, "resourceName");
+        PLACE_RULES(p, &at, rules);
+        place_unique(p, &name, seen, "a resource");
+    }
+    if (seen) map_free(seen);
+}
+
+void check_container_resources(struct pod_check *k, const struct place *c) {
+    static const char *const lists[] = {"limits", "requests"};
+    struct place resources = place_field(c, "resources");
+    bool huge = false, other = false;
+    for (size_t i = 0; i < 2; i++) {
+        struct place list = place_field(&resources, lists[i]);
+        JV_FOR_OBJ(m, list.v) {
+            struct place at = place_key(&list, m);
+            check_amount(k->p, &at, jv_get(jv_get(resources.v, "limits"), m->key), i == 1);
+            huge = huge || is_huge(m->key);
+            other = other || str_eq(m->key, "cpu") || str_eq(m->key, "memory");
+        }
+    }
+    if (huge && !other)
+        place_problem(k->p, &resources, PROBLEM_FORBIDDEN,
+                      "huge pages need cpu or memory too: write one of them");
+    check_claims(k, &resources);
+    check_resize(k->p, c);
+}
+
+/* ---- the container ---- */
+
+static void check_image(struct problems *p, const struct place *c) {
+    struct place image = place_field(c, "image");
+    const char *s = place_text(&image);
+    if (place_mistyped(&image, J_STR)) return;
+    if (!*s)
+        place_problem(p, &image, PROBLEM_REQUIRED, "container \"%s\" has no image",
+                      jv_str(jv_get(c->v, "name"), ""));
+    else if (*s == ' ' || s[strlen(s) - 1] == ' ')
+        place_problem(p, &image, PROBLEM_INVALID, "remove the spaces around it");
+}
+
+void check_container(struct pod_check *k, const struct place *at, bool init) {
+    static const struct place_rule rules[] = {
+        {.field = "name", .needs = "a container needs a name", .text = name_dns1123_label},
+        {.field = "imagePullPolicy", .enums = "Always|Never|IfNotPresent"},
+        {.field = "terminationMessagePolicy", .enums = "File|FallbackToLogsOnError"},
+        {.field = "restartPolicy", .enums = "Always|OnFailure|Never"}};
+    struct place name = place_field(at, "name");
+    if (place_mistyped(at, J_OBJ)) return;
+    PLACE_RULES(k->p, at, rules);
+    place_unique(k->p, &name, k->containers, "a container");
+    check_image(k->p, at);
+    check_ports(k, at, init);
+    check_env(k->p, at);
+    check_env_from(k->p, at);
+    check_mounts(k, at);
+    check_probes(k->p, at, k->spec, init);
+    check_container_resources(k, at);
+    check_container_security(k->p, at, k->spec);
+}
