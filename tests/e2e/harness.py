@@ -111,6 +111,16 @@ class Case:
             self.cluster.kubectl("delete", "namespace", name, "--wait=false", check=False)
 
 
+def changes_within(seconds, changed):
+    """True as soon as changed() is, False when it was not for that long."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if changed():
+            return True
+        time.sleep(0.2)
+    return False
+
+
 def is_ready(group):
     """The Ready condition speaks of this very spec and is True."""
     generation = group["metadata"]["generation"]

@@ -1,0 +1,208 @@
+"""The same stored groups as the first implementation had: the same objects come of them, of every kind.
+
+What may differ is a named row of docs/compatibility.md; the rules are those of the golden tests
+(tests/lib/recorded_rules.c). See ../shared/recorded/README.md for what a case is."""
+
+import fnmatch
+import json
+import os
+import re
+import threading
+
+import harness
+import kube
+from harness import cases
+from kube import wait
+from manager import EXEMPT
+
+# The group's hashed labels are made of the namespace, so it has to be this one, for all cases. It is
+# exempt from the webhooks: the first implementation stored no defaults.
+NAMESPACE = "rec"
+FOLDER = os.environ.get("RBG_RECORDED") or os.path.join(kube.ROOT, "..", "shared", "recorded", "cases")
+CASES = ["01-standalone", "02-leader-worker", "03-leader-worker-all-service", "04-custom-components",
+         "05-role-templates", "15-hash-corners", "16-inplace-scheduling"]
+CHILDREN = ["RoleInstanceSet", "RoleInstance", "Pod", "Service", "ConfigMap", "ControllerRevision"]
+IDENTITY = ["rbg.workloads.x-k8s.io/role-instance-index", "statefulset.kubernetes.io/pod-name"]
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+# The account's token, as every pod gets it; left out of the recordings.
+TOKEN = "kube-api-access-"
+# Copied from the node by API servers of today.
+FROM_THE_NODE = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"]
+
+# What only a running controller shows, so that the golden tests have no use for it: rows of
+# docs/compatibility.md, and what of which objects of which case and step they decide.
+LIVE = [
+    ("identity-labels", "*", "Pod/*", "/metadata/labels/rbg.workloads.x-k8s.io~1role-instance-index"),
+    ("identity-labels", "*", "Pod/*", "/metadata/labels/statefulset.kubernetes.io~1pod-name"),
+    # There, for want of a port, the workers never came and so no rollout ever started.
+    ("discovery-ports", "04-*/*", "Pod/cc-serve-?-worker-?", ""),
+    ("discovery-ports", "04-*/2", "RoleInstance/cc-serve-?", "/metadata/annotations/rbg.workloads.x-k8s.io~1inplace-update-state"),
+    ("discovery-ports", "04-*/2", "RoleInstance/cc-serve-?", "/metadata/labels/controller-revision-hash"),
+    ("discovery-ports", "04-*/2", "RoleInstance/cc-serve-?", "/spec/components/1/template/spec/containers/0/image"),
+    ("discovery-ports", "04-*/2", "RoleInstance/cc-serve-?", "/spec/readinessGates"),
+    ("discovery-ports", "04-*/2", "Pod/cc-serve-?-*", "/metadata/labels/controller-revision-hash"),
+    ("discovery-ports", "04-*/2", "ControllerRevision/cc-serve-?-*", ""),
+]
+
+namespace_lock = threading.Lock()
+
+
+def shared_namespace(case):
+    with namespace_lock:
+        if not getattr(case.run, "recorded_namespace", None):
+            case.run.recorded_namespace = harness.Case(case.run, "recorded").namespace(NAMESPACE, {EXEMPT: "true"})
+            for node in case.api.request("GET", "/api/v1/nodes")["items"]:  # case 01 asks for one
+                more = {"nvidia.com/gpu": "8"}
+                case.api.request("PATCH", f"/api/v1/nodes/{node['metadata']['name']}/status",
+                                 {"status": {"capacity": more, "allocatable": more}}, "application/merge-patch+json")
+
+
+def read(case, name, file):
+    with open(os.path.join(FOLDER, name, file), encoding="utf-8") as f:
+        return case.run.tool("json", stdin=f.read())
+
+
+def stored(case, name, step):
+    """The group as it was stored, without what the server gives it."""
+    for d in read(case, name, f"out-{step}.yaml"):
+        if d["kind"] == "RoleBasedGroup" and d["apiVersion"] == "workloads.x-k8s.io/v1alpha2":
+            meta = {k: d["metadata"][k] for k in ("name", "labels", "annotations") if k in d["metadata"]}
+            return {"apiVersion": d["apiVersion"], "kind": d["kind"], "metadata": meta, "spec": d["spec"]}
+    raise AssertionError(f"{name}: out-{step}.yaml has no group")
+
+
+def family(case, group):
+    """The group and all that it owns, directly or not."""
+    root = case.api.get("RoleBasedGroup", NAMESPACE, group)
+    found, owners = [root], {root["metadata"]["uid"]}
+    for kind in CHILDREN:
+        for o in case.api.list(kind, NAMESPACE):
+            if {r["uid"] for r in o["metadata"].get("ownerReferences", [])} & owners:
+                owners.add(o["metadata"]["uid"])
+                prefix, plural = kube.RESOURCES[kind]
+                found.append({"apiVersion": prefix.removeprefix("/apis/").removeprefix("/api/"), "kind": kind, **o})
+    return found
+
+
+def settled(case, group, seconds=90):
+    """Ready, and for two seconds no object of it has changed."""
+    def versions():
+        return sorted((o["metadata"]["uid"], o["metadata"]["resourceVersion"]) for o in family(case, group))
+
+    def quiet():
+        harness.is_ready(case.api.get("RoleBasedGroup", NAMESPACE, group))
+        before = versions()
+        return not harness.changes_within(2, lambda: versions() != before)
+    wait(quiet, seconds, f"group {group} has settled")
+    return family(case, group)
+
+
+def drop_what_the_cluster_gives(o):
+    if o["kind"] == "Service":
+        o["spec"].pop("clusterIPs", None)
+    if o["kind"] != "Pod":
+        return
+    for label in FROM_THE_NODE:
+        o["metadata"]["labels"].pop(label, None)
+    spec = o["spec"]
+    spec.pop("nodeName", None)
+    spec["volumes"] = [v for v in spec.get("volumes", []) if not v["name"].startswith(TOKEN)]
+    for c in spec.get("containers", []) + spec.get("initContainers", []):
+        c["volumeMounts"] = [m for m in c.get("volumeMounts", []) if not m["name"].startswith(TOKEN)]
+
+
+def owner(o, kind):
+    for r in o["metadata"].get("ownerReferences", []):
+        if r["kind"] == kind:
+            return r["name"]
+    return None
+
+
+def rename(text, pairs):
+    for ours, theirs in pairs:
+        text = text.replace(ours, theirs)
+    return text
+
+
+def adopt_random_names(ours, theirs):
+    """Stateless instances have random names: ours get those of the recording, in order."""
+    def names(objects):
+        return sorted(o["metadata"]["name"] for o in objects if o["kind"] == "RoleInstance")
+    mine, recorded = names(ours), names(theirs)
+    if len(mine) != len(recorded):
+        return ours
+    return json.loads(rename(json.dumps(ours), [p for p in zip(mine, recorded) if p[0] != p[1]]))
+
+
+def without_identity(data):
+    data = json.loads(data) if isinstance(data, str) else data
+    for component in data.get("spec", {}).get("components", []):
+        for label in IDENTITY:
+            component.get("template", {}).get("metadata", {}).get("labels", {}).pop(label, None)
+    return data
+
+
+def adopt_revisions(ours, theirs):
+    """Rule identity-labels: the recorded instances of one pass share the labels of one of them, so their
+    revisions' data and hashes differ from ours by that. Those that differ by nothing else get the
+    recorded data and hash; any other difference stays one."""
+    def revisions(objects):
+        return {(owner(o, "RoleInstance"), o["revision"]): o for o in objects
+                if o["kind"] == "ControllerRevision" and owner(o, "RoleInstance")}
+    mine, recorded, pairs = revisions(ours), revisions(theirs), []
+    for key in set(mine) & set(recorded):
+        a, b = mine[key], recorded[key]
+        if without_identity(a["data"]) == without_identity(b["data"]):
+            a["data"] = json.loads(b["data"])
+            pairs.append((a["metadata"]["labels"]["controller.kubernetes.io/hash"],
+                          b["metadata"]["labels"]["controller.kubernetes.io/hash"]))
+    return json.loads(rename(json.dumps(ours), pairs))
+
+
+def adopt_times(ours, theirs):
+    """Annotations that differ only by a time get the recorded one."""
+    recorded = {(o["kind"], o["metadata"]["name"]): o["metadata"].get("annotations", {}) for o in theirs}
+    for o in ours:
+        annotations = o["metadata"].get("annotations", {})
+        for key, value in recorded.get((o["kind"], o["metadata"]["name"]), {}).items():
+            if key in annotations and re.sub(TIME, "", annotations[key]) == re.sub(TIME, "", value):
+                annotations[key] = value
+    return ours
+
+
+def decided(difference, scope):
+    if difference["rule"]:
+        return True
+    with open(os.path.join(kube.ROOT, "docs", "compatibility.md"), encoding="utf-8") as f:
+        rows = re.findall(r"^\| (\S+) \|", f.read(), re.M)
+    return any(rule in rows and fnmatch.fnmatchcase(scope, where) and fnmatch.fnmatchcase(difference["object"], what)
+               and fnmatch.fnmatchcase(difference["path"], path) for rule, where, what, path in LIVE)
+
+
+def check(case, name, step, ours):
+    theirs = read(case, name, f"out-{step}.yaml")
+    for o in ours:
+        drop_what_the_cluster_gives(o)
+    ours = adopt_times(adopt_revisions(adopt_random_names(ours, theirs), theirs), theirs)
+    found = case.run.tool("compare", name, str(step), stdin=json.dumps(ours))
+    unexpected = [d for d in found if not decided(d, f"{name}/{step}")]
+    text = "\n".join(f"{d['object']} {d['path']}\n    ours:     {str(d['ours'])[:1500]}\n    recorded: {str(d['recorded'])[:1500]}"
+                     for d in unexpected)
+    assert not unexpected, f"step {step}: {len(unexpected)} differences that docs/compatibility.md does not decide:\n{text}"
+
+
+@cases(**{name.replace("-", "_"): name for name in CASES if FOLDER != "none"})
+def case(case, name):
+    shared_namespace(case)
+    for document in read(case, name, "in.yaml"):
+        if document["kind"] == "ClusterEngineRuntimeProfile":  # what the group refers to, not what it is made of
+            case.api.create("ClusterEngineRuntimeProfile", document)
+    group = stored(case, name, 1)
+    case.api.create("RoleBasedGroup", group, NAMESPACE)
+    check(case, name, 1, settled(case, group["metadata"]["name"]))
+    if os.path.exists(os.path.join(FOLDER, name, "out-2.yaml")):
+        group = stored(case, name, 2)
+        now = case.api.get("RoleBasedGroup", NAMESPACE, group["metadata"]["name"])
+        group["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"]
+        case.api.replace("RoleBasedGroup", NAMESPACE, group["metadata"]["name"], group)
+        check(case, name, 2, settled(case, group["metadata"]["name"]))
