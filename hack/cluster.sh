@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
 # A Kubernetes control plane on loopback, without containers: etcd, kube-apiserver,
-# kube-controller-manager, kube-scheduler, and kwok in the place of the nodes.
+# kube-controller-manager, kube-scheduler, and kwok in the place of the nodes. Or, as
+# root, with one real node in namespaces of its own, whose pods are containers with
+# addresses, DNS names, Services, logs and exec, but no way out of this machine.
 #
 #   hack/cluster.sh up [--nodes N] [--no-kwok]   start (1 node); prints the kubeconfig
+#   hack/cluster.sh up --real                    the same with a real node, without kwok
+#   hack/cluster.sh load ARCHIVE                 give the real node an OCI image
+#   hack/cluster.sh cert-manager                 install cert-manager on the real node
 #   hack/cluster.sh down                         end it, remove its data
 #   hack/cluster.sh kubeconfig                   print the administrator's kubeconfig
 #   hack/cluster.sh nodes N                      have N fake nodes at least
@@ -43,6 +48,10 @@ die() {
 . "$HERE/binaries.sh"
 # shellcheck source=hack/cluster/processes.sh
 . "$HERE/processes.sh"
+# shellcheck source=hack/cluster/cert-manager.sh
+. "$HERE/cert-manager.sh"
+# shellcheck source=hack/cluster/node.sh
+. "$HERE/node.sh"
 # shellcheck source=hack/cluster/control-plane.sh
 . "$HERE/control-plane.sh"
 
@@ -54,16 +63,23 @@ usage() {
 # --- commands; each works on the cluster in $DIR ------------------------------
 
 cluster_up() {
-	BIN=$(bin_dir)
 	mkdir -p "$CLUSTERS"
+	if [[ $REAL == yes ]]; then
+		require_real "$DIR"
+		BIN=$(bin_dir "${REAL_NODE[@]}")
+		NODES=0 KWOK=no
+	else
+		BIN=$(bin_dir)
+	fi
 	lock_cluster
 	if lives "$DIR"; then
+		[[ $REAL == no ]] || is_real "$DIR" || die "$NAME runs already, without a real node; end it first"
 		log "$NAME runs already"
 	else
 		command -v openssl >/dev/null || die "install openssl (hack/deps.sh cluster)"
 		destroy "$DIR"
 		trap start_failed EXIT
-		create "$DIR" "$NODES" "$KWOK"
+		create "$DIR" "$NODES" "$KWOK" "$REAL"
 		trap - EXIT
 		log "$NAME is up after $SECONDS s"
 	fi
@@ -110,6 +126,18 @@ cluster_restart-apiserver() {
 	start_apiserver_and_wait "$DIR"
 }
 
+cluster_load() {
+	[[ -n ${1:-} ]] || usage 2
+	need_real
+	[[ -r $1 ]] || die "can't read $1"
+	load_image "$DIR" "$1"
+}
+
+cluster_cert-manager() {
+	need_real
+	install_cert_manager "$DIR"
+}
+
 cluster_path() {
 	if [[ $# -gt 0 ]]; then program_path "$1"; else bin_dir; fi
 }
@@ -118,6 +146,12 @@ cluster_path() {
 
 need_cluster() {
 	[[ -f $DIR/complete ]] || die "no cluster '$NAME'; start it: hack/cluster.sh up --name $NAME"
+}
+
+need_real() {
+	need_cluster
+	is_real "$DIR" || die "'$NAME' has no real node; start one: hack/cluster.sh up --real --name $NAME"
+	BIN=$(bin_dir "${REAL_NODE[@]}")
 }
 
 # Held until this process ends. Who got it may find that the file was removed
@@ -143,12 +177,13 @@ main() {
 	declare -F "cluster_$command" >/dev/null || usage 2
 	shift
 
-	NAME=rbg NODES=1 KWOK=yes GROUP='' SIGNAL=KILL PAUSE=0
+	NAME=rbg NODES=1 KWOK=yes REAL=no GROUP='' SIGNAL=KILL PAUSE=0
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--name) take NAME '[A-Za-z0-9][A-Za-z0-9._-]*' "${2:-}" && shift ;;
 		--nodes) take NODES '[0-9]+' "${2:-}" && shift ;;
 		--no-kwok) KWOK=no ;;
+		--real) REAL=yes ;;
 		--group) take GROUP '.+' "${2:-}" && shift ;;
 		--signal) take SIGNAL '[A-Z0-9]+' "${2:-}" && shift ;;
 		--pause) take PAUSE '[0-9.]+' "${2:-}" && shift ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages the project needs.
 #
-#   hack/deps.sh [build] [test] [demo] [cluster]     (default: all)
+#   hack/deps.sh [build] [test] [demo] [cluster] [real]     (default: all but real)
 #
 # Says nothing and touches nothing when everything is already there, so it can
 # stand at the head of any other script.
@@ -17,6 +17,8 @@ build=(
 test=(check openssl python3 curl jq procps)
 demo=(curl ca-certificates jq)
 cluster=(openssl util-linux ca-certificates)
+# What hack/cluster.sh up --real needs of the machine.
+real=(openssl util-linux ca-certificates runc iptables iproute2 busybox-static python3)
 
 usage() {
 	sed -n '2,7s/^# \{0,1\}//p' "$0"
@@ -57,6 +59,7 @@ main() {
 		test) wanted+=("${test[@]}") ;;
 		demo) wanted+=("${demo[@]}") ;;
 		cluster) wanted+=("${cluster[@]}") ;;
+		real) wanted+=("${real[@]}") ;;
 		-h | --help) usage && return ;;
 		*) usage >&2 && return 2 ;;
 		esac

@@ -237,7 +237,7 @@ go_build() {
 	(
 		cd "$HERE/${PART_MODULE[$part]}" || exit
 		export CGO_ENABLED=0 GOFLAGS='' GOWORK=off
-		exec nice -n 15 go build "${flags[@]}" -o "$output" "${packages[@]}"
+		exec nice go build "${flags[@]}" -o "$output" "${packages[@]}"
 	) >&2
 }
 

@@ -10,7 +10,13 @@
 # apiserver, etcd's clients, etcd's peers, controller manager, scheduler
 readonly PORTS=5
 # The order of the start; the end goes backwards.
-readonly COMPONENTS=(etcd kube-apiserver kube-controller-manager kube-scheduler kwok)
+readonly COMPONENTS=(etcd kube-apiserver kube-controller-manager kube-scheduler kwok
+	"${NODE_COMPONENTS[@]:1}")
+
+# address DIR: where it serves. Pods can't reach the host's loopback.
+address() {
+	if is_real "$1"; then host_address "$1"; else echo 127.0.0.1; fi
+}
 
 # --- identities --------------------------------------------------------------
 
@@ -44,7 +50,7 @@ write_kubeconfig() {
 		clusters:
 		- name: rbg
 		  cluster:
-		    server: https://127.0.0.1:$(<"$dir/port")
+		    server: https://$(address "$dir"):$(<"$dir/port")
 		    certificate-authority-data: $(base64 -w0 "$pki/ca.crt")
 		users:
 		- name: user
@@ -66,7 +72,7 @@ make_identities() {
 	local dir=$1
 	make_authority "$dir"
 	issue "$dir" apiserver /CN=kube-apiserver \
-		'subjectAltName=IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc'
+		"subjectAltName=IP:$(address "$dir"),IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc"
 	issue "$dir" admin /O=system:masters/CN=admin
 	write_kubeconfig "$dir" admin "$dir/kubeconfig"
 	add_user "$dir" system:kube-controller-manager >/dev/null
@@ -86,16 +92,26 @@ start_etcd() {
 }
 
 start_kube-apiserver() {
-	local dir=$1 port=$2 pki=$1/pki
+	local dir=$1 port=$2 pki=$1/pki address
+	local -a flags=(--authorization-mode RBAC --endpoint-reconciler-type none)
+	address=$(address "$dir")
 	# - No endpoints for the service "kubernetes": a loopback address is none.
+	# - With a real node: webhooks are reached at their pods, as no one translates
+	#   the addresses of Services on the host.
 	# - The audit log is kept in one file, as tests count its lines; it is written
 	#   before the response is, so what a test has seen is in it.
-	launch "$dir" kube-apiserver --bind-address 127.0.0.1 --secure-port "$port" \
-		--advertise-address 127.0.0.1 --endpoint-reconciler-type none \
+	if is_real "$dir"; then
+		flags=(--authorization-mode Node,RBAC --enable-aggregator-routing
+			--kubelet-preferred-address-types InternalIP
+			--kubelet-certificate-authority "$pki/ca.crt"
+			--kubelet-client-certificate "$pki/admin.crt" --kubelet-client-key "$pki/admin.key")
+	fi
+	launch "$dir" kube-apiserver --bind-address "$address" --secure-port "$port" \
+		--advertise-address "$address" "${flags[@]}" \
 		--etcd-servers "http://127.0.0.1:$((port + 1))" \
 		--cert-dir "$pki" --client-ca-file "$pki/ca.crt" \
 		--tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
-		--authorization-mode RBAC --allow-privileged \
+		--allow-privileged \
 		--service-cluster-ip-range 10.96.0.0/16 \
 		--service-account-issuer https://kubernetes.default.svc \
 		--service-account-key-file "$pki/service-accounts.key" \
@@ -149,6 +165,7 @@ start_apiserver_and_wait() {
 # apply_nodes DIR COUNT: fake-1 to fake-COUNT exist and take pods.
 apply_nodes() {
 	local dir=$1 count=$2
+	[[ $count -gt 0 ]] || return 0
 	node_manifests "$count" | kube "$dir/kubeconfig" apply --server-side \
 		--field-manager rbg-cluster -f - >/dev/null
 	if alive "$dir" kwok >/dev/null; then
@@ -198,13 +215,14 @@ accepts_pods() {
 
 # --- the whole --------------------------------------------------------------------
 
-# create DIR NODES WITH_KWOK
+# create DIR NODES WITH_KWOK WITH_REAL
 create() {
-	local dir=$1 nodes=$2 with_kwok=$3 port
+	local dir=$1 nodes=$2 with_kwok=$3 with_real=$4 port
 	mkdir -p "$dir"/{pki,log,run,users,etcd}
 	chmod 700 "$dir" "$dir/etcd"
 	reserve_ports "$dir"
 	port=$(<"$dir/port")
+	[[ $with_real == no ]] || start_network "$dir"
 	make_identities "$dir"
 
 	start_etcd "$dir" "$port"
@@ -214,6 +232,7 @@ create() {
 	[[ $with_kwok == no ]] || start_kwok "$dir"
 	apply_nodes "$dir" "$nodes"
 	await "$dir" kube-controller-manager 60 accepts_pods "$dir"
+	[[ $with_real == no ]] || start_node "$dir"
 	all_alive "$dir"
 	touch "$dir/complete"
 }
@@ -244,6 +263,7 @@ all_alive() {
 # By force, for the data goes as well.
 end_all() {
 	local i
+	! is_real "$1" || end_node "$1"
 	for ((i = ${#COMPONENTS[@]} - 1; i >= 0; i--)); do
 		end "$1" "${COMPONENTS[i]}" KILL
 	done

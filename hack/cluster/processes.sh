@@ -8,9 +8,16 @@
 launch() {
 	local dir=$1 program=$2
 	shift 2
+	launch_command "$dir" "$program" "$BIN/$program" "$@"
+}
+
+# launch_command DIR PROGRAM WORD...: the same for any command that names DIR.
+launch_command() {
+	local dir=$1 program=$2
+	shift 2
 	(
 		close_inherited
-		exec setsid "$BIN/$program" "$@" </dev/null >>"$dir/log/$program.log" 2>&1
+		exec setsid "$@" </dev/null >>"$dir/log/$program.log" 2>&1
 	) &
 	echo $! >"$dir/run/$program.pid"
 	disown $!

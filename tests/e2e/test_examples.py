@@ -40,6 +40,15 @@ EXPECTED = {
         f"parts-engine-{i}-{c}-{n}": (f"parts-engine-{i}-{c}-{n}", "s-parts-engine", "engine", f"parts-engine-{i}", c, str(n), str(size))
         for i in (0, 1) for c, size in (("coordinator", 1), ("executor", 2)) for n in range(size)
     }),
+    "real_servers": ("servers", {
+        "servers-router-0": ("servers-router-0", "s-servers-router", "router", "servers-router-0", "router", "0", "1"),
+        "servers-prefill-0": ("servers-prefill-0", "s-servers-prefill", "prefill", "servers-prefill-0", "prefill", "0", "1"),
+        "servers-prefill-1": ("servers-prefill-1", "s-servers-prefill", "prefill", "servers-prefill-1", "prefill", "0", "1"),
+        "servers-decode-0-0": ("servers-decode-0-0", "s-servers-decode", "decode", "servers-decode-0", "leader", "0", "2"),
+        "servers-decode-0-1": (*NO_NAME, "decode", "servers-decode-0", "worker", "0", "2"),
+        "servers-decode-1-0": ("servers-decode-1-0", "s-servers-decode", "decode", "servers-decode-1", "leader", "0", "2"),
+        "servers-decode-1-1": (*NO_NAME, "decode", "servers-decode-1", "worker", "0", "2"),
+    }),
     "role_templates": ("templates", {
         "templates-small-0": ("templates-small-0", "s-templates-small", "small", "templates-small-0", "small", "0", "1"),
         "templates-large-0-0": ("templates-large-0-0", "s-templates-large", "large", "templates-large-0", "leader", "0", "2"),

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Starts a cluster with a real node, installs the manager and runs the tests whose names match a
+regular expression.
+
+    run.py BUILD_DIRECTORY [PATTERN]
+
+With KUBECONFIG the tests run on the user's cluster, with the manager that is installed there.
+The last line is "N passed, N failed"."""
+
+import glob
+import importlib
+import os
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
+
+import cluster as clusters
+import harness
+import manager
+
+
+def start():
+    """The cluster, and the manager if it is there already."""
+    if os.environ.get("KUBECONFIG"):
+        cluster = clusters.Users(os.environ["KUBECONFIG"])
+        return cluster, clusters.Installed(cluster, os.environ.get("RBG_NAMESPACE", manager.NAMESPACE))
+    return clusters.Own(f"real-{os.getpid()}-{os.urandom(3).hex()}"), None
+
+
+def main(build, pattern="."):
+    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
+        importlib.import_module(os.path.basename(path)[:-3])
+    began = time.monotonic()
+    # An end by signal has to take the cluster down too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    cluster = controller = None
+    try:
+        cluster, controller = start()
+        controller = controller or manager.install(cluster, build).start()
+        run = harness.Run(cluster, controller, build, pattern)
+        run.all(workers=2)
+    finally:
+        if controller:
+            controller.stop()
+        if cluster:
+            cluster.down()
+    print(f"{time.monotonic() - began:.0f} s; failed: {', '.join(run.failed) or 'none'}")
+    print(f"{run.passed} passed, {len(run.failed)} failed")
+    return 1 if run.failed or not run.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
