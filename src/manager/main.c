@@ -20,6 +20,7 @@
 #include "manager/print.h"
 #include "manager/probes.h"
 #include "manager/selfcert.h"
+#include "manager/selftest.h"
 #include "webhook/webhook.h"
 
 #define LEASE_NAME "rbg-controller"
@@ -221,6 +222,15 @@ static int manage(struct manager *m) {
     return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int self_test(struct manager *m, struct err *e) {
+    bool asked = start_client(m, e) == 0;
+    bool whole = asked && selftest_run(m->kube, options_namespace(), stdout) == 0 && fflush(stdout) == 0;
+    if (m->kube) kube_free(m->kube);
+    if (m->config) kube_config_free(m->config);
+    if (!asked) fprintf(stderr, "rbg-manager: %s\n", e->msg);
+    return whole ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int usage(const struct manager_options *o) {
     BUF_AUTO struct buf text = BUF_INIT;
     if (o->version)
@@ -244,6 +254,7 @@ int main(int argc, char **argv) {
         if (print_manifests(&m.o, &e) == 0) return EXIT_SUCCESS;
         bad = true;
     }
+    if (!bad && m.o.self_test) return self_test(&m, &e);
     if (bad) {
         fprintf(stderr, "rbg-manager: %s\nTry rbg-manager --help.\n", e.msg);
         return 2;

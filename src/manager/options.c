@@ -54,6 +54,8 @@ static const struct flag rows[] = {
     {"print-rbac", "false", "print the ClusterRole as JSON and exit", FLAG_BOOL, AT(print_rbac)},
     {"print-webhooks", "false", "print the webhook configurations as JSON and exit", FLAG_BOOL, AT(print_webhooks)},
     {"print-reference", "false", "print the reference page as Markdown and exit", FLAG_BOOL, AT(print_reference)},
+    {"self-test", "false", "ask the API server, by dry runs in $POD_NAMESPACE, whether groups are defaulted, validated and converted", FLAG_BOOL,
+     AT(self_test)},
     {"zap-log-level", "info", "debug, info, warn or error", FLAG_STRING, AT(log_level)},
     {"zap-encoder", "json", "json or console", FLAG_STRING, AT(log_encoder)},
     {"zap-devel", "false", "accepted for compatibility", FLAG_IGNORED, 0},
