@@ -12,6 +12,7 @@ const struct source_cache source_caches[SOURCE_CACHES] = {
     {KIND_RIS, NULL},
     {KIND_RI, NULL},
     {KIND_PROFILE, NULL},
+    {KIND_ADAPTER, NULL},
     {KIND_POD, L_INSTANCE_NAME},
     {KIND_SERVICE, L_GROUP_NAME},
     {KIND_CONFIGMAP, L_GROUP_NAME},

@@ -18,6 +18,18 @@ static void observe_profiles(struct rctx *c, struct role_world *rw) {
         rw->profiles[i] = source_get(c->src, c->a, KIND_PROFILE, NULL, r->engine_runtimes.items[i].profile_name);
 }
 
+/* "g-decode-1: pod g-decode-1-0 waits for a node: ...": what a person would look for first. */
+static const char *first_blocker(struct rctx *c, const struct jv *workload) {
+    struct jv **list;
+    size_t n = source_owned(c->src, c->a, KIND_RI, meta_uid(workload), &list);
+    for (size_t i = 0; i < n; i++) {
+        const struct jv *conditions = jv_path(list[i], "status", "conditions", (char *)0);
+        const char *why = jv_get_str(jv_find(conditions, "type", COND_RI_READY), "message");
+        if (why && !condition_true(conditions, COND_RI_READY)) return arena_printf(c->a, "%s: %.300s", meta_name(list[i]), why);
+    }
+    return NULL;
+}
+
 static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world *rw) {
     const char *ns = w->group.ns, *rbg = w->group.name, *role = rw->role->name;
     const char *name = name_workload(c->a, rbg, role);
@@ -27,6 +39,7 @@ static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world 
     rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, name);
     rw->service_name = rw->service ? name : name_service(c->a, rbg, role);
     if (!rw->service) rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, rw->service_name);
+    if (rw->workload && !workload_ready(rw->workload)) rw->blocker = first_blocker(c, rw->workload);
     observe_profiles(c, rw);
 }
 

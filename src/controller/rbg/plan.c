@@ -11,6 +11,7 @@
 #include "controller/rbg/world.h"
 
 #define HISTORY_LIMIT 5
+#define BLOCKER_RECHECK_MS 10000
 #define NAMESAKE_RECHECK_MS 10000 /* the end of somebody else's object is no news that reaches the group */
 
 struct pass {
@@ -179,6 +180,8 @@ static void plan_group_status(struct pass *s, const char *reason, const char *me
     struct jv *status = rbg_status(s->a, s->w, s->results, reason, message);
     bool turned = condition_true(old, "Ready") != condition_true(jv_get(status, "conditions"), "Ready");
     plan_status(s->p, KIND_RBG, root, status, s->fresh || turned ? 0 : s->w->w.opt->settle_ms);
+    /* What keeps an instance from being ready is news of the instance, not of its set. */
+    if (!condition_true(jv_get(status, "conditions"), "Ready")) plan_after(s->p, BLOCKER_RECHECK_MS);
 }
 
 static void plan_invalid(struct pass *s, const char *reason, const char *message) {

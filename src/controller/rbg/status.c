@@ -73,7 +73,9 @@ static void summarize_role(struct summary *s, size_t i) {
     }
     if (c->replicas != want || c->ready != want) {
         s->ready = false;
-        SAY(s->ready_msg, "role %s: %lld of %lld instances ready", r->name, (long long)c->ready, (long long)want);
+        const char *blocker = s->w->roles[i].blocker;
+        SAY(s->ready_msg, "role %s: %lld of %lld instances ready%s%s", r->name, (long long)c->ready, (long long)want,
+            blocker ? ", " : "", blocker ? blocker : "");
         SAY(s->progress_msg, "role %s: %lld of %lld instances ready", r->name, (long long)c->ready, (long long)want);
         if (!s->progress) s->progress = "RolesStarting";
     }

@@ -13,6 +13,7 @@ struct role_world {
     const char *service_name;
     const struct jv **profiles;       /* of engineRuntimes, in order; a missing one is NULL */
     int level;                        /* start order */
+    const char *blocker;              /* why the first instance that is not ready is not, or NULL */
 };
 
 struct rbg_world {

@@ -1,4 +1,5 @@
 /* The numbers of one pass: how many instances are wanted, how many may be missing, how many may be extra (part C 4.4). Pure. */
+#include "api/admission.h"
 #include "base/str.h"
 #include "controller/ris/world.h"
 #include "doc/scalar.h"
@@ -71,15 +72,14 @@ static int32_t active_surge(const struct ris_world *w, const struct ris_revision
     return min32(base_done(w, r, t) ? need : max32(need, have), t->surge_max);
 }
 
-static int scaled(const struct jv *v, const char *dflt_percent, int32_t total, bool up, const char *field, int32_t *out,
-                  struct err *e) {
-    struct jv text = {.type = J_STR, .len = dflt_percent ? (uint32_t)strlen(dflt_percent) : 0, .s = dflt_percent};
-    if (!v && !dflt_percent) {
-        *out = 0;
-        return 0;
-    }
-    if (intstr_scaled(v ? v : &text, total, up, out, e)) return err_wrap(e, "spec.updateStrategy.%s", field);
-    *out = max32(*out, 0);
+/* The rollout numbers of a set: a RoleInstanceSet that says nothing means 10% (part C 4.4). */
+static int limits(const struct rolling_update *u, struct topology *t, struct err *e) {
+    static const struct jv dflt = {.type = J_STR, .len = 3, .s = "10%"};
+    struct rolling_update own = *u;
+    if (!own.max_unavailable) own.max_unavailable = &dflt;
+    if (rollout_limits(&own, t->replicas, &t->surge_max, &t->unavailable_max, e)) return err_wrap(e, "spec.updateStrategy");
+    if (u->partition && intstr_scaled(u->partition, t->replicas, false, &t->partition, e))
+        return err_wrap(e, "spec.updateStrategy.partition");
     return 0;
 }
 
@@ -87,11 +87,9 @@ int ris_topology(const struct ris_world *w, const struct ris_revisions *r, struc
     const struct rolling_update *u = &w->set.spec.update_strategy;
     bool paused = u->paused.set && u->paused.v;
     *t = (struct topology){.replicas = w->set.spec.replicas.set ? max32(w->set.spec.replicas.v, 0) : 1};
-    if (scaled(u->max_surge, NULL, t->replicas, true, "maxSurge", &t->surge_max, e)) return -1;
-    if (scaled(u->max_unavailable, "10%", t->replicas, t->surge_max == 0, "maxUnavailable", &t->unavailable_max, e)) return -1;
-    if (scaled(u->partition, NULL, t->replicas, false, "partition", &t->partition, e)) return -1;
+    if (limits(u, t, e)) return -1;
     if (!t->surge_max) t->unavailable_max = max32(t->unavailable_max, 1);
-    t->partition = min32(t->partition, t->replicas);
+    t->partition = min32(max32(t->partition, 0), t->replicas);
     t->rolling = !paused && base_has_targets(w, r, t);
     t->end = t->replicas + active_surge(w, r, t, paused);
     return 0;
