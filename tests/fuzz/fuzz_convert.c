@@ -1,0 +1,28 @@
+/* Conversion. An input is an object in either version: what converts must come back as it was. */
+#include "api/admission.h"
+#include "base/str.h"
+#include "fuzz.h"
+
+static void there_and_back(struct arena *a, enum kind k, const struct jv *doc) {
+    struct err e = ERR_INIT;
+    bool v1 = str_eq(jv_get_str(doc, "apiVersion"), "workloads.x-k8s.io/v1alpha1");
+    const char *before = json_text(a, doc);
+    const struct jv *there = convert(a, k, doc, v1 ? "v1alpha2" : "v1alpha1", &e);
+    PROPERTY(there || e.msg[0], "a refusal without a reason");
+    PROPERTY(str_eq(before, json_text(a, doc)), "the document was changed");
+    if (!there) return;
+    /* Through text, as the API server stores it. */
+    const struct jv *stored = fuzz_round_trip(a, there);
+    const struct jv *back = convert(a, k, stored, v1 ? "v1alpha1" : "v1alpha2", &e);
+    PROPERTY(back, "no way back: %s", e.msg);
+    PROPERTY(jv_eq(back, doc), "came back as\n%s\nby way of\n%s", json_text(a, back), json_text(a, there));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *doc = json_parse(a, (const char *)data, size, &json_limits_review, NULL);
+    if (!doc) return 0;
+    enum kind k = kind_by_name(jv_str(jv_get(doc, "kind"), ""));
+    if (k == KIND_RBG || k == KIND_RBGSET) there_and_back(a, k, doc);
+    return 0;
+}

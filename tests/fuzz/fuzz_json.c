@@ -1,0 +1,27 @@
+/* The JSON parser and writers on any bytes: what is accepted survives both writers, and the canonical form is a fixpoint. */
+#include <string.h>
+
+#include "fuzz.h"
+
+static void canonical(struct buf *out, const struct jv *v) {
+    buf_reset(out);
+    json_write_canonical(out, v);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    ARENA_AUTO struct arena *a = arena_new();
+    BUF_AUTO struct buf first = BUF_INIT, second = BUF_INIT;
+    struct err e = ERR_INIT;
+    const struct jv *v = json_parse(a, (const char *)data, size, &json_limits_review, &e);
+    fuzz_bounded(a, size);
+    PROPERTY(v || e.msg[0], "a refusal without a reason");
+    if (!v) return 0;
+    fuzz_round_trip(a, v);
+    PROPERTY(jv_eq(jv_dup(a, v), v), "a copy differs");
+    canonical(&first, v);
+    const struct jv *again = json_parse(a, buf_str(&first), first.len, NULL, &e);
+    PROPERTY(again, "the canonical form can't be read: %s", e.msg);
+    canonical(&second, again);
+    PROPERTY(first.len == second.len && memcmp(first.s, second.s, first.len) == 0, "canonical twice: %s, then %s", first.s, second.s);
+    return 0;
+}
