@@ -36,7 +36,7 @@ char *testing_read(struct arena *a, const char *path, size_t *len);
     int main(void) { \
         Suite *suite_ = suite_create(suite_name); \
         TCase *tc_ = tcase_create(suite_name); \
-        tcase_set_timeout(tc_, 240); \
+        tcase_set_timeout(tc_, 1200); \
         const TTest *const list_[] = {__VA_ARGS__}; \
         for (size_t i_ = 0; i_ < sizeof list_ / sizeof *list_; i_++) tcase_add_test(tc_, list_[i_]); \
         suite_add_tcase(suite_, tc_); \

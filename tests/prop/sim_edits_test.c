@@ -168,7 +168,7 @@ static void converges(uint64_t seed) {
 
 START_TEST(edits_converge_to_the_last_spec) {
     const char *one = getenv("RBG_SEED"), *runs = getenv("RBG_RUNS");
-    int64_t seed = 1, n = 60;
+    int64_t seed = 1, n = 20;
     if (one && str_to_i64(one, &seed) == 0) n = seed;
     else if (runs && str_to_i64(runs, &n)) ck_abort_msg("RBG_RUNS=%s is no number", runs);
     for (; seed <= n; seed++) converges((uint64_t)seed);
