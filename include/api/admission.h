@@ -24,6 +24,8 @@ struct lookup {
     /* spec.replicas of adapter ns/name: 1 found and set, 0 absent or unset. */
     int (*adapter_replicas)(void *ctx, const char *ns, const char *name, int32_t *replicas, struct err *e);
     int (*profile_exists)(void *ctx, const char *name, struct err *e); /* 1 yes, 0 no */
+    /* The group ns/name as stored, in the arena; NULL when there is none. */
+    const struct jv *(*group)(void *ctx, struct arena *a, const char *ns, const char *name);
 };
 
 struct admission_opts { bool deprecated_workloads; };
@@ -37,7 +39,11 @@ int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *su
  * create: also what is decided once (the discovery mode). Never changes what a role's workload is made of. */
 void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create);
 
-/* Validates a document of version v1alpha2. old: the stored object on update (ratchets: only what the update makes wrong is
+/* On update, before the defaults: where the user has changed a deprecated field whose meaning was once written into the field that
+ * takes its place, and left that one alone, it follows (restartPolicy and restartPolicyConfig.type). old: the stored object. */
+void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old);
+
+/* Validates a document of version v1alpha2: groups, sets, coordinated policies, warmups; nothing is said about other kinds. old: the stored object on update (ratchets: only what the update makes wrong is
  * refused), NULL on create. */
 void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old, const struct lookup *l,
                         const struct admission_opts *o);

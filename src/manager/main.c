@@ -110,9 +110,24 @@ static int profile_exists(void *ctx, const char *name, struct err *e) {
     return source_get(engine_source(m->engine), a, KIND_PROFILE, NULL, name) != NULL;
 }
 
+static int adapter_replicas(void *ctx, const char *ns, const char *name, int32_t *replicas, struct err *e) {
+    struct manager *m = ctx;
+    ARENA_AUTO struct arena *a = arena_new();
+    if (!engine_synced(m->engine)) return err_set(e, ERR_UNAVAILABLE, "this replica is still starting");
+    const struct jv *wanted = jv_path(source_get(engine_source(m->engine), a, KIND_ADAPTER, ns, name), "spec", "replicas", (char *)0);
+    if (!jv_is(wanted, J_NUM)) return 0;
+    *replicas = (int32_t)jv_int(wanted, 0);
+    return 1;
+}
+
+static const struct jv *stored_group(void *ctx, struct arena *a, const char *ns, const char *name) {
+    struct manager *m = ctx;
+    return source_get(engine_source(m->engine), a, KIND_RBG, ns, name);
+}
+
 static int start_webhook(struct manager *m, struct err *e) {
     struct serve_route routes[16];
-    m->lookup = (struct lookup){.ctx = m, .profile_exists = profile_exists};
+    m->lookup = (struct lookup){.ctx = m, .adapter_replicas = adapter_replicas, .profile_exists = profile_exists, .group = stored_group};
     m->webhook_opts = (struct webhook_opts){.lookup = &m->lookup,
                                             .admission = {.deprecated_workloads = m->o.deprecated_workloads}};
     size_t n = webhook_routes(&m->webhook_opts, routes, sizeof routes / sizeof *routes);

@@ -104,6 +104,12 @@ static void validate_group(void *ctx, struct serve_request *q, struct serve_resp
 static void validate_set(void *ctx, struct serve_request *q, struct serve_response *r) {
     review_validate(ctx, KIND_RBGSET, q, r);
 }
+static void validate_policy(void *ctx, struct serve_request *q, struct serve_response *r) {
+    review_validate(ctx, KIND_POLICY, q, r);
+}
+static void validate_warmup(void *ctx, struct serve_request *q, struct serve_response *r) {
+    review_validate(ctx, KIND_WARMUP, q, r);
+}
 static void mutate_group(void *ctx, struct serve_request *q, struct serve_response *r) {
     review_mutate(ctx, KIND_RBG, q, r);
 }
@@ -117,6 +123,8 @@ static const struct {
 } rows[WEBHOOK_ROUTES] = {
     {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", validate_group},
     {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", validate_set},
+    {"/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", validate_policy},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", validate_warmup},
     {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", mutate_group},
     {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", mutate_set},
     {"/convert", review_convert},

@@ -11,9 +11,9 @@ struct webhook_opts {
     struct admission_opts admission;
 };
 
-/* /validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup, -rolebasedgroupset, /mutate-... of both,
- * /convert. */
-enum { WEBHOOK_ROUTES = 5 };
+/* /validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup, -rolebasedgroupset, -coordinatedpolicy,
+ * -rolebasedgroupwarmup, /mutate-... of the first two, /convert. */
+enum { WEBHOOK_ROUTES = 7 };
 
 /* Fills `out` with at most `max` routes; returns how many there are. `o` must outlive the server.
  * Registers the metrics rbg_admission_requests_total{operation,allowed} and

@@ -69,12 +69,50 @@ START_TEST(defaults_of_patterns)
 }
 END_TEST
 
-/* A type written by us would win over the deprecated field when the user sets that later. */
-START_TEST(defaults_never_shadow_the_deprecated_restart_policy)
+#define DELAYS "baseDelaySeconds: 30, maxDelaySeconds: 600"
+
+START_TEST(defaults_say_what_a_deprecated_restart_policy_means)
 {
     check("{name: r, leaderWorkerPattern: {restartPolicy: None, restartPolicyConfig: {}}}",
           "{name: r, " COMMON ", " ROLLOUT ", leaderWorkerPattern: {size: 1, restartPolicy: None, "
-          "restartPolicyConfig: {baseDelaySeconds: 30, maxDelaySeconds: 600}}}");
+          "restartPolicyConfig: {type: None, " DELAYS "}}}");
+    check("{name: r, customComponentsPattern: {restartPolicy: None}}",
+          "{name: r, " COMMON ", " ROLLOUT ", customComponentsPattern: {restartPolicy: None, "
+          "restartPolicyConfig: {type: None, " DELAYS "}}}");
+    check("{name: r, leaderWorkerPattern: {restartPolicy: None, restartPolicyConfig: {type: "
+          "RecreateRoleInstanceOnPodRestart, baseDelaySeconds: 1}}}",
+          "{name: r, " COMMON ", " ROLLOUT ", leaderWorkerPattern: {size: 1, restartPolicy: None, restartPolicyConfig: "
+          "{type: RecreateRoleInstanceOnPodRestart, baseDelaySeconds: 1, maxDelaySeconds: 600}}}");
+    check("{name: r, leaderWorkerPattern: {}}", "{name: r, " COMMON ", " ROLLOUT ", leaderWorkerPattern: {size: 1}}");
+}
+END_TEST
+
+/* The type that results from an update: what was stored, and what the user has written over it. */
+static void check_follow(const char *was, const char *now, const char *want)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *old = yaml(a, arena_printf(a, "spec: {roles: [{name: x}, {name: r, leaderWorkerPattern: %s}]}", was)),
+              *doc = yaml(a, arena_printf(a, "spec: {roles: [{name: r, leaderWorkerPattern: %s}]}", now));
+    admission_follow(a, KIND_RBG, doc, old);
+    admission_default(a, KIND_RBG, doc, false);
+    const struct jv *role = jv_idx(jv_path(doc, "spec", "roles", (char *)0), 0);
+    const char *got = jv_str(jv_path(role, "leaderWorkerPattern", "restartPolicyConfig", "type", (char *)0), "");
+    ck_assert_msg(str_eq(got, want), "%s\nthen %s\nis %s, not %s", was, now, got, want);
+}
+
+START_TEST(defaults_follow_a_changed_restart_policy)
+{
+    /* Nobody but us wrote the type: it follows. */
+    check_follow("{restartPolicy: None, restartPolicyConfig: {type: None}}",
+                 "{restartPolicy: B, restartPolicyConfig: {type: None}}", "B");
+    /* The user wrote it, now or before: it stays. */
+    check_follow("{restartPolicy: None, restartPolicyConfig: {type: B}}",
+                 "{restartPolicy: C, restartPolicyConfig: {type: B}}", "B");
+    check_follow("{restartPolicy: None, restartPolicyConfig: {type: None}}",
+                 "{restartPolicy: B, restartPolicyConfig: {type: C}}", "C");
+    /* From the deprecated field to the other: the type that is written there is meant. */
+    check_follow("{restartPolicy: None, restartPolicyConfig: {type: None}}", "{restartPolicyConfig: {type: None}}", "None");
+    check_follow("{}", "{restartPolicy: B}", "B");
 }
 END_TEST
 
@@ -180,6 +218,6 @@ START_TEST(defaults_change_no_workload_and_nothing_twice)
 END_TEST
 
 TEST_MAIN("defaults", defaults_of_a_role, defaults_keep_the_rollout_of_other_workloads, defaults_of_patterns,
-          defaults_never_shadow_the_deprecated_restart_policy,
+          defaults_say_what_a_deprecated_restart_policy_means, defaults_follow_a_changed_restart_policy,
           defaults_write_port_protocols_where_the_schema_does, defaults_decide_the_discovery_mode_once,
           defaults_survive_nonsense, defaults_change_no_workload_and_nothing_twice)

@@ -151,12 +151,12 @@ END_TEST
 
 /* ---- webhooks and rights ---- */
 
-static void check_webhook(const struct jv *config, const char *name, const char *path)
+static void check_webhook(const struct jv *config, const char *name, const char *path, const char *failure)
 {
     const struct jv *w = jv_find(jv_get(config, "webhooks"), "name", name);
     ck_assert_msg(w != NULL, "%s", name);
     ck_assert_str_eq(jv_get_str(jv_path(w, "clientConfig", "service", (char *)0), "path"), path);
-    ck_assert_str_eq(jv_get_str(w, "failurePolicy"), "Fail");
+    ck_assert_str_eq(jv_get_str(w, "failurePolicy"), failure);
     ck_assert_str_eq(jv_get_str(w, "sideEffects"), "None");
     ck_assert_int_eq(jv_get_int(w, "timeoutSeconds", 0), 10);
     ck_assert_uint_eq(jv_len(jv_get(jv_idx(jv_get(w, "rules"), 0), "operations")), 2);
@@ -166,11 +166,15 @@ START_TEST(print_webhooks_of_the_contract)
 {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = print_validating_config(a, &in_cluster), *m = print_mutating_config(a, &in_cluster);
-    ck_assert_uint_eq(jv_len(jv_get(v, "webhooks")), 2);
-    check_webhook(v, "vrolebasedgroup.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup");
-    check_webhook(v, "vrolebasedgroupset.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset");
-    check_webhook(m, "mrolebasedgroup.kb.io", "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup");
-    check_webhook(m, "mrolebasedgroupset.kb.io", "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset");
+    ck_assert_uint_eq(jv_len(jv_get(v, "webhooks")), 4);
+    ck_assert_uint_eq(jv_len(jv_get(m, "webhooks")), 2);
+    check_webhook(v, "vrolebasedgroup.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", "Fail");
+    check_webhook(v, "vrolebasedgroupset.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", "Fail");
+    /* What has rules in its definition too must not wait for us. */
+    check_webhook(v, "vcoordinatedpolicy.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", "Ignore");
+    check_webhook(v, "vrolebasedgroupwarmup.kb.io", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", "Ignore");
+    check_webhook(m, "mrolebasedgroup.kb.io", "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", "Fail");
+    check_webhook(m, "mrolebasedgroupset.kb.io", "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", "Fail");
     ck_assert_str_eq(jv_get_str(jv_get(v, "metadata"), "name"), "rbgs-validating-webhook-configuration");
     ck_assert_str_eq(jv_get_str(jv_get(m, "metadata"), "name"), "rbgs-mutating-webhook-configuration");
 }

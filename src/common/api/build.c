@@ -4,6 +4,7 @@
  * node that a caller may change. */
 #include "api/build.h"
 
+#include "api/admission.h"
 #include "api/names.h"
 #include "base/str.h"
 #include "doc/scalar.h"
@@ -52,12 +53,11 @@ static struct jv *value_or(struct arena *a, const struct jv *over, const struct 
  * replica up, so that a role scaled to zero is no error. */
 static int check_budget(const struct role *r, const struct jv *surge, const struct jv *unavailable,
                         int32_t replicas, struct err *e) {
-    int32_t n = replicas > 0 ? replicas : 1, s, u;
-    if (intstr_scaled(surge, n, true, &s, e))
-        return err_wrap(e, "role \"%s\": rolloutStrategy.rollingUpdate.maxSurge", r->name);
-    if (intstr_scaled(unavailable, n, s == 0, &u, e))
-        return err_wrap(e, "role \"%s\": rolloutStrategy.rollingUpdate.maxUnavailable", r->name);
-    if (s == 0 && u == 0)
+    const struct rolling_update u = {.max_surge = surge, .max_unavailable = unavailable};
+    int32_t extra, missing;
+    if (rollout_limits(&u, replicas > 0 ? replicas : 1, &extra, &missing, e))
+        return err_wrap(e, "role \"%s\": rolloutStrategy.rollingUpdate", r->name);
+    if (extra == 0 && missing == 0)
         return err_set(e, ERR_INVALID,
                        "role \"%s\": rolloutStrategy.rollingUpdate: maxSurge and maxUnavailable "
                        "are both 0, so no "

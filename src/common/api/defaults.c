@@ -1,7 +1,6 @@
 /* The defaults of admission: what the schema of the definitions writes, and what the controllers would otherwise assume. A default
  * says what happens anyway, so that a user can read it; it never changes what a role's pods are made of. Deliberately not
  * written:
- * - restartPolicyConfig.type: once stored it would win over a deprecated restartPolicy that the user adds or changes later;
  * - the rollout strategy of Deployment and LeaderWorkerSet roles, whose own defaults differ and hold as long as none is given;
  * - anything inside a pod template beyond the schema's own defaults.
  * Pure and idempotent; the document is changed in place. */
@@ -10,6 +9,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fields.h"
+
+static const char *const restart_patterns[] = {"leaderWorkerPattern", "customComponentsPattern"};
 
 /* Writes `key` when it is absent or null. */
 static void default_int(struct arena *a, struct jv *obj, const char *key, int64_t v)
@@ -49,12 +50,27 @@ static void default_sizes(struct arena *a, struct jv *role)
         if (jv_is(*it, J_OBJ)) default_int(a, *it, "size", 1);
 }
 
+/* What a deprecated restartPolicy means. */
+static void default_restart(struct arena *a, struct jv *role)
+{
+    for (size_t i = 0; i < sizeof restart_patterns / sizeof *restart_patterns; i++) {
+        struct jv *pattern = jv_get(role, restart_patterns[i]);
+        const char *said = jv_get_str(pattern, "restartPolicy");
+        if (str_empty(said)) continue;
+        struct jv *config = default_obj(a, pattern, "restartPolicyConfig");
+        if (!config || !str_empty(jv_get_str(config, "type"))) continue;
+        jv_set_str(a, config, "type", said);
+        schema_default(a, config, &restart_config_type, false);
+    }
+}
+
 static void default_role(struct arena *a, struct jv *doc)
 {
     if (!jv_is(doc, J_OBJ)) return;
     struct role role = {.annotations = jv_get(doc, "annotations")};
     default_rollout(a, doc, role_workload(&role));
     default_sizes(a, doc);
+    default_restart(a, doc);
 }
 
 static void default_roles(struct arena *a, struct jv *spec)
@@ -82,4 +98,33 @@ void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create
     }
     default_roles(a, jv_get(doc, "spec"));
     if (create) default_discovery(a, doc);
+}
+
+/* ---- fields that follow deprecated ones ---- */
+
+static void follow_role(struct arena *a, struct jv *role, const struct jv *was)
+{
+    for (size_t i = 0; i < sizeof restart_patterns / sizeof *restart_patterns; i++) {
+        const char *now = jv_get_str(jv_get(role, restart_patterns[i]), "restartPolicy"),
+                   *before = jv_get_str(jv_get(was, restart_patterns[i]), "restartPolicy");
+        struct jv *config = jv_path(role, restart_patterns[i], "restartPolicyConfig", (char *)0);
+        const char *old_type = jv_str(jv_path(was, restart_patterns[i], "restartPolicyConfig", "type", (char *)0), "");
+        if (str_empty(now) || str_empty(before) || str_eq(now, before)) continue;
+        if (str_eq(old_type, before) && str_eq(jv_get_str(config, "type"), before))
+            jv_set_str(a, config, "type", now);
+    }
+}
+
+void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old)
+{
+    if (k != KIND_RBG && k != KIND_RBGSET) return;
+    const struct jv *spec = jv_get(doc, "spec"), *was = jv_get(old, "spec");
+    if (k == KIND_RBGSET) {
+        spec = jv_path(spec, "groupTemplate", "spec", (char *)0);
+        was = jv_path(was, "groupTemplate", "spec", (char *)0);
+    }
+    JV_FOR_ARR(it, jv_get(spec, "roles")) {
+        const char *name = jv_get_str(*it, "name");
+        if (name) follow_role(a, *it, jv_find(jv_get(was, "roles"), "name", name));
+    }
 }

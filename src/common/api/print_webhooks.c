@@ -1,5 +1,6 @@
 /* The validating and the mutating webhook configuration: one webhook for each kind that is converted, since those are the kinds
- * that users write by hand. */
+ * that users write by hand, and validation of two more. Those never stand in the way: when nobody answers, the definition's own
+ * rules have to do. */
 #include <string.h>
 
 #include "base/str.h"
@@ -70,6 +71,11 @@ static struct jv *webhook(struct arena *a, const struct kind_info *k, const stru
     return out;
 }
 
+static bool validated_only(enum kind k)
+{
+    return k == KIND_POLICY || k == KIND_WARMUP;
+}
+
 static struct jv *config(struct arena *a, enum kind kind, const char *name,
                          const struct print_opts *o, const char *prefix, const char *verb)
 {
@@ -77,6 +83,12 @@ static struct jv *config(struct arena *a, enum kind kind, const char *name,
     struct jv *webhooks = jv_need_arr(a, doc, "webhooks");
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (kind_info(k)->convert) jv_push(a, webhooks, webhook(a, kind_info(k), o, prefix, verb));
+    for (enum kind k = KIND_NONE + 1; kind == KIND_VALIDATING_CONFIG && k < KIND_COUNT; k++) {
+        if (!validated_only(k)) continue;
+        struct jv *w = webhook(a, kind_info(k), o, prefix, verb);
+        jv_set_str(a, w, "failurePolicy", "Ignore");
+        jv_push(a, webhooks, w);
+    }
     return doc;
 }
 

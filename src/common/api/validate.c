@@ -124,6 +124,7 @@ static void check_spec(const struct check *c, const struct jv *spec) {
                                .r = &c->s->roles.items[i],
                                .path = arena_printf(c->a, "%s.roles[%zu]", c->path, i)};
         check_role(&k);
+        check_deprecated(&k, c->was ? rbg_role(c->was, k.r->name) : NULL);
     }
     check_cycle(c);
 }
@@ -174,13 +175,15 @@ static void validate_group(struct check *c, const struct jv *doc, const struct j
     c->s = &spec;
     c->path = "spec";
     c->group = wrong ? "" : name;
+    if (old && rbg_spec_decode(c->a, jv_get(old, "spec"), &was, NULL) == 0) c->was = &was;
     check_spec(c, jv_get(doc, "spec"));
-    if (old && rbg_spec_decode(c->a, jv_get(old, "spec"), &was, NULL) == 0)
-        check_adapters(c, &was, meta_ns(doc), name);
+    check_coordination_note(c->p, jv_path(doc, "metadata", "annotations", (char *)0),
+                            "metadata.annotations", &spec);
+    if (c->was) check_adapters(c, &was, meta_ns(doc), name);
 }
 
 /* A set's groups are "<set>-<index>": the longest of them is what has to fit. */
-static void validate_set(struct check *c, const struct jv *doc) {
+static void validate_set(struct check *c, const struct jv *doc, const struct jv *old) {
     const char *name = meta_name(doc);
     const struct jv *spec = jv_get(doc, "spec"), *replicas = jv_get(spec, "replicas"),
                     *template = jv_get(spec, "groupTemplate");
@@ -213,6 +216,11 @@ static void validate_set(struct check *c, const struct jv *doc) {
     }
     c->s = &group;
     c->path = "spec.groupTemplate.spec";
+    struct rbg_spec was;
+    const struct jv *before = jv_path(old, "spec", "groupTemplate", "spec", (char *)0);
+    if (before && rbg_spec_decode(c->a, before, &was, NULL) == 0) c->was = &was;
+    check_coordination_note(c->p, jv_get(template, "annotations"),
+                            "spec.groupTemplate.annotations", &group);
     check_spec(c, jv_get(template, "spec"));
 }
 
@@ -227,10 +235,14 @@ static void validate_all(struct problems *p, enum kind k, const struct jv *doc,
     size_t before = p->n;
     check_spec_types(p, doc, k);
     if (p->n > before) return; /* nothing below can be decoded */
-    if (k == KIND_RBG)
+    if (k == KIND_POLICY)
+        validate_coordination(p, doc, l);
+    else if (k == KIND_WARMUP)
+        validate_warmup(p, doc, l);
+    else if (k == KIND_RBG)
         validate_group(&c, doc, old);
     else
-        validate_set(&c, doc);
+        validate_set(&c, doc, old);
 }
 
 /* ---- ratchet ---- */

@@ -9,7 +9,7 @@
 struct check {
     struct problems *p;
     struct arena *a;
-    const struct rbg_spec *s;
+    const struct rbg_spec *s, *was; /* was: as stored; NULL on create */
     const char *path;  /* of the group's spec: "spec", "spec.groupTemplate.spec" */
     const char *group; /* the longest name that a group will have; "" when it is not known yet */
     bool deprecated;   /* StatefulSet, Deployment and LeaderWorkerSet are allowed */
@@ -60,5 +60,16 @@ void check_spec_types(struct problems *p, const struct jv *doc, enum kind k);
 /* Directives in the annotations of component `i`'s template, relative paths. */
 void check_directives(struct problems *p, const struct role *r, const struct effective *all,
                       size_t n, size_t i);
+
+/* Whole objects of other kinds. */
+void validate_coordination(struct problems *p, const struct jv *doc, const struct lookup *l);
+void validate_warmup(struct problems *p, const struct jv *doc, const struct lookup *l);
+
+/* What a v1alpha1 group says about coordination, as text in an annotation. */
+void check_coordination_note(struct problems *p, const struct jv *notes, const char *path,
+                             const struct rbg_spec *s);
+
+/* Warnings about deprecated fields; was: the stored role, NULL when there is none. */
+void check_deprecated(const struct role_check *k, const struct role *was);
 
 #endif

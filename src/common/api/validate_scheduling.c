@@ -209,21 +209,25 @@ static void check_spread(struct problems *p, const struct place *at, struct map 
                       "another constraint has this topologyKey and whenUnsatisfiable: remove one");
 }
 
+void check_tolerations(struct problems *p, const struct place *spec) {
+    struct place list = place_field(spec, "tolerations");
+    for (size_t i = 0; i < place_len(&list); i++) {
+        struct place at = place_item(&list, i);
+        check_toleration(p, &at);
+    }
+}
+
 void check_scheduling(struct problems *p, const struct place *spec) {
     struct place nodes = place_field(spec, "nodeSelector"), affinity = place_field(spec, "affinity"),
                  node = place_field(&affinity, "nodeAffinity"),
                  with = place_field(&affinity, "podAffinity"),
                  apart = place_field(&affinity, "podAntiAffinity"),
-                 tolerations = place_field(spec, "tolerations"),
                  spreads = place_field(spec, "topologySpreadConstraints");
     check_labels_at(p, &nodes);
     check_node_affinity(p, &node);
     check_pod_affinity(p, &with);
     check_pod_affinity(p, &apart);
-    for (size_t i = 0; i < place_len(&tolerations); i++) {
-        struct place at = place_item(&tolerations, i);
-        check_toleration(p, &at);
-    }
+    check_tolerations(p, spec);
     struct map *seen = place_len(&spreads) ? map_new() : NULL;
     for (size_t i = 0; i < place_len(&spreads); i++) {
         struct place at = place_item(&spreads, i);
