@@ -1,23 +1,37 @@
 #!/usr/bin/env bash
-# Rewrites the files that rbg-manager prints from its tables: docs/reference.md.
-#   hack/generate.sh
+# Rewrites the files that rbg-manager prints from its tables.
+#
+#   hack/generate.sh [reference] [chart]    (default: both)
+#
+#   reference    docs/reference.md
+#   chart        charts/rbg and deploy/rbg.yaml, by hack/generate-chart.sh; needs helm or builds it once
 #
 # RBG_BUILD   a directory with rbg-manager; default: build/release, built first
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=${RBG_BUILD:-}
-if [[ -z $build ]]; then
-	build=build/release
+usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0" >&2; }
+
+# Only a program that ran to its end replaces the file.
+reference() {
+	local file=docs/reference.md
+	"$RBG_BUILD/rbg-manager" --print-reference >"$file.new" || { rm -f "$file.new" && exit 1; }
+	mv "$file.new" "$file"
+}
+
+chart() {
+	./hack/generate-chart.sh
+}
+
+[[ $# -gt 0 ]] || set -- reference chart
+for what in "$@"; do
+	[[ $what == reference || $what == chart ]] || { usage && exit 2; }
+done
+if [[ -z ${RBG_BUILD:-} ]]; then
 	./hack/deps.sh build
 	cmake --preset release >/dev/null
 	cmake --build --preset release --target rbg-manager
+	RBG_BUILD=build/release
 fi
-
-# print FLAG FILE: only a program that ran to its end replaces the file.
-print() {
-	"$build/rbg-manager" "$1" >"$2.new" || { rm -f "$2.new" && exit 1; }
-	mv "$2.new" "$2"
-}
-
-print --print-reference docs/reference.md
+export RBG_BUILD
+for what in "$@"; do "$what"; done
