@@ -171,11 +171,13 @@ static bool patch_applies(const struct role_check *k, const struct jv *base, con
     return false;
 }
 
-/* All patches of the role, so that each that fails is reported. resolved: the template with the
- * reference's patch. */
-static bool patches_apply(const struct role_check *k, const struct jv **resolved) {
+/* All patches of the role, so that each that fails is reported. ef: the templates that they lead to, of
+ * the leader and the worker or of the one component. resolved: the template with the reference's patch.
+ * They share what no patch changes, because validation only reads. */
+static bool patches_apply(const struct role_check *k, const struct jv **resolved,
+                          struct effective ef[2]) {
     const struct role *r = k->r;
-    const struct jv *out,
+    const struct jv *leader, *worker,
         *base = r->standalone.set ? r->standalone.template : r->leader_worker.template;
     const struct template_ref *ref =
         r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
@@ -186,12 +188,21 @@ static bool patches_apply(const struct role_check *k, const struct jv **resolved
     if (!patch_applies(k, base, ref->patch, arena_printf(k->c->a, "%s.templateRef.patch", pattern),
                        resolved))
         return false;
+    ef[0] = (struct effective){
+        .component = r->name, .size = 1, .template = (struct jv *)(uintptr_t)*resolved};
     if (r->standalone.set) return true;
     bool ok = patch_applies(k, *resolved, r->leader_worker.leader_patch,
-                            arena_printf(k->c->a, "%s.leaderTemplatePatch", pattern), &out);
-    return patch_applies(k, *resolved, r->leader_worker.worker_patch,
-                         arena_printf(k->c->a, "%s.workerTemplatePatch", pattern), &out) &&
-           ok;
+                            arena_printf(k->c->a, "%s.leaderTemplatePatch", pattern), &leader);
+    ok = patch_applies(k, *resolved, r->leader_worker.worker_patch,
+                       arena_printf(k->c->a, "%s.workerTemplatePatch", pattern), &worker) &&
+         ok;
+    int32_t size = r->leader_worker.size.set ? r->leader_worker.size.v : 1;
+    ef[0] = (struct effective){
+        .component = "leader", .size = 1, .template = (struct jv *)(uintptr_t)leader};
+    ef[1] = (struct effective){.component = "worker",
+                               .size = size > 1 ? size - 1 : 0,
+                               .template = (struct jv *)(uintptr_t)worker};
+    return ok;
 }
 
 static bool check_component_templates(const struct role_check *k) {
@@ -209,32 +220,37 @@ static bool check_component_templates(const struct role_check *k) {
     return ok;
 }
 
-void check_templates(const struct role_check *k) {
-    const struct role *r = k->r;
-    const struct jv *resolved = NULL;
+/* Components have labels and annotations of their own, so their templates are copies. */
+static void check_components(const struct role_check *k) {
     struct effective *all;
     size_t n;
     struct err e = ERR_INIT;
-    bool custom = !r->standalone.set && !r->leader_worker.set;
-    if (custom && (!r->custom.set || !check_component_templates(k))) return;
-    if (!custom) {
-        const struct template_ref *ref =
-            r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
-        if (!check_ref(k, ref,
-                       r->standalone.set ? r->standalone.template : r->leader_worker.template))
-            return;
-        if (!patches_apply(k, &resolved)) return;
-    }
-    if (template_effective(k->c->a, k->c->s, r, &all, &n, &e)) {
+    if (!check_component_templates(k)) return;
+    if (template_effective(k->c->a, k->c->s, k->r, &all, &n, &e))
         problem_add(k->c->p, k->path, PROBLEM_INVALID, NULL, "%s", e.msg);
+    else
+        check_custom(k, all, n);
+}
+
+void check_templates(const struct role_check *k) {
+    const struct role *r = k->r;
+    if (!r->standalone.set && !r->leader_worker.set) {
+        if (r->custom.set) check_components(k);
         return;
     }
-    if (custom) {
-        check_custom(k, all, n);
+    const struct jv *resolved = NULL,
+                    *own = r->standalone.set ? r->standalone.template : r->leader_worker.template;
+    struct effective ef[2];
+    const struct template_ref *ref =
+        r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+    if (!check_ref(k, ref, own) || !patches_apply(k, &resolved, ef)) return;
+    if (ref->set && own) {
+        problem_add(k->c->p, k->path, PROBLEM_INVALID, NULL,
+                    "role \"%s\" has both template and templateRef: keep one of them", r->name);
     } else if (r->standalone.set) {
         struct chain ch = base_chain(k, resolved);
-        check_effective(k, &ch, all, n, 0);
+        check_effective(k, &ch, ef, 1, 0);
     } else {
-        check_leader_worker(k, resolved, all);
+        check_leader_worker(k, resolved, ef);
     }
 }

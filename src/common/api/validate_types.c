@@ -7,9 +7,9 @@
 #include "base/str.h"
 #include "doc/scalar.h"
 #include "validate.h"
+#include "validate_place.h"
 
-static void walk_object(struct problems *p, const struct jv *v, const struct type *t,
-                        const char *path);
+static void walk_object(struct problems *p, const struct type *t, const struct place *at);
 
 static const char *expected(enum fkind k) {
     static const char *const names[] = {
@@ -64,56 +64,61 @@ static bool type_fits(const struct jv *v, enum fkind k) {
     return false;
 }
 
-static void walk_value(struct problems *p, const struct jv *v, enum fkind k, const struct type *t,
-                       const char *path) {
-    if (!type_fits(v, k)) {
-        problem_add(p, path, PROBLEM_INVALID, v, "write %s instead of %s %s", expected(k),
-                    v->type == J_ARR || v->type == J_OBJ ? "an" : "a", jv_type_name(v));
+static void walk_value(struct problems *p, enum fkind k, const struct type *t,
+                       const struct place *at) {
+    if (!type_fits(at->v, k)) {
+        place_problem(p, at, PROBLEM_INVALID, "write %s instead of %s %s", expected(k),
+                      at->v->type == J_ARR || at->v->type == J_OBJ ? "an" : "a",
+                      jv_type_name(at->v));
         return;
     }
     /* The pod templates in a spec are looked at later, as they are after their patches. */
-    if (k == F_OBJECT && t && t != &core_PodTemplateSpec) walk_object(p, v, t, path);
+    if (k == F_OBJECT && t && t != &core_PodTemplateSpec) walk_object(p, t, at);
 }
 
-static void walk_field(struct problems *p, const struct jv *v, const struct field *f,
-                       const char *path) {
+static void walk_field(struct problems *p, const struct field *f, const struct place *at) {
+    const struct jv *v = at->v;
     if (v->type == J_NULL) return; /* as if it were not there */
     size_t before = p->n;
-    walk_value(p, v, f->kind, f->type, path);
+    walk_value(p, f->kind, f->type, at);
     if (p->n > before || (f->kind != F_LIST && f->kind != F_MAP)) return;
-    for (uint32_t i = 0; v->type == J_ARR && i < v->len; i++)
-        walk_value(p, v->items[i], f->elem, f->type, arena_printf(p->a, "%s[%u]", path, i));
-    JV_FOR_OBJ(m, v)
-    if (m->val->type != J_NULL)
-        walk_value(p, m->val, f->elem, f->type, arena_printf(p->a, "%s[%s]", path, m->key));
+    for (uint32_t i = 0; v->type == J_ARR && i < v->len; i++) {
+        const struct place item = {.up = at, .index = i, .v = v->items[i]};
+        walk_value(p, f->elem, f->type, &item);
+    }
+    JV_FOR_OBJ(m, v) {
+        const struct place entry = place_key(at, m);
+        if (m->val->type != J_NULL) walk_value(p, f->elem, f->type, &entry);
+    }
 }
 
-static void unknown_field(struct problems *p, const char *key, const struct type *t,
-                          const char *path) {
+static void unknown_field(struct problems *p, const struct type *t, const struct place *at) {
     if (t == &core_ObjectMeta)
         return; /* creationTimestamp and the like, which the API server drops */
     struct words known = {ARENA_ARRAY(p->a, t->nfields, const char *), t->nfields};
     for (size_t i = 0; i < t->nfields; i++) known.items[i] = t->fields[i].key;
-    problem_warn(p, "%s: unknown field%s", path, did_you_mean(p->a, key, &known));
+    problem_warn(p, "%s: unknown field%s", place_path(p->a, at),
+                 did_you_mean(p->a, at->field, &known));
 }
 
-static void walk_object(struct problems *p, const struct jv *v, const struct type *t,
-                        const char *path) {
-    JV_FOR_OBJ(m, v) {
+static void walk_object(struct problems *p, const struct type *t, const struct place *at) {
+    JV_FOR_OBJ(m, at->v) {
         const struct field *f = type_field(t, m->key);
-        const char *here = *path ? arena_printf(p->a, "%s.%s", path, m->key) : m->key;
+        const struct place member = {.up = at, .field = m->key, .v = m->val};
         if (f)
-            walk_field(p, m->val, f, here);
+            walk_field(p, f, &member);
         else
-            unknown_field(p, m->key, t, here);
+            unknown_field(p, t, &member);
     }
 }
 
 void check_pod_types(struct problems *p, const struct jv *tpl) {
-    walk_object(p, tpl, &core_PodTemplateSpec, "");
+    const struct place root = place_root(tpl);
+    walk_object(p, &core_PodTemplateSpec, &root);
 }
 
 void check_spec_types(struct problems *p, const struct jv *doc, enum kind k) {
     const struct field *spec = type_field(kind_version(k, "v1alpha2")->type, "spec");
-    walk_object(p, jv_get(doc, "spec"), spec->type, "spec");
+    const struct place root = place_root(doc), at = place_field(&root, "spec");
+    walk_object(p, spec->type, &at);
 }

@@ -282,23 +282,68 @@ struct jv *jv_new_arr(struct arena *a)
     return node(a, J_ARR);
 }
 
-static struct jv *dup_arr(struct arena *a, const struct jv *v)
+/* A copy is one allocation, carved up: arrays, nodes, text. PAD keeps every array away from the end of the allocation, so that
+ * arena_grow never takes one for the newest allocation and extends it over its neighbour. */
+enum { PAD = 32 };
+
+struct dup {
+    size_t nodes, arrays, text; /* bytes needed */
+    struct jv *node;
+    char *array, *byte; /* next free */
+};
+
+static void dup_measure(struct dup *d, const struct jv *v)
 {
-    struct jv *out = node(a, J_ARR);
-    out->len = out->cap = v->len;
-    if (v->len) out->items = ARENA_ARRAY(a, v->len, struct jv *);
-    for (uint32_t i = 0; i < v->len; i++) out->items[i] = jv_dup(a, v->items[i]);
-    return out;
+    d->nodes += sizeof *v;
+    switch (v->type) {
+    case J_NULL: case J_BOOL: return;
+    case J_NUM: case J_STR: d->text += (size_t)v->len + 1; return;
+    case J_ARR:
+        d->arrays += v->len * sizeof *v->items;
+        for (uint32_t i = 0; i < v->len; i++) dup_measure(d, v->items[i]);
+        return;
+    case J_OBJ:
+        d->arrays += v->len * sizeof *v->members;
+        for (uint32_t i = 0; i < v->len; i++) {
+            d->text += (size_t)v->members[i].klen + 1;
+            dup_measure(d, v->members[i].val);
+        }
+        return;
+    }
 }
 
-static struct jv *dup_obj(struct arena *a, const struct jv *v)
+static void *dup_array(struct dup *d, size_t size)
 {
-    struct jv *out = node(a, J_OBJ);
-    out->len = out->cap = v->len;
-    if (v->len) out->members = ARENA_ARRAY(a, v->len, struct jmember);
+    void *p = size ? d->array : NULL;
+    d->array += size;
+    return p;
+}
+
+static const char *dup_text(struct dup *d, const char *s, size_t n)
+{
+    char *p = d->byte;
+    memcpy(p, s, n); /* the NUL is there: arena memory is zero */
+    d->byte += n + 1;
+    return p;
+}
+
+static struct jv *dup_node(struct dup *d, const struct jv *v)
+{
+    struct jv *out = d->node++;
+    *out = *v;
+    if (v->type == J_NUM || v->type == J_STR) out->s = dup_text(d, v->s, v->len);
+    if (v->type != J_ARR && v->type != J_OBJ) return out;
+    out->cap = v->len;
+    if (v->type == J_ARR) {
+        out->items = dup_array(d, v->len * sizeof *v->items);
+        for (uint32_t i = 0; i < v->len; i++) out->items[i] = dup_node(d, v->items[i]);
+        return out;
+    }
+    out->members = dup_array(d, v->len * sizeof *v->members);
     for (uint32_t i = 0; i < v->len; i++) {
         const struct jmember *m = &v->members[i];
-        out->members[i] = (struct jmember){arena_strndup(a, m->key, m->klen), m->klen, jv_dup(a, m->val)};
+        const char *key = dup_text(d, m->key, m->klen);
+        out->members[i] = (struct jmember){key, m->klen, dup_node(d, m->val)};
     }
     return out;
 }
@@ -306,16 +351,12 @@ static struct jv *dup_obj(struct arena *a, const struct jv *v)
 struct jv *jv_dup(struct arena *a, const struct jv *v)
 {
     if (!v) return NULL;
-    if (v->type == J_ARR) return dup_arr(a, v);
-    if (v->type == J_OBJ) return dup_obj(a, v);
-    struct jv *out = node(a, v->type);
-    if (v->type == J_BOOL) {
-        out->b = v->b;
-    } else if (v->type != J_NULL) {
-        out->s = arena_strndup(a, v->s, v->len);
-        out->len = v->len;
-    }
-    return out;
+    struct dup d = {0};
+    dup_measure(&d, v);
+    d.array = arena_alloc(a, d.arrays + d.nodes + d.text + PAD);
+    d.node = (struct jv *)(void *)(d.array + d.arrays);
+    d.byte = d.array + d.arrays + d.nodes;
+    return dup_node(&d, v);
 }
 
 static uint32_t next_cap(const struct jv *v)

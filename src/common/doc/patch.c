@@ -38,82 +38,85 @@ struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct
 
 /* ---- JSON patch: making ---- */
 
+/* A place as a chain of stack frames: a pointer is spelled out only where there is a difference. */
+struct step {
+    const struct step *up; /* NULL: the root, which has no text */
+    const char *key;       /* NULL: an element */
+    uint32_t index;
+};
+
 struct diff {
     struct arena *a;
     struct jv *ops;
-    struct buf path;
 };
 
-static void emit(struct diff *d, const char *op, const struct jv *value)
+static void write_pointer(struct buf *out, const struct step *at)
 {
-    struct jv *o = jv_new_obj(d->a);
-    jv_set_str(d->a, o, "op", op);
-    jv_set_str(d->a, o, "path", buf_str(&d->path));
-    jv_set(d->a, o, "value", jv_dup(d->a, value));
-    jv_push(d->a, d->ops, o);
-}
-
-/* Appends "/key" with ~ and / escaped; returns the old length, to which the caller cuts the path back. */
-static size_t path_push(struct diff *d, const char *key)
-{
-    size_t was = d->path.len;
-    buf_putc(&d->path, '/');
-    for (; *key; key++) {
-        if (*key == '~') buf_puts(&d->path, "~0");
-        else if (*key == '/') buf_puts(&d->path, "~1");
-        else buf_putc(&d->path, *key);
+    if (!at->up) return;
+    write_pointer(out, at->up);
+    if (!at->key) {
+        buf_printf(out, "/%u", at->index);
+        return;
     }
-    return was;
+    buf_putc(out, '/');
+    for (const char *c = at->key; *c; c++) {
+        if (*c == '~') buf_puts(out, "~0");
+        else if (*c == '/') buf_puts(out, "~1");
+        else buf_putc(out, *c);
+    }
 }
 
-static void path_cut(struct diff *d, size_t len)
+static void emit(struct diff *d, const char *op, const struct step *at, const struct jv *value)
 {
-    d->path.len = len;
-    d->path.s[len] = 0;
+    BUF_AUTO struct buf path = BUF_INIT;
+    write_pointer(&path, at);
+    struct jv *v = jv_new_obj(d->a);
+    jv_set_str(d->a, v, "op", op);
+    jv_set_str(d->a, v, "path", buf_str(&path));
+    jv_set(d->a, v, "value", jv_dup(d->a, value));
+    jv_push(d->a, d->ops, v);
 }
 
-static void diff_value(struct diff *d, const struct jv *from, const struct jv *to);
+/* The member with the key of m. It nearly always has the same index, so that is tried first. */
+static const struct jv *counterpart(const struct jv *obj, const struct jmember *m, size_t index)
+{
+    const struct jmember *same = index < obj->len ? &obj->members[index] : NULL;
+    if (same && same->klen == m->klen && memcmp(same->key, m->key, m->klen) == 0) return same->val;
+    return jv_get(obj, m->key);
+}
 
-static void diff_object(struct diff *d, const struct jv *from, const struct jv *to)
+static void diff_value(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to);
+
+static void diff_object(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to)
 {
     JV_FOR_OBJ(m, from) {
-        if (jv_get(to, m->key)) continue;
-        size_t was = path_push(d, m->key);
-        emit(d, "remove", NULL);
-        path_cut(d, was);
+        if (counterpart(to, m, (size_t)(m - from->members))) continue;
+        emit(d, "remove", &(struct step){at, m->key, 0}, NULL);
     }
     JV_FOR_OBJ(m, to) {
-        const struct jv *old = jv_get(from, m->key);
-        size_t was = path_push(d, m->key);
-        if (old) diff_value(d, old, m->val);
-        else emit(d, "add", m->val);
-        path_cut(d, was);
+        const struct jv *old = counterpart(from, m, (size_t)(m - to->members));
+        const struct step here = {at, m->key, 0};
+        if (old) diff_value(d, &here, old, m->val);
+        else emit(d, "add", &here, m->val);
     }
 }
 
-static void diff_value(struct diff *d, const struct jv *from, const struct jv *to)
+/* Containers are not compared first: those without a difference emit nothing. */
+static void diff_value(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to)
 {
-    if (jv_eq(from, to)) return;
     if (jv_is(from, J_OBJ) && jv_is(to, J_OBJ)) {
-        diff_object(d, from, to);
+        diff_object(d, at, from, to);
     } else if (jv_is(from, J_ARR) && jv_is(to, J_ARR) && from->len == to->len) {
-        for (uint32_t i = 0; i < to->len; i++) {
-            char index[16];
-            snprintf(index, sizeof index, "%u", i);
-            size_t was = path_push(d, index);
-            diff_value(d, from->items[i], to->items[i]);
-            path_cut(d, was);
-        }
-    } else {
-        emit(d, "replace", to);
+        for (uint32_t i = 0; i < to->len; i++) diff_value(d, &(struct step){at, NULL, i}, from->items[i], to->items[i]);
+    } else if (!jv_eq(from, to)) {
+        emit(d, "replace", at, to);
     }
 }
 
 struct jv *json_patch_diff(struct arena *a, const struct jv *from, const struct jv *to)
 {
     struct diff d = {.a = a, .ops = jv_new_arr(a)};
-    diff_value(&d, from, to);
-    buf_fini(&d.path);
+    diff_value(&d, &(struct step){0}, from, to);
     return d.ops;
 }
 

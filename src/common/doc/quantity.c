@@ -254,7 +254,28 @@ char *quantity_canonical(struct arena *a, const struct jv *v, struct err *e) {
 
 static int sign_of(const struct quantity *q) { return !q->n ? 0 : q->negative ? -1 : 1; }
 
+/* What quantities nearly always are: up to nine digits and a unit that keeps them below 2^63. They need no memory. */
+struct plain {
+    int64_t n; /* with its sign */
+    const struct suffix *unit;
+};
+
+static bool plain_of(const struct jv *v, struct plain *out) {
+    enum { DIGITS_MAX = 9, BINARY_MAX = 30 };
+    if (!jv_is(v, J_STR) && !jv_is(v, J_NUM)) return false;
+    const char *s = v->s + (v->s[0] == '-'), *first = s;
+    *out = (struct plain){0};
+    for (; *s >= '0' && *s <= '9' && s - first <= DIGITS_MAX; s++) out->n = out->n * 10 + (*s - '0');
+    if (s == first || s - first > DIGITS_MAX || strlen(s) != v->len - (size_t)(s - v->s)) return false;
+    if (v->s[0] == '-') out->n = -out->n;
+    for (size_t i = 0; i < NSUFFIXES && !out->unit; i++)
+        if (strcmp(s, suffixes[i].text) == 0) out->unit = &suffixes[i];
+    return out->unit && (out->unit->format != BINARY_SI || out->unit->power <= BINARY_MAX);
+}
+
 int quantity_cmp(const struct jv *a, const struct jv *b) {
+    struct plain m, n;
+    if (plain_of(a, &m) && plain_of(b, &n) && m.unit == n.unit) return (m.n > n.n) - (m.n < n.n);
     ARENA_AUTO struct arena *scratch = arena_new();
     struct quantity x, y;
     if (parse(scratch, a, &x, NULL) != 0 || parse(scratch, b, &y, NULL) != 0) return -2;
@@ -263,6 +284,8 @@ int quantity_cmp(const struct jv *a, const struct jv *b) {
 }
 
 int quantity_sign(const struct jv *v) {
+    struct plain n;
+    if (plain_of(v, &n)) return (n.n > 0) - (n.n < 0);
     ARENA_AUTO struct arena *scratch = arena_new();
     struct quantity q;
     return parse(scratch, v, &q, NULL) != 0 ? -2 : sign_of(&q);

@@ -12,7 +12,7 @@
 const struct field *type_field(const struct type *t, const char *key)
 {
     for (size_t i = 0; i < t->nfields; i++)
-        if (strcmp(t->fields[i].key, key) == 0) return &t->fields[i];
+        if (t->fields[i].key[0] == key[0] && strcmp(t->fields[i].key, key) == 0) return &t->fields[i];
     return NULL;
 }
 
