@@ -175,11 +175,17 @@ static void plan_orphans(struct pass *s) {
 
 /* ---- the group ---- */
 
+static bool waits(const struct jv *conditions) {
+    return str_eq(jv_get_str(jv_find(conditions, "type", "Progressing"), "reason"), "WaitingForDependencies");
+}
+
 static void plan_group_status(struct pass *s, const char *reason, const char *message) {
     const struct jv *root = s->w->w.root, *old = jv_path(root, "status", "conditions", (char *)0);
     struct jv *status = rbg_status(s->a, s->w, s->results, reason, message);
-    bool turned = condition_true(old, "Ready") != condition_true(jv_get(status, "conditions"), "Ready");
-    plan_status(s->p, KIND_RBG, root, status, s->fresh || turned ? 0 : s->w->w.opt->settle_ms);
+    const struct jv *conditions = jv_get(status, "conditions");
+    bool turned = condition_true(old, "Ready") != condition_true(conditions, "Ready");
+    bool started = waits(old) && !waits(conditions); /* told once, with its event */
+    plan_status(s->p, KIND_RBG, root, status, s->fresh || turned || started ? 0 : s->w->w.opt->settle_ms);
     /* What keeps an instance from being ready is news of the instance, not of its set. */
     if (!condition_true(jv_get(status, "conditions"), "Ready")) plan_after(s->p, BLOCKER_RECHECK_MS);
 }
@@ -192,8 +198,7 @@ static void plan_invalid(struct pass *s, const char *reason, const char *message
 /* "Succeed" is the event that people and scripts wait for: every role has been applied. */
 static void plan_succeed(struct pass *s) {
     const struct jv *old = jv_path(s->w->w.root, "status", "conditions", (char *)0);
-    bool waited = str_eq(jv_get_str(jv_find(old, "type", "Progressing"), "reason"), "WaitingForDependencies");
-    if (!s->fresh && !waited) return;
+    if (!s->fresh && !waits(old)) return;
     for (size_t i = 0; i < s->w->group.spec.roles.n; i++)
         if (s->results[i].problem || s->results[i].waiting) return;
     plan_event(s->p, "Normal", "Succeed", "All %zu roles are applied", s->w->group.spec.roles.n);
