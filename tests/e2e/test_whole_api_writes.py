@@ -56,8 +56,8 @@ def replaced(case, document, version, change):
 
 
 def apply(case, kind, name, spec):
-    """As kubectl apply does, with the patch of a user who says nothing about defaults."""
-    return case.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": kind,
+    """By server-side apply: what the user does not write stays as it is stored, the defaults too."""
+    return case.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps({"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": kind,
                                                                "metadata": {"name": name}, "spec": spec}))
 
 
