@@ -320,7 +320,10 @@ END_TEST
 
 /* ---- bodies that are none ---- */
 
-static const char *const all_paths[] = {VALIDATE, VALIDATE_SET, MUTATE, MUTATE "set", "/convert"};
+#define OTHER(kind) "/validate-workloads-x-k8s-io-v1alpha2-" kind
+static const char *const all_paths[] = {VALIDATE, VALIDATE_SET, OTHER("coordinatedpolicy"),
+                                        OTHER("rolebasedgroupwarmup"), MUTATE, MUTATE "set", "/convert"};
+enum { PATHS = sizeof all_paths / sizeof *all_paths };
 
 START_TEST(test_bad_bodies) {
     ARENA_AUTO struct arena *a = arena_new();
@@ -351,10 +354,10 @@ START_TEST(test_bad_bodies) {
          "v1\",\"kind\":\"ConversionReview\",\"request\":[]}",
          400},
     };
-    for (size_t i = 0; i < 5 * sizeof cases / sizeof *cases; i++) {
-        struct answer x = send_raw(a, all_paths[i % 5], cases[i / 5].type, cases[i / 5].body,
-                                   strlen(cases[i / 5].body));
-        ck_assert_msg(x.status == cases[i / 5].status, "%s: %d %s", cases[i / 5].body, x.status,
+    for (size_t i = 0; i < PATHS * sizeof cases / sizeof *cases; i++) {
+        struct answer x = send_raw(a, all_paths[i % PATHS], cases[i / PATHS].type, cases[i / PATHS].body,
+                                   strlen(cases[i / PATHS].body));
+        ck_assert_msg(x.status == cases[i / PATHS].status, "%s: %d %s", cases[i / PATHS].body, x.status,
                       x.text);
         ck_assert_uint_gt(strlen(x.text), 10);
     }
@@ -362,7 +365,7 @@ START_TEST(test_bad_bodies) {
 END_TEST
 
 START_TEST(test_deep_and_wide_bodies_are_refused) {
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < PATHS; i++) {
         ARENA_AUTO struct arena *a = arena_new();
         BUF_AUTO struct buf deep = BUF_INIT, wide = BUF_INIT;
         for (int n = 0; n < 100000; n++) buf_putc(&deep, '[');
@@ -413,6 +416,73 @@ START_TEST(test_every_value_of_every_type) {
 }
 END_TEST
 
+#define REVIEW(object)                                                                             \
+    "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","     \
+    "\"operation\":\"CREATE\",\"kind\":{\"group\":\"workloads.x-k8s.io\",\"version\":\"v1alpha2\","     \
+    "\"kind\":\"RoleBasedGroup\"},\"object\":" object "}}"
+#define OBJECT(spec)                                                                               \
+    "{\"apiVersion\":\"workloads.x-k8s.io/v1alpha2\",\"kind\":\"RoleBasedGroup\",\"metadata\":{\"name\":\"g\"}," \
+    "\"spec\":" spec "}"
+#define ROLE(more)                                                                                 \
+    "{\"roles\":[{\"name\":\"a\"," more "\"standalonePattern\":{\"template\":{\"spec\":{\"containers\":"   \
+    "[{\"name\":\"c\",\"image\":\"i\"}]}}}}]}"
+
+/* A connection that breaks in the middle: whatever has come is no review. */
+START_TEST(test_cut_bodies_are_refused) {
+    static const char body[] = REVIEW(OBJECT(ROLE("\"replicas\":1,")));
+    const size_t n = sizeof body - 1;
+    for (size_t i = 0; i < PATHS; i++)
+        for (size_t cut = 0; cut < n; cut += i < 2 ? 1 : 17) {
+            ARENA_AUTO struct arena *a = arena_new();
+            struct answer x = send_raw(a, all_paths[i], "application/json", body, cut);
+            ck_assert_msg(x.status == 400, "cut at %zu: %d %s", cut, x.status, x.text);
+        }
+    ARENA_AUTO struct arena *a = arena_new();
+    ck_assert_int_eq(send_raw(a, VALIDATE, "application/json", body, n).status, 200);
+}
+END_TEST
+
+/* What is JSON for lenient parsers only, deep inside an object: refused as a whole, never half read. Numbers beyond
+ * any type are JSON, and denied with their field. */
+START_TEST(test_strange_bodies) {
+    static const struct {
+        const char *body;
+        int status;
+        const char *words; /* of the answer */
+    } rows[] = {
+        {REVIEW(OBJECT(ROLE("\"replicas\":1,\"replicas\":2,"))), 400, "replicas"},
+        {REVIEW(OBJECT(ROLE("\"labels\":{\"a\":\"\xff\"},"))), 400, "UTF-8"},
+        {REVIEW(OBJECT(ROLE("\"labels\":{\"a\":\"\xc3\x28\"},"))), 400, "UTF-8"},
+        {REVIEW(OBJECT(ROLE("\"replicas\":NaN,"))), 400, "line"},
+        {REVIEW(OBJECT(ROLE("\"replicas\":01,"))), 400, "line"},
+        {REVIEW(OBJECT(ROLE("\"replicas\":99999999999999999999999999,"))), 200, "spec.roles[0].replicas"},
+        {REVIEW(OBJECT(ROLE("\"replicas\":1e999999,"))), 200, "spec.roles[0].replicas"},
+        {REVIEW(OBJECT(ROLE("\"replicas\":1.5,"))), 200, "spec.roles[0].replicas"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        struct answer x = send_raw(a, VALIDATE, "application/json", rows[i].body, strlen(rows[i].body));
+        ck_assert_msg(x.status == rows[i].status && strstr(x.text, rows[i].words), "%s\n%d %s", rows[i].body, x.status,
+                      x.text);
+        if (x.status == 200) ck_assert(!jv_get_bool(x.response, "allowed", true));
+    }
+}
+END_TEST
+
+/* As many as the API server sends in one review of a long list. */
+START_TEST(test_five_hundred_objects) {
+    enum { OBJECTS = 500 };
+    ARENA_AUTO struct arena *a = arena_new();
+    BUF_AUTO struct buf list = BUF_INIT;
+    for (int i = 0; i < OBJECTS; i++) buf_printf(&list, "%s%s", i ? ", " : "", V1("many"));
+    struct answer x = conversion(a, "workloads.x-k8s.io/v1alpha2", buf_str(&list));
+    ck_assert_str_eq(jv_str(jv_path(x.response, "result", "status", (char *)0), ""), "Success");
+    const struct jv *out = jv_get(x.response, "convertedObjects");
+    ck_assert_uint_eq(jv_len(out), OBJECTS);
+    JV_FOR_ARR(it, out) ck_assert_str_eq(jv_get_str(*it, "apiVersion"), "workloads.x-k8s.io/v1alpha2");
+}
+END_TEST
+
 START_TEST(test_metrics_count) {
     ARENA_AUTO struct arena *a = arena_new();
     review(a, VALIDATE, "operation: CREATE, " KIND ", object: " BAD);
@@ -438,4 +508,5 @@ TEST_MAIN("webhook_review", test_valid_group_is_allowed, test_denial_names_every
           test_deletes_and_subresources_pass, test_what_is_not_ours_is_denied,
           test_defaults_come_as_a_patch_that_applies, test_batch_keeps_its_order,
           test_failure_names_the_object, test_empty_batch_succeeds, test_bad_bodies,
-          test_deep_and_wide_bodies_are_refused, test_every_value_of_every_type, test_metrics_count)
+          test_deep_and_wide_bodies_are_refused, test_every_value_of_every_type, test_cut_bodies_are_refused, test_strange_bodies, test_five_hundred_objects,
+          test_metrics_count)
