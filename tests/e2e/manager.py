@@ -61,7 +61,7 @@ class Manager:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env={**os.environ, "POD_NAMESPACE": NAMESPACE})
         if ready:
-            wait(self.ready, 30, f"{self.name} is ready")
+            wait(self.ready, 90, f"{self.name} is ready")
         return self
 
     def alive(self):

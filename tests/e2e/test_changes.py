@@ -173,24 +173,6 @@ def a_deleted_pod_comes_back_under_its_name(case):
 
 
 @test
-def a_restarted_pod_takes_its_instance_along(case):
-    """restartPolicyConfig RecreateRoleInstanceOnPodRestart of a leader with its workers."""
-    before = start(case, "prefill-decode.yaml", "pd")
-    status = before["pd-decode-1-2"]["status"]
-    status["containerStatuses"][0]["restartCount"] = 1
-    case.api.merge("Pod", case.ns, "pd-decode-1-2", {"status": status}, "status")
-    mates = {"pd-decode-1-0", "pd-decode-1-1", "pd-decode-1-2"}
-
-    def recreated():
-        now = uids(case.pods())
-        changed = {n for n, uid in uids(before).items() if now.get(n) != uid}
-        assert sorted(now) == sorted(before) and changed == mates, f"changed: {sorted(changed)}"
-        return True
-    wait(recreated, 60, "the instance's three pods are other ones, and no others")
-    case.wait_ready("pd", 40)
-
-
-@test
 def a_role_starts_when_those_it_depends_on_are_ready(case):
     def role(name, **more):
         return {"name": name, "replicas": 1, "standalonePattern": {"template": {"spec": {
