@@ -90,4 +90,17 @@ START_TEST(refusals_say_what_to_write) {
 }
 END_TEST
 
-TEST_MAIN("quantity", canonical_as_go, canonical_is_idempotent_in_value, order, sign, refusals_say_what_to_write)
+START_TEST(numbers_beyond_a_double) {
+    ARENA_AUTO struct arena *a = arena_new();
+    static const char *const texts[] = {"1e999", "-1e999", "1e+062435028398684730898684"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct err e = ERR_INIT;
+        ck_assert_int_eq(quantity_sign(value(a, "n", texts[i])), -2);
+        ck_assert_ptr_null(quantity_canonical(a, value(a, "n", texts[i]), &e));
+        ck_assert_msg(strstr(e.msg, "too large"), "%s", e.msg);
+    }
+    ck_assert_int_eq(quantity_sign(value(a, "n", "1e-999")), 0);
+}
+END_TEST
+
+TEST_MAIN("quantity", numbers_beyond_a_double, canonical_as_go, canonical_is_idempotent_in_value, order, sign, refusals_say_what_to_write)

@@ -171,5 +171,16 @@ START_TEST(depth_is_limited) {
 }
 END_TEST
 
-TEST_MAIN("yaml", as_kubectl, streams, many_documents, stricter_or_laxer_than_kubectl, trees_can_be_edited, errors_name_the_place,
+START_TEST(test_keys_beyond_a_float)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    struct err e = ERR_INIT;
+    struct jv **docs;
+    size_t n;
+    ASSERT_OK(yaml_parse_all(a, "1e300: a\n-1e300: b\n", 19, &docs, &n, &e));
+    ck_assert_str_eq(json_text(a, docs[0]), "{\"+Inf\":\"a\",\"-Inf\":\"b\"}");
+}
+END_TEST
+
+TEST_MAIN("yaml", test_keys_beyond_a_float, as_kubectl, streams, many_documents, stricter_or_laxer_than_kubectl, trees_can_be_edited, errors_name_the_place,
           aliases_cannot_explode, depth_is_limited)

@@ -41,6 +41,7 @@ char *number_json(struct arena *a, double d) {
 }
 
 char *number_key(struct arena *a, double d) {
+    if (isinf((float)d)) return arena_strdup(a, d > 0 ? "+Inf" : "-Inf");
     struct shortest s = shortest_single(d);
     return print(a, &s, s.exp >= -4 && s.exp < 6, 2);
 }

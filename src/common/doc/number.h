@@ -8,7 +8,7 @@
  * else like 1e-7 or 1e+21. d must be finite. */
 char *number_json(struct arena *a, double d);
 
-/* strconv.FormatFloat(d, 'g', -1, 32): how a float becomes a map key. d must be finite. */
+/* strconv.FormatFloat(d, 'g', -1, 32): how a float becomes a map key; "+Inf" beyond a float. d must be finite. */
 char *number_key(struct arena *a, double d);
 
 #endif

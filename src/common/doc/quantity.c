@@ -3,6 +3,7 @@
  *
  * Two habits of the Go code show in its output, and therefore here. Text that looks canonical to its quick check is printed as
  * it was written, so "+1" and "1.500" survive. And a decimal value beyond 10^21 loses its suffix, because there is none. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,10 +193,17 @@ static int parse_text(struct arena *a, const char *text, struct quantity *q, str
     return 0;
 }
 
-/* A string without the white space around it, or a number in the form that the API server stores: without an exponent where
- * it can be. */
+/* A number in the form that the API server stores: without an exponent where it can be. NULL: it refuses the number. */
+static const char *text_of_number(struct arena *a, const struct jv *v, struct err *e) {
+    if (!strpbrk(v->s, "eE")) return v->s;
+    double d = strtod(v->s, NULL);
+    if (isfinite(d)) return number_json(a, d);
+    err_set(e, ERR_INVALID, "the number %.64s is too large for a quantity: write a smaller one, with a unit such as Gi", v->s);
+    return NULL;
+}
+
+/* A string without the white space around it. */
 static const char *text_of(struct arena *a, const struct jv *v) {
-    if (jv_is(v, J_NUM)) return strpbrk(v->s, "eE") ? number_json(a, strtod(v->s, NULL)) : v->s;
     const char *s = v->s, *end = s + v->len;
     while (s < end && strchr(" \t\r\n\v\f", *s) && *s) s++;
     while (end > s && strchr(" \t\r\n\v\f", end[-1]) && end[-1]) end--;
@@ -207,7 +215,8 @@ static int parse(struct arena *a, const struct jv *v, struct quantity *q, struct
         return err_set(e, ERR_INVALID, "%s is not a quantity: write a number, or a string such as \"500m\" or \"1Gi\"",
                        v ? jv_type_name(v) : "an absent value");
     if (v->len != strlen(v->s)) return err_set(e, ERR_INVALID, "a quantity must not contain NUL bytes");
-    return parse_text(a, text_of(a, v), q, e);
+    const char *text = jv_is(v, J_NUM) ? text_of_number(a, v, e) : text_of(a, v);
+    return text ? parse_text(a, text, q, e) : -1;
 }
 
 static const char *suffix_text(enum format format, int64_t power) {
