@@ -213,11 +213,16 @@ build_part() {
 	rm -rf "$dir".?????? # what an interrupted build left
 	staging=$(mktemp -d "$dir.XXXXXX")
 	log "building $part: ${PART_MINUTES[$part]} minutes or so on 2 cores from nothing, once"
-	if ! go_build "$part" "$staging"; then
+	if ! go_build "$part" "$staging" || ! add_chart "$part" "$staging"; then
 		rm -rf "$staging"
 		die "the build of $part failed; see above"
 	fi
 	publish "$staging" "$dir"
+}
+
+# cert-manager's chart comes with its programs: in the same module.
+add_chart() {
+	[[ $1 != cert-manager ]] || write_cert_manager_chart "$2/chart"
 }
 
 need_go() {

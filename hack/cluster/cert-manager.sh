@@ -17,23 +17,23 @@ install_cert_manager() {
 	values+=(--set image.repository=localhost/cert-manager-controller
 		--set cainjector.image.repository=localhost/cert-manager-cainjector
 		--set webhook.image.repository=localhost/cert-manager-webhook)
-	write_chart "$dir/cert-manager" "$version"
-	"$(program_path helm)" --kubeconfig "$dir/kubeconfig" upgrade --install cert-manager "$dir/cert-manager" \
+	"$(program_path helm)" --kubeconfig "$dir/kubeconfig" upgrade --install \
+		cert-manager "$(part_dir cert-manager)/chart" \
 		--namespace cert-manager --create-namespace --wait --timeout 5m "${values[@]}" >&2
 	# Available pods are not enough: the webhook also has to be trusted by now.
 	within 120 accepts_issuers "$dir" || die "cert-manager runs, but refuses an Issuer: $(try_issuer "$dir" 2>&1)"
 }
 
-# The chart as it is released: the module keeps its CRDs elsewhere, and no version.
-write_chart() {
-	local source
-	source=$(cd "$HERE/cert-manager" && go mod download "$CERT_MANAGER" && go list -m -f '{{.Dir}}' "$CERT_MANAGER")/deploy
-	rm -rf "$1"
-	mkdir "$1"
-	cp -r "$source/charts/cert-manager/." "$1"
+# write_cert_manager_chart FOLDER: as it is released; the module keeps the CRDs apart
+# from the chart, and no version in it.
+write_cert_manager_chart() {
+	local source version
+	version=$(pinned cert-manager "$CERT_MANAGER")
+	source=$(cd "$HERE/cert-manager" && GOWORK=off go list -m -f '{{.Dir}}' "$CERT_MANAGER")/deploy
+	cp -r "$source/charts/cert-manager" "$1"
 	chmod -R u+w "$1"
 	cp "$source"/crds/crd-*.yaml "$1/templates/"
-	sed -E "s/^(version|appVersion): .*/\1: $2/" "$1/Chart.template.yaml" >"$1/Chart.yaml"
+	sed -E "s/^(version|appVersion): .*/\1: $version/" "$1/Chart.template.yaml" >"$1/Chart.yaml"
 }
 
 accepts_issuers() {

@@ -93,16 +93,12 @@ missing_in_kernel() {
 # --- its place on the host ------------------------------------------------------
 
 # reserve_network DIR: writes the first block of addresses that no route leads to.
-# Held by everybody on the machine, whatever folder their clusters are in.
 reserve_network() {
-	local dir=$1 block lock
-	exec {lock}</proc
-	flock "$lock"
+	local block
 	for block in {0..240..16}; do
 		[[ -z $(ip -4 route show table all root "10.187.$block.0/20") ]] || continue
-		grep -qsx "$block" "$CLUSTERS"/*/network && continue
-		echo "$block" >"$dir/network"
-		exec {lock}<&-
+		! grep -qsx "$block" "$CLUSTERS"/*/network || continue
+		echo "$block" >"$1/network"
 		return
 	done
 	die "all of 10.187.0.0/16 is in use on this machine; end other real clusters: hack/cluster.sh down --name NAME"
@@ -126,8 +122,11 @@ in_node() {
 # Starts the namespaces; the host's end of the link is up when this returns, so that
 # the API server can serve there.
 start_network() {
-	local dir=$1 id host node pid
+	local dir=$1 id host node pid lock
 	mkdir -p "$dir"/node/{containerd,kubelet,cni,images,podlogs}
+	# For all on the machine, whatever folder their clusters are in.
+	exec {lock}</proc
+	flock "$lock"
 	reserve_network "$dir"
 	id=$(node_id "$dir") host=$(host_address "$dir") node=$(node_address "$dir")
 	make_groups "$id"
@@ -141,6 +140,7 @@ start_network() {
 	in_node "$dir" ip address add "$node/30" dev eth0
 	in_node "$dir" ip link set eth0 up
 	ip route add "$(pod_range "$dir")" via "$node" dev "$id"
+	exec {lock}<&-
 }
 
 # Version 1 of control groups has one tree for each controller, version 2 one for all.

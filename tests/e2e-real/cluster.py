@@ -12,16 +12,26 @@ import kube
 
 
 class Own(kube.Cluster):
-    """hack/cluster.sh up --real; its name is unique to this run."""
+    """hack/cluster.sh up --real; its name is unique to this run, and says which process that is."""
 
     images = ("localhost/busybox:1", "localhost/busybox:2")
 
-    def __init__(self, name):  # pylint: disable=super-init-not-called
-        self.name = name
+    def __init__(self):  # pylint: disable=super-init-not-called
+        self.end_abandoned()
+        self.name = f"real-{os.getpid()}-{os.urandom(3).hex()}"
         self.kubeconfig = self.script("up", "--real")
         self.directory = os.path.dirname(self.kubeconfig)
         self.kubectl_path = self.program("kubectl")
         self.api = kube.Api(self.kubeconfig)
+
+    @staticmethod
+    def end_abandoned():
+        """Those of runs that were killed before they could take their cluster down."""
+        folder = os.environ.get("RBG_CLUSTERS") or os.path.join(tempfile.gettempdir(), "rbg-clusters")
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            run = re.fullmatch(r"real-(\d+)-[0-9a-f]{6}", name)
+            if run and not os.path.exists(f"/proc/{run.group(1)}"):
+                subprocess.run([os.path.join(kube.ROOT, "hack/cluster.sh"), "down", "--name", name], check=True)
 
     def program(self, name):
         done = subprocess.run([os.path.join(kube.ROOT, "hack/cluster.sh"), "path", name],
@@ -67,23 +77,3 @@ class Users(kube.Cluster):
         self.proxy.terminate()
         self.proxy.wait()
         shutil.rmtree(self.directory)
-
-
-class Installed:
-    """A manager that runs in the cluster, for what the tests ask of any manager."""
-
-    log_path = "kubectl logs"
-
-    def __init__(self, cluster, namespace):
-        self.cluster, self.namespace = cluster, namespace
-
-    def alive(self):
-        return True
-
-    def stop(self):
-        return None
-
-    def log(self, lines):
-        done = self.cluster.kubectl("-n", self.namespace, "logs", "-l", "control-plane=rbgs-controller",
-                                    f"--tail={lines}", check=False)
-        return done.stdout + done.stderr

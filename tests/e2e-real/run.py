@@ -19,15 +19,23 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
 
 import cluster as clusters
 import harness
+import install
 import manager
 
 
-def start():
-    """The cluster, and the manager if it is there already."""
+def start(build):
+    """The manager and its cluster, which is taken down if the manager can't be installed."""
     if os.environ.get("KUBECONFIG"):
         cluster = clusters.Users(os.environ["KUBECONFIG"])
-        return cluster, clusters.Installed(cluster, os.environ.get("RBG_NAMESPACE", manager.NAMESPACE))
-    return clusters.Own(f"real-{os.getpid()}-{os.urandom(3).hex()}"), None
+        return install.Installed(cluster, os.environ.get("RBG_NAMESPACE", manager.NAMESPACE))
+    cluster = clusters.Own()
+    try:
+        if os.environ.get("RBG_INSTALL", "helm") == "helm":
+            return install.install(cluster)
+        return manager.install(cluster, build).start()
+    except BaseException:
+        cluster.down()
+        raise
 
 
 def main(build, pattern="."):
@@ -36,17 +44,13 @@ def main(build, pattern="."):
     began = time.monotonic()
     # An end by signal has to take the cluster down too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    cluster = controller = None
+    controller = start(build)
     try:
-        cluster, controller = start()
-        controller = controller or manager.install(cluster, build).start()
-        run = harness.Run(cluster, controller, build, pattern)
+        run = harness.Run(controller.cluster, controller, build, pattern)
         run.all(workers=2)
     finally:
-        if controller:
-            controller.stop()
-        if cluster:
-            cluster.down()
+        controller.stop()
+        controller.cluster.down()
     print(f"{time.monotonic() - began:.0f} s; failed: {', '.join(run.failed) or 'none'}")
     print(f"{run.passed} passed, {len(run.failed)} failed")
     return 1 if run.failed or not run.passed else 0

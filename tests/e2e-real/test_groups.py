@@ -37,7 +37,7 @@ def execute(case, pod, *command):
 
 
 def fetch(case, pod, url):
-    return execute(case, pod, "wget", "-T", "5", "-qO-", url).strip()
+    return execute(case, pod, "timeout", "5", "wget", "-qO-", url).strip()
 
 
 def config_addresses(case, pod):
@@ -82,7 +82,7 @@ def workers_find_their_leader(case):
             seen = dict(line.split("=", 1) for line in execute(case, pod, "env").splitlines() if "=" in line)
             got = [seen[f"RBG_LWP_{name}"] for name in ("LEADER_ADDRESS", "GROUP_SIZE", "WORKER_INDEX")]
             assert got == [f"{leader}.s-servers-decode.{case.ns}", "2", position], f"{pod}: {got}"
-            answer = execute(case, pod, "sh", "-c", 'wget -T 5 -qO- "http://$RBG_LWP_LEADER_ADDRESS:8000/"')
+            answer = execute(case, pod, "sh", "-c", 'timeout 5 wget -qO- "http://$RBG_LWP_LEADER_ADDRESS:8000/"')
             assert answer.strip() == f"{leader} decode", answer
         said = case.kubectl("logs", worker).stdout
         assert said.strip() == f"worker 1 of 2 follows {leader} decode", said
