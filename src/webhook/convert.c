@@ -77,5 +77,6 @@ void review_convert(void *ctx, struct serve_request *q, struct serve_response *r
     const char *desired = jv_get_str(request, "desiredAPIVersion"),
                *slash = desired ? strrchr(desired, '/') : NULL;
     count_conversion(slash ? slash + 1 : "", objects != NULL, jv_len(jv_get(request, "objects")));
+    buf_reserve(&r->body, q->len + q->len / 4); /* an answer is about as large as its request */
     review_answer(q, r, API, KIND, response);
 }

@@ -59,10 +59,11 @@ static void write_pointer(struct buf *out, const struct step *at)
         return;
     }
     buf_putc(out, '/');
-    for (const char *c = at->key; *c; c++) {
-        if (*c == '~') buf_puts(out, "~0");
-        else if (*c == '/') buf_puts(out, "~1");
-        else buf_putc(out, *c);
+    for (const char *c = at->key; *c;) {
+        size_t plain = strcspn(c, "~/");
+        buf_add(out, c, plain);
+        c += plain;
+        if (*c) buf_puts(out, *c++ == '~' ? "~0" : "~1");
     }
 }
 

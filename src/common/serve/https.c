@@ -27,7 +27,8 @@
 #define CONNECTION_MEMORY ((size_t)32 << 10) /* also the limit of a request's headers */
 #define SPARE_ARENA_BYTES ((size_t)128 << 10)
 #define STACK_BYTES ((size_t)2 << 20)
-#define MMAP_FROM (1 << 20)
+#define MMAP_FROM (4 << 20)
+#define HEAP_KEPT (6 << 20) /* of free memory: what one large conversion works with, so that the next finds it mapped */
 
 /* TLS 1.3 and 1.2, forward secrecy and AEAD only. */
 #define PRIORITIES \
@@ -167,7 +168,7 @@ static struct MHD_Daemon *start_daemon(struct server *s, int fd) {
  * heap would keep that much. With fixed limits large blocks go back to the system at once. */
 static void fix_malloc_limits(void) {
     mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
-    mallopt(M_TRIM_THRESHOLD, 2 * MMAP_FROM);
+    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 }
 
 struct server *server_start(const struct serve_opts *o, struct err *e) {
