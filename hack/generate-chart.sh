@@ -38,9 +38,9 @@ python3 -B hack/chart/generate.py "$build/rbg-manager" "$work/chart"
 	--set certManager.enabled=false | python3 -B hack/chart/manifest.py >"$work/rbg.yaml"
 
 if [[ -n $check ]]; then
-	diff -r charts/rbg "$work/chart" >&2 && diff deploy/rbg.yaml "$work/rbg.yaml" >&2 ||
-		{ echo "the chart is not what the program prints: run hack/generate-chart.sh" >&2; exit 1; }
-	exit
+	if diff -r charts/rbg "$work/chart" >&2 && diff deploy/rbg.yaml "$work/rbg.yaml" >&2; then exit; fi
+	echo "the chart is not what the program prints: run hack/generate-chart.sh" >&2
+	exit 1
 fi
 rm -rf charts/rbg/templates/crds
 cp -r "$work/chart/." charts/rbg
