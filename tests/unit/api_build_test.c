@@ -195,8 +195,8 @@ START_TEST(a_rollout_that_can_not_move_is_an_error) {
     check_budget_error("maxUnavailable: 0, maxSurge: 0", "maxSurge and maxUnavailable are both 0");
     check_budget_error("maxUnavailable: 0%", "maxSurge and maxUnavailable are both 0");
     check_budget_error("maxUnavailable: some",
-                       "role \"r\": rolloutStrategy.rollingUpdate.maxUnavailable");
-    check_budget_error("maxSurge: '5'", "role \"r\": rolloutStrategy.rollingUpdate.maxSurge");
+                       "role \"r\": rolloutStrategy.rollingUpdate: maxUnavailable");
+    check_budget_error("maxSurge: '5'", "role \"r\": rolloutStrategy.rollingUpdate: maxSurge");
 }
 END_TEST
 
