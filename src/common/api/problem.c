@@ -10,6 +10,7 @@
 #include "validate.h"
 
 enum { SPELLED_OUT = 50, VALUE_SHOWN = 120, WARNINGS_MAX = 50 };
+enum { PROBLEMS_MAX = 5000 }; /* no object that anybody wrote has more; one made to exhaust memory may */
 
 /* Doubles the array when n is a power of two. */
 static void *room(struct arena *a, void *items, size_t n, size_t size) {
@@ -29,6 +30,7 @@ static char *value_text(struct arena *a, const struct jv *value) {
 
 void problem_add(struct problems *p, const char *path, enum problem_kind kind,
                  const struct jv *value, const char *fmt, ...) {
+    if (p->n >= PROBLEMS_MAX) return;
     p->items = room(p->a, p->items, p->n, sizeof *p->items);
     va_list ap;
     va_start(ap, fmt);
