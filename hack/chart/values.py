@@ -52,7 +52,7 @@ ROWS = [
     ("controller.tuning.kubeApiQPS", 0, {"type": "number", "minimum": 0}, None, "kube-api-qps"),
     ("controller.tuning.kubeApiBurst", 0, COUNT, None, "kube-api-burst"),
     ("controller.features.gangScheduling.schedulerName", "scheduler-plugins", TEXT, None, "scheduler-name"),
-    ("controller.features.portAllocator.enabled", False, BOOL, "Pass the flags of the port allocator.", None),
+    ("controller.features.portAllocator.enabled", False, BOOL, "No effect in this version: ports are not allocated.", None),
     ("controller.features.portAllocator.strategy", "random", {"type": "string", "enum": ["random"]}, "How a port is chosen.", None),
     ("controller.features.portAllocator.startPort", 30000, PORT, "The first port.", None),
     ("controller.features.portAllocator.portRange", 5000, PORT, "How many ports from the first on.", None),
