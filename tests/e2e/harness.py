@@ -139,6 +139,7 @@ class Run:
         self.tests = [t for t in TESTS if re.search(pattern, t[0])]
         self.passed, self.failed = 0, []
         self.lock = threading.Lock()
+        self.common = Case(self, "common")  # for namespaces that several tests share
 
     def tool(self, *arguments, stdin=""):
         """e2e_tool; its output is JSON."""
@@ -170,6 +171,7 @@ class Run:
         alone = [t for t in self.tests if t[2]]
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             list(pool.map(lambda t: self.one(t[0], t[1]), shared))
+        self.common.close()
         for name, function, _ in alone:
             if not self.manager.alive():
                 self.manager.start()
