@@ -1,4 +1,4 @@
-/* Owns the stores, reflectors, queues, expectations and worker threads. Locks: `defer_lock`, `made_lock` and `event_lock`, all leaves. Stores, queues and
+/* Owns the stores, reflectors, queues, expectations and worker threads. Locks: `defer_lock` and `event_lock`, both leaves. Stores, queues and
  * expectations have their own. Change handlers run on the reflectors' threads and only touch expectations and queues. A change is
  * first told to the expectations, then to the queues: a worker that is woken by it never finds itself still waiting for it. */
 #include "controller/core/engine.h"
@@ -19,11 +19,7 @@
 
 #define EXPECT_POLL_MS 50 /* how long a key waits before it asks again whether the cache has caught up */
 #define KEY_SIZE 512
-/* In a burst of creations (so many a second) what only reports waits for what makes: looked at again so often, at most for so long. */
-#define BUSY_CREATES 8
-#define NEWS_MS 100 /* a write that may wait longer than this is no news */
-#define BUSY_LOOK_MS 500
-#define BUSY_MAX_MS 30000
+#define BUSY_FACTOR 6 /* how many times longer a write may wait for company while there is more to do than workers */
 
 struct cache {
     struct engine *g;
@@ -50,9 +46,6 @@ struct engine {
     struct cache caches[SOURCE_CACHES];
     struct controller *controllers;
     struct expect *expect;
-    pthread_mutex_t made_lock;
-    int64_t made_second;             /* under made_lock, as the next two: creations in that second and in the one before */
-    size_t made_now, made_before;
     pthread_mutex_t event_lock;
     double event_tokens; /* under event_lock, with event_ms: the time they were counted */
     int64_t event_ms;
@@ -186,39 +179,16 @@ static void exec_recheck(void *ctx, enum kind k, const char *ns, const char *nam
 
 /* ---- writes that wait for company ---- */
 
-/* Counts creations by the second. */
-static void exec_made(void *ctx) {
-    struct engine *g = ((struct controller *)ctx)->g;
-    int64_t second = clock_mono_ms(g->o.clock) / 1000;
-    MUTEX_GUARD(&g->made_lock);
-    if (second != g->made_second) {
-        g->made_before = second == g->made_second + 1 ? g->made_now : 0;
-        g->made_now = 0;
-        g->made_second = second;
-    }
-    g->made_now++;
-}
-
-/* A burst: more was made within the last second or two than a few groups need. What only reports then gives way. */
+/* More keys are ready than workers can take: what can wait should. */
 static bool busy(struct engine *g) {
-    int64_t second = clock_mono_ms(g->o.clock) / 1000;
-    MUTEX_GUARD(&g->made_lock);
-    int64_t age = second - g->made_second;
-    size_t rate = age == 0 ? (g->made_now > g->made_before ? g->made_now : g->made_before) : age == 1 ? g->made_now : 0;
-    return rate > BUSY_CREATES;
-}
-
-/* What changes again anyway also waits while keys queue up: what they do will change it. News only gives way to creations, or the keys
- * that wait to tell theirs would hold up each other. */
-static bool gives_way(struct engine *g, int64_t delay_ms) {
     size_t ready = 0;
     for (size_t i = 0; i < g->o.nreconcilers; i++) ready += queue_len(g->controllers[i].queue);
-    return busy(g) || (delay_ms > NEWS_MS && ready > g->o.workers);
+    return ready > g->o.workers;
 }
 
 static int64_t exec_put_off(void *ctx, const char *key, int64_t delay_ms) {
     struct controller *c = ctx;
-    bool patient = gives_way(c->g, delay_ms);
+    bool patient = busy(c->g);
     int64_t now = clock_mono_ms(c->g->o.clock);
     MUTEX_GUARD(&c->defer_lock);
     int64_t *since = map_get(c->deferred, key);
@@ -229,7 +199,7 @@ static int64_t exec_put_off(void *ctx, const char *key, int64_t delay_ms) {
         map_put(c->deferred, key, since);
     }
     int64_t left = *since + delay_ms - now;
-    if (left <= 0 && patient && now - *since < BUSY_MAX_MS) left = BUSY_LOOK_MS;
+    if (left <= 0 && patient && now - *since < BUSY_FACTOR * delay_ms) left = delay_ms / 2;
     return left > 0 ? left : 0;
 }
 
@@ -340,7 +310,6 @@ static void controller_init(struct engine *g, struct controller *c, const struct
                             .recheck = exec_recheck,
                             .put_off = exec_put_off,
                             .may_tell = exec_may_tell,
-                            .made = exec_made,
                             .ctx = c};
 }
 
@@ -359,7 +328,6 @@ struct engine *engine_new(const struct engine_opts *o) {
     g->expect = expect_new(o->clock);
     g->source = (struct source){.self = g, .get = cache_get, .list = cache_list};
     pthread_mutex_init(&g->event_lock, NULL);
-    pthread_mutex_init(&g->made_lock, NULL);
     g->event_tokens = (double)o->event_burst;
     g->event_ms = clock_mono_ms(o->clock);
     for (size_t i = 0; i < SOURCE_CACHES; i++) {
@@ -437,7 +405,6 @@ void engine_free(struct engine *g) {
     for (size_t i = 0; i < SOURCE_CACHES; i++) store_free(g->caches[i].store);
     expect_free(g->expect);
     pthread_mutex_destroy(&g->event_lock);
-    pthread_mutex_destroy(&g->made_lock);
     free(g->controllers);
     free(g);
 }

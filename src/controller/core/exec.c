@@ -12,8 +12,6 @@
 #define MERGE_PATCH "application/merge-patch+json"
 #define STRATEGIC_PATCH "application/strategic-merge-patch+json"
 #define APPLY_PATCH "application/apply-patch+yaml"
-/* What we send was made by our own tables: a second, strict decoding by the API server would only find what they lack, and costs it. */
-#define NO_CHECK "fieldValidation=Ignore"
 
 struct run {
     const struct exec *x;
@@ -59,7 +57,6 @@ static char *patch_body(struct arena *a, const struct action *w) {
 
 static void request_for(struct arena *a, const struct action *w, struct kube_request *q) {
     bool collection = w->act == ACT_CREATE;
-    if (w->act != ACT_DELETE) q->query = NO_CHECK;
     q->path = kind_path(a, w->kind, w->ns, collection ? NULL : w->name, w->act == ACT_PATCH_STATUS ? "status" : NULL);
     switch (w->act) {
     case ACT_CREATE:
@@ -69,7 +66,7 @@ static void request_for(struct arena *a, const struct action *w, struct kube_req
     case ACT_APPLY:
         q->method = "PATCH";
         q->content_type = APPLY_PATCH;
-        q->query = w->force ? NO_CHECK "&force=true" : NO_CHECK "&force=false";
+        q->query = w->force ? "force=true" : "force=false";
         q->body = json_text(a, w->body);
         break;
     case ACT_DELETE:
@@ -125,7 +122,6 @@ static bool harmless(const struct action *w, const struct err *e) {
 static void settle(struct run *r, const struct action *w, struct kube_job *job) {
     if (job->rc == 0) {
         announce(r, w, &job->r);
-        if (w->act == ACT_CREATE) r->x->made(r->x->ctx);
         if (w->reason) emit(r, "Normal", w->reason, w->message);
     } else if (!harmless(w, &job->e)) {
         err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);

@@ -21,7 +21,6 @@ struct exec {
      * this key, 0 when it is due. */
     int64_t (*put_off)(void *ctx, const char *root_key, int64_t delay_ms);
     bool (*may_tell)(void *ctx); /* may a Normal event be written now? */
-    void (*made)(void *ctx);     /* something was created */
     void *ctx;
 };
 

@@ -168,6 +168,5 @@ void ri_plan_status(struct ri_pass *s) {
     jv_set(s->a, status, "restartCount", jv_get(old, "restartCount"));
     jv_set(s->a, status, "lastRestartTime", jv_get(old, "lastRestartTime"));
     bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || s->updating;
-    int64_t delay = news ? (ready ? RI_GOOD_NEWS_MS : 0) : RI_SETTLE * s->w->w.opt->settle_ms;
-    plan_status(s->p, KIND_RI, root, status, s->w->w.opt->settle_ms ? delay : 0);
+    plan_status(s->p, KIND_RI, root, status, news ? 0 : RI_SETTLE * s->w->w.opt->settle_ms);
 }

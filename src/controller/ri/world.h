@@ -75,7 +75,6 @@ int32_t ri_size(const struct ri_world *w, size_t component);
 const struct pod *ri_pod(const struct ri_world *w, const char *name);
 
 /* A write that will be followed by a better one very soon may wait so long, in multiples of options.settle_ms. */
-#define RI_GOOD_NEWS_MS 1 /* at once, unless the executor has things to make that go first */
 #define RI_SETTLE 5 /* 10 s by default: an instance's only news is usually that it is ready */
 
 #endif
