@@ -236,17 +236,6 @@ static void emit(struct sim *s, const struct key *k, const char *type, const cha
     if (!str_eq(type, "Normal")) timeline_say(s->timeline, sim_elapsed_ms(s), kind, k->name, "%s %s: %s", type, reason, message);
 }
 
-/* A failure that is as good as success, by the rules of the manager's executor. */
-static bool harmless(const struct action *w, const struct err *e) {
-    switch (w->act) {
-    case ACT_DELETE: return e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT;
-    case ACT_PATCH:
-    case ACT_PATCH_STATUS: return e->code == ERR_NOT_FOUND;
-    case ACT_CREATE: return w->kind == KIND_REVISION && e->code == ERR_EXISTS;
-    default: return false;
-    }
-}
-
 /* Returns false when the plan must not go on past the next barrier. */
 static bool write_one(struct sim *s, const struct key *k, const struct action *w) {
     struct err e = ERR_INIT;
@@ -255,7 +244,7 @@ static bool write_one(struct sim *s, const struct key *k, const struct action *w
     if (!rc) rc = cluster_do(s->cluster, FIELD_MANAGER, w, &e);
     if (--s->writes_left <= 0) s->crashed = true;
     if (!rc && w->reason) emit(s, k, "Normal", w->reason, w->message);
-    if (!rc || harmless(w, &e)) return true;
+    if (!rc || action_harmless(w, &e)) return true;
     if (w->fail_reason) emit(s, k, "Warning", w->fail_reason, e.msg);
     return false;
 }

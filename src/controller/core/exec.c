@@ -100,30 +100,11 @@ static void announce(const struct run *r, const struct action *w, const struct k
     r->x->recheck(r->x->ctx, w->kind, w->ns ? w->ns : "", w->name);
 }
 
-/* Nothing can be made in a namespace that is being deleted, and nothing has to be: the root goes with it. The API server says so in
- * words only that a client gets to see: the cause NamespaceTerminating is not in every version's Status. */
-static bool namespace_ends(const struct err *e) {
-    return e->code == ERR_FORBIDDEN && strstr(e->msg, "because it is being terminated");
-}
-
-/* Some failures are as good as success: what was to be deleted is gone, what was to be patched is gone, and a revision of that name
- * can only hold the same data (a plan gives different data a different name). */
-static bool harmless(const struct action *w, const struct err *e) {
-    if (namespace_ends(e)) return true;
-    switch (w->act) {
-    case ACT_DELETE: return e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT;
-    case ACT_PATCH:
-    case ACT_PATCH_STATUS: return e->code == ERR_NOT_FOUND;
-    case ACT_CREATE: return w->kind == KIND_REVISION && e->code == ERR_EXISTS;
-    default: return false;
-    }
-}
-
 static void settle(struct run *r, const struct action *w, struct kube_job *job) {
     if (job->rc == 0) {
         announce(r, w, &job->r);
         if (w->reason) emit(r, "Normal", w->reason, w->message);
-    } else if (!harmless(w, &job->e)) {
+    } else if (!action_harmless(w, &job->e)) {
         err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
         if (w->fail_reason && job->e.code != ERR_CANCELED) emit(r, "Warning", w->fail_reason, job->e.msg);
         if (!r->failed && r->e) *r->e = job->e;
