@@ -21,38 +21,25 @@ size_t history_observe(const struct source *src, struct arena *a, const char *ui
     return kept;
 }
 
-char *history_bytes(struct arena *a, const struct jv *revision, size_t *len) {
-    BUF_AUTO struct buf b = BUF_INIT;
-    json_write_canonical(&b, jv_get(revision, "data"));
-    *len = b.len;
-    return arena_strndup(a, buf_str(&b), b.len);
-}
-
-static bool same(struct arena *a, const struct jv *stored, const struct revision *r) {
-    size_t len;
-    const char *bytes = history_bytes(a, stored, &len);
-    return len == r->len && memcmp(bytes, r->bytes, len) == 0;
-}
-
 const struct jv *history_find(const struct history *h, const char *name) {
     for (size_t i = 0; i < h->n; i++)
         if (str_eq(meta_name(h->list[i]), name)) return h->list[i];
     return NULL;
 }
 
-bool history_collides(struct arena *a, const struct history *h, const struct revision *r) {
+bool history_collides(const struct history *h, const struct revision *r) {
     const struct jv *namesake = history_find(h, r->name);
-    return namesake && !same(a, namesake, r);
+    return namesake && !build_revision_same(namesake, r->bytes, r->len);
 }
 
-static const struct jv *equal_revision(struct arena *a, const struct history *h, const struct revision *r) {
+static const struct jv *equal_revision(const struct history *h, const struct revision *r) {
     for (size_t i = h->n; i-- > 0;)
-        if (same(a, h->list[i], r)) return h->list[i];
+        if (build_revision_same(h->list[i], r->bytes, r->len)) return h->list[i];
     return NULL;
 }
 
 const char *history_plan(struct plan *p, const struct history *h, const struct revision *r, struct jv *object) {
-    const struct jv *newest = h->n ? h->list[h->n - 1] : NULL, *equal = equal_revision(p->a, h, r);
+    const struct jv *newest = h->n ? h->list[h->n - 1] : NULL, *equal = equal_revision(h, r);
     int64_t next = jv_get_int(newest, "revision", 0) + 1;
     if (!equal) {
         jv_set_int(p->a, object, "revision", next);

@@ -10,9 +10,6 @@
 /* All ControllerRevisions that the object with this uid controls, oldest first. */
 size_t history_observe(const struct source *src, struct arena *a, const char *uid, struct jv ***out);
 
-/* The canonical bytes of a stored revision's data. */
-char *history_bytes(struct arena *a, const struct jv *revision, size_t *len);
-
 struct history {
     struct jv *const *list; /* oldest first */
     size_t n;
@@ -21,7 +18,7 @@ struct history {
 const struct jv *history_find(const struct history *h, const char *name);
 
 /* Is there a revision of this name with other data? Then the caller builds again with one collision more. */
-bool history_collides(struct arena *a, const struct history *h, const struct revision *r);
+bool history_collides(const struct history *h, const struct revision *r);
 
 /* Plans what makes `r` the newest revision: nothing when it is, a new number when an older one is equal (its name stays), else its
  * creation from `object`, whose `.revision` is set here. Returns the name that the revision has. */

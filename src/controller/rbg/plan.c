@@ -7,7 +7,6 @@
 
 #include "api/names.h"
 #include "base/str.h"
-#include "controller/core/history.h"
 #include "controller/rbg/world.h"
 
 #define HISTORY_LIMIT 5
@@ -25,18 +24,12 @@ struct pass {
 
 /* ---- revisions ---- */
 
-static bool same_data(struct arena *a, const struct jv *object, const struct group_revision *r) {
-    size_t len;
-    const char *bytes = history_bytes(a, object, &len);
-    return len == r->len && memcmp(bytes, r->bytes, len) == 0;
-}
-
 static void plan_revision(struct pass *s) {
     const struct rbg_world *w = s->w;
     const struct jv *newest = w->nrevisions ? w->revisions[w->nrevisions - 1] : NULL;
     size_t surplus = w->nrevisions > HISTORY_LIMIT ? w->nrevisions - HISTORY_LIMIT : 0;
     for (size_t i = 0; i < surplus; i++) plan_delete(s->p, KIND_REVISION, w->revisions[i]);
-    if (newest && same_data(s->a, newest, &s->revision)) return;
+    if (newest && build_revision_same(newest, s->revision.bytes, s->revision.len)) return;
     int64_t number = jv_get_int(newest, "revision", 0) + 1;
     struct jv *object = build_group_revision_object(s->a, &w->group, &s->revision, number);
     struct action *act = plan_create(s->p, KIND_REVISION, object);

@@ -42,7 +42,7 @@ static int plan_revisions(struct ri_pass *s, struct err *e) {
     struct revision r;
     for (s->collisions = (int32_t)jv_get_int(status, "collisionCount", 0);; s->collisions++) {
         if (build_ri_revision(s->a, &w->inst, s->collisions, &r, e)) return -1;
-        if (!history_collides(s->a, &h, &r)) break;
+        if (!history_collides(&h, &r)) break;
     }
     s->update_data = json_parse(s->a, r.bytes, r.len, NULL, e);
     if (!s->update_data) return -1;

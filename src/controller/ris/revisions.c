@@ -31,7 +31,7 @@ static int candidate(struct arena *a, const struct ris_world *w, const struct hi
                      struct revision *out, struct err *e) {
     for (;; ++*collisions) {
         if (build_ris_revision(a, &w->set, *collisions, out, e)) return -1;
-        if (!history_collides(a, h, out)) return 0;
+        if (!history_collides(h, out)) return 0;
     }
 }
 
