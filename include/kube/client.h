@@ -64,6 +64,9 @@ struct kube_job {
 /* slow_start: 1, 2, 4, ... in flight, and nothing new is started after a batch with a failure. */
 void kube_do_all(struct kube *k, struct kube_job *jobs, size_t n, size_t parallel, bool slow_start);
 
+/* Was this write refused because its namespace is being deleted, or gone already? Whoever has nothing to do there then has not failed. */
+bool kube_namespace_ends(const struct err *e);
+
 /* A watch: blocks and calls `line` for each event line (one JSON object, writable, NUL-terminated) until the server ends it,
  * `line` returns non-zero, *stop becomes true, or nothing (not even a bookmark) came for idle_ms. Returns 0 at an orderly end. */
 int kube_watch(struct kube *k, const char *path, const char *query, int64_t idle_ms, const volatile bool *stop,

@@ -34,6 +34,14 @@ def writes(counts):
     return {key: n for key, n in counts.items() if key[0] in WRITES}
 
 
+def nothing_left(case):
+    left = [(kind, o["metadata"]["namespace"], o["metadata"]["name"], o["metadata"].get("deletionTimestamp", "not deleted"),
+             o["metadata"].get("finalizers", []))
+            for kind in ("RoleBasedGroup", "RoleInstanceSet", "RoleInstance") for o in case.api.list(kind)]
+    assert not left, left
+    return True
+
+
 def all_ready(case):
     groups = case.list("RoleBasedGroup")
     return len(groups) == GROUPS and all(is_ready(g) for g in groups)
@@ -42,8 +50,7 @@ def all_ready(case):
 @test(alone=True)
 def a_hundred_groups_and_no_write(case):
     # What earlier tests left must be gone: the manager may have to write about it.
-    wait(lambda: not [o for o in case.api.list("RoleBasedGroup")] and not case.api.list("RoleInstance"), 120,
-         "the other tests' groups are gone")
+    wait(lambda: nothing_left(case), 120, "the other tests' groups are gone")
     begin = case.cluster.audit_size()
     for number in range(GROUPS):
         case.api.create("RoleBasedGroup", group(case, number), case.ns)

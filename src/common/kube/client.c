@@ -317,6 +317,12 @@ int kube_do(struct kube *k, const struct kube_request *q, struct kube_response *
     return job.rc;
 }
 
+/* In words only: not every version puts the cause NamespaceTerminating into its Status. */
+bool kube_namespace_ends(const struct err *e) {
+    if (e->code == ERR_FORBIDDEN) return strstr(e->msg, "because it is being terminated");
+    return e->code == ERR_NOT_FOUND && strstr(e->msg, ": namespaces \"");
+}
+
 static bool any_failed(const struct kube_job *jobs, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (jobs[i].rc != 0) return true;

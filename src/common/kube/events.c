@@ -287,6 +287,7 @@ static void write_group(struct events *ev, struct group *g) {
     }
     if (rc == 0) return;
     metric_add(dropped, 1, NULL);
+    if (kube_namespace_ends(&e)) return;
     log_warn("can't write an event", "object", g->name, "reason", g->reason, "message", buf_str(&g->message), "error", e.msg);
 }
 

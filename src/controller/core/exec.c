@@ -12,6 +12,7 @@
 #define MERGE_PATCH "application/merge-patch+json"
 #define STRATEGIC_PATCH "application/strategic-merge-patch+json"
 #define APPLY_PATCH "application/apply-patch+yaml"
+#define STOPPED_RETRY_MS 1000
 
 struct run {
     const struct exec *x;
@@ -22,6 +23,7 @@ struct run {
     struct exec_result *out;
     struct err *e;
     bool failed;
+    bool stopped; /* writes were left out, because one before them came to nothing */
 };
 
 static bool is_write(enum act act) {
@@ -104,9 +106,11 @@ static void settle(struct run *r, const struct action *w, struct kube_job *job) 
     if (job->rc == 0) {
         announce(r, w, &job->r);
         if (w->reason) emit(r, "Normal", w->reason, w->message);
-    } else if (!action_harmless(w, &job->e)) {
+    } else if (job->e.code == ERR_CANCELED) {
+        r->stopped = true;
+    } else if (!kube_namespace_ends(&job->e) && !action_harmless(w, &job->e)) {
         err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
-        if (w->fail_reason && job->e.code != ERR_CANCELED) emit(r, "Warning", w->fail_reason, job->e.msg);
+        if (w->fail_reason) emit(r, "Warning", w->fail_reason, job->e.msg);
         if (!r->failed && r->e) *r->e = job->e;
         r->failed = true;
     }
@@ -146,11 +150,13 @@ int exec_plan(const struct exec *x, const struct plan *p, const char *root_key, 
               struct exec_result *out, struct err *e) {
     struct run r = {.x = x, .p = p, .root_key = root_key, .root_kind = root_kind, .root = root, .out = out, .e = e};
     *out = (struct exec_result){0};
-    for (size_t from = 0; from < p->n && !r.failed;) {
+    for (size_t from = 0; from < p->n && !r.failed && !r.stopped;) {
         size_t to = from;
         while (to < p->n && p->items[to].act != ACT_BARRIER) to++;
         run_group(&r, from, to);
         from = to + 1;
     }
+    // What stopped them was harmless, so it is no failure to be told of; the plan that is made then says what is still to do.
+    if (r.stopped && (!out->after_ms || STOPPED_RETRY_MS < out->after_ms)) out->after_ms = STOPPED_RETRY_MS;
     return r.failed ? -1 : 0;
 }

@@ -158,14 +158,7 @@ void action_on_fail(struct action *w, const char *reason) {
     if (w) w->fail_reason = reason;
 }
 
-/* Nothing can be made in a namespace that is being deleted, and nothing has to be: the root goes with it. The API server says so in
- * words only that a client gets to see: the cause NamespaceTerminating is not in every version's Status. */
-static bool namespace_ends(const struct err *e) {
-    return e->code == ERR_FORBIDDEN && strstr(e->msg, "because it is being terminated");
-}
-
 bool action_harmless(const struct action *w, const struct err *e) {
-    if (namespace_ends(e)) return true;
     switch (w->act) {
     case ACT_DELETE: return e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT;
     case ACT_PATCH:
