@@ -28,8 +28,8 @@ finish() {
     rm -rf "$work"
 }
 
-# Starts the manager under its own identity, with the rights that the chart gives it, webhooks included.
-start_manager() {
+# Puts in what an installation has: kinds, webhooks, and the rights that the chart gives, for the manager at port $1.
+install_manager() {
     local url=https://127.0.0.1:$1 bin=build/release/rbg-manager
     "$bin" --print-crds --webhook-url "$url" | kubectl apply --server-side -f - >&2
     kubectl create namespace rbgs-system >&2
@@ -37,6 +37,20 @@ start_manager() {
     "$bin" --print-webhooks --webhook-url "$url" | kubectl apply -f - >&2
     kubectl create clusterrolebinding rbg-bench --clusterrole=rbgs-controller-role --user=rbg-manager >&2
     kubectl -n rbgs-system create rolebinding rbg-secret --role=rbgs-controller-secret-role --user=rbg-manager >&2
+}
+
+# The garbage collector looks for new kinds every 30 s. Until it watches ours it asks the API server for the owner of each object, one
+# by one: 2.4 requests for each pod, which no cluster sees where the CRDs are older than that. It watches when it takes an orphan away.
+wait_for_collector() {
+    jq -n '{apiVersion: "workloads.x-k8s.io/v1alpha2", kind: "RoleInstance", spec: {components: [{name: "c", size: 1, template:
+        {spec: {containers: [{name: "c", image: "e/i:1"}]}}}]}, metadata: {name: "orphan", namespace: "default", ownerReferences:
+        [{apiVersion: "v1", kind: "ConfigMap", name: "none", uid: "00000000-0000-0000-0000-000000000000"}]}}' | kubectl create -f - >&2
+    kubectl -n default wait --for=delete roleinstance/orphan --timeout=90s >&2
+}
+
+# Starts the manager under its own identity: webhooks at port $1, probes at $2.
+start_manager() {
+    local bin=build/release/rbg-manager
     POD_NAMESPACE=rbgs-system "$bin" --kubeconfig "$(./hack/cluster.sh user rbg-manager --name "$cluster_name")" \
         --webhook-bind-address "127.0.0.1:$1" --health-probe-bind-address "127.0.0.1:$2" 2>"$work/manager.log" &
     manager=$!
@@ -70,13 +84,17 @@ scale() {
     export KUBECONFIG
     PATH=$(./hack/cluster.sh path):$PATH
     dir=$(dirname "$KUBECONFIG")
+    local webhooks probes
+    webhooks=$(free_port) probes=$(free_port)
+    install_manager "$webhooks"
     kubectl create namespace raw >&2
     kubectl create namespace scale >&2
+    wait_for_collector
     say "raw writer"
     build/release/bench-scale raw "$KUBECONFIG" raw $((groups * roles * replicas)) >"$work/raw"
     kubectl delete namespace raw >&2
     say "manager"
-    start_manager "$(free_port)" "$(free_port)"
+    start_manager "$webhooks" "$probes"
     local line cpu0
     line=$(($(wc -l <"$dir/audit.log") + 1)) cpu0=$(cpu_seconds)
     build/release/bench-scale groups "$KUBECONFIG" scale "$groups" "$roles" "$replicas" >"$work/groups" &
