@@ -26,6 +26,7 @@ bool queue_get(struct queue *q, char *key, size_t size);
 void queue_done(struct queue *q, const char *key);
 void queue_shutdown(struct queue *q); /* get returns false once the queue is empty of ready keys */
 size_t queue_len(struct queue *q);    /* ready keys */
+void queue_wait_below(struct queue *q, size_t n); /* blocks until fewer than n keys are ready, or it is shut down */
 bool queue_idle(struct queue *q);     /* nothing ready, delayed or being worked on */
 
 #endif

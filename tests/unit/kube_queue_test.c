@@ -188,6 +188,37 @@ START_TEST(test_never_two_workers_on_one_key) {
 }
 END_TEST
 
+struct waiter {
+    struct queue *q;
+    bool passed;
+};
+
+static void *wait_below_two(void *arg) {
+    struct waiter *w = arg;
+    queue_wait_below(w->q, 2);
+    __atomic_store_n(&w->passed, true, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+START_TEST(test_one_waits_until_the_line_is_shorter) {
+    struct waiter w = {.q = queue_new("t", clock_real())};
+    queue_wait_below(w.q, 2); /* an empty one is short enough */
+    for (const char *k = "abc"; *k; k++) queue_add(w.q, (char[]){*k, 0});
+    pthread_t t;
+    ck_assert_int_eq(pthread_create(&t, NULL, wait_below_two, &w), 0);
+    ck_assert_str_eq(get(w.q), "a");
+    ck_assert(!__atomic_load_n(&w.passed, __ATOMIC_SEQ_CST)); /* two are left */
+    ck_assert_str_eq(get(w.q), "b");
+    pthread_join(t, NULL);
+    for (const char *k = "ab"; *k; k++) queue_done(w.q, (char[]){*k, 0});
+    queue_add(w.q, "d");
+    ck_assert_int_eq(pthread_create(&t, NULL, wait_below_two, &w), 0);
+    queue_shutdown(w.q);
+    pthread_join(t, NULL);
+    queue_free(w.q);
+}
+END_TEST
+
 static void *slow_worker(void *arg) {
     char k[64];
     struct timespec long_time = {0, 400000000};
@@ -227,4 +258,5 @@ END_TEST
 TEST_MAIN("kube/queue", test_first_in_first_out_and_each_once, test_key_added_while_running_comes_again_after_done,
           test_earliest_delay_wins, test_many_delays_come_in_order,
           test_backoff_doubles_up_to_a_limit_and_is_forgotten, test_shutdown_drains_ready_keys_only,
-          test_never_two_workers_on_one_key, test_delayed_key_does_not_wait_for_the_worker_that_would_have_woken)
+          test_never_two_workers_on_one_key, test_one_waits_until_the_line_is_shorter,
+          test_delayed_key_does_not_wait_for_the_worker_that_would_have_woken)

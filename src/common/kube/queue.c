@@ -33,6 +33,7 @@ struct queue {
     const struct clock *clock;
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    pthread_cond_t taken; /* there are fewer ready keys than before */
     struct map *items;
     struct item *head, **tail;
     size_t nready, nrunning;
@@ -68,6 +69,7 @@ struct queue *queue_new(const char *name, const struct clock *clock) {
     q->seed = (uint64_t)clock_now_ms(clock) * 2654435761u + 1;
     if (pthread_mutex_init(&q->lock, NULL) != 0) abort();
     cond_init_mono(&q->wake);
+    cond_init_mono(&q->taken);
     return q;
 }
 
@@ -80,6 +82,7 @@ void queue_free(struct queue *q) {
     map_free(q->items);
     free(q->heap);
     pthread_cond_destroy(&q->wake);
+    pthread_cond_destroy(&q->taken);
     pthread_mutex_destroy(&q->lock);
     free(q->name);
     free(q);
@@ -267,6 +270,7 @@ static struct item *take_locked(struct queue *q) {
     q->nrunning++;
     it->ready = false;
     it->running = true;
+    pthread_cond_broadcast(&q->taken);
     return it;
 }
 
@@ -317,12 +321,18 @@ void queue_shutdown(struct queue *q) {
     q->down = true;
     while (q->nheap) drop_if_unused_locked(q, heap_pop(q));
     pthread_cond_broadcast(&q->wake);
+    pthread_cond_broadcast(&q->taken);
 }
 
 size_t queue_len(struct queue *q) {
     MUTEX_GUARD(&q->lock);
     promote_due_locked(q);
     return q->nready;
+}
+
+void queue_wait_below(struct queue *q, size_t n) {
+    MUTEX_GUARD(&q->lock);
+    while (q->nready >= n && !q->down) cond_wait_ms(&q->taken, &q->lock, -1);
 }
 
 bool queue_idle(struct queue *q) {

@@ -35,7 +35,7 @@ struct controller {
     struct events *events;
     struct exec exec;
     pthread_t *threads;
-    size_t nthreads;
+    size_t nthreads, started;
     pthread_mutex_t defer_lock;
     struct map *deferred; /* root key -> int64_t *: monotonic ms at which a write was first put off */
 };
@@ -280,17 +280,28 @@ static void work(struct controller *c, const char *key, struct arena *a) {
     finish(c, key, rc, &res, &e);
 }
 
+/* What is begun is finished first: while the controllers of what is owned have more to do than workers, those of the owners leave them
+ * the API server, all but one worker each, so that nothing starves. A burst is then made group by group: the first are ready long
+ * before the last begin, the pods of a Service come together (its endpoints are written once, not once for each), and owners hear of
+ * all their children at once. */
+static void let_owned_go_first(const struct controller *c) {
+    for (const struct controller *owned = c + 1; owned < c->g->controllers + c->g->o.nreconcilers; owned++)
+        queue_wait_below(owned->queue, c->g->o.workers);
+}
+
 /* A fresh arena each time: what a large group needed once is not held by every worker for ever. */
 static void *worker(void *arg) {
     struct controller *c = arg;
     char key[KEY_SIZE];
-    while (queue_get(c->queue, key, sizeof key)) {
+    bool constant = __atomic_fetch_add(&c->started, 1, __ATOMIC_RELAXED) == 0;
+    for (;;) {
+        if (!constant) let_owned_go_first(c);
+        if (!queue_get(c->queue, key, sizeof key)) return NULL;
         struct arena *a = arena_new();
         work(c, key, a);
         arena_free(a);
         queue_done(c->queue, key);
     }
-    return NULL;
 }
 
 /* ---- life ---- */

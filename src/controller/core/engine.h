@@ -12,7 +12,7 @@ struct engine_opts {
     struct kube *kube;
     const struct clock *clock;
     const struct options *options;
-    const struct reconciler *const *reconcilers;
+    const struct reconciler *const *reconcilers; /* owners before what they own */
     size_t nreconcilers;
     size_t workers;             /* per reconciler */
     double event_qps;           /* Normal events a second, and how many may exceed it at once; 0: no limit */

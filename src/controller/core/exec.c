@@ -12,6 +12,10 @@
 #define MERGE_PATCH "application/merge-patch+json"
 #define STRATEGIC_PATCH "application/strategic-merge-patch+json"
 #define APPLY_PATCH "application/apply-patch+yaml"
+/* Of the answer only the resourceVersion is read. */
+#define METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+/* What is written is built from our tables: the API server need not look for misspelt fields, only to tell a program. */
+#define NO_FIELD_CHECK "fieldValidation=Ignore"
 #define STOPPED_RETRY_MS 1000
 
 struct run {
@@ -59,6 +63,8 @@ static char *patch_body(struct arena *a, const struct action *w) {
 
 static void request_for(struct arena *a, const struct action *w, struct kube_request *q) {
     bool collection = w->act == ACT_CREATE;
+    q->accept = METADATA_ONLY;
+    q->query = w->act == ACT_DELETE ? NULL : NO_FIELD_CHECK;
     q->path = kind_path(a, w->kind, w->ns, collection ? NULL : w->name, w->act == ACT_PATCH_STATUS ? "status" : NULL);
     switch (w->act) {
     case ACT_CREATE:
@@ -68,7 +74,7 @@ static void request_for(struct arena *a, const struct action *w, struct kube_req
     case ACT_APPLY:
         q->method = "PATCH";
         q->content_type = APPLY_PATCH;
-        q->query = w->force ? "force=true" : "force=false";
+        q->query = w->force ? NO_FIELD_CHECK "&force=true" : NO_FIELD_CHECK "&force=false";
         q->body = json_text(a, w->body);
         break;
     case ACT_DELETE:
