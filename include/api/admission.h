@@ -54,4 +54,7 @@ void admission_validate(struct problems *p, enum kind k, const struct jv *doc, c
  * (another kind or version, no metadata). */
 struct jv *convert(struct arena *a, enum kind k, const struct jv *doc, const char *to_version, struct err *e);
 
+/* For json_parse_outline: members that are the same in both versions, and most of an object. convert() passes them on as text. */
+bool convert_keep(const char *key, size_t klen);
+
 #endif

@@ -15,17 +15,20 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum jtype { J_NULL, J_BOOL, J_NUM, J_STR, J_ARR, J_OBJ };
+enum jtype {
+    J_NULL, J_BOOL, J_NUM, J_STR, J_ARR, J_OBJ,
+    J_RAW, /* an object or array that was left as text; only json_parse_outline makes it */
+};
 
 struct jmember;
 
 struct jv {
     enum jtype type;
-    uint32_t len; /* bytes of a string or number; elements of an array; members of an object */
+    uint32_t len; /* bytes of a string, a number or raw text; elements of an array; members of an object */
     uint32_t cap;
     union {
         bool b;
-        const char *s;          /* J_STR decoded, J_NUM verbatim; NUL-terminated */
+        const char *s;          /* J_STR decoded, J_NUM verbatim, both NUL-terminated; J_RAW verbatim, not terminated */
         struct jv **items;      /* J_ARR */
         struct jmember *members; /* J_OBJ */
     };
@@ -49,8 +52,18 @@ extern const struct json_limits json_limits_review;  /* admission: 8 MiB, depth 
  * The text is copied into the arena. limits NULL: default. Errors: ERR_PARSE with line and column, ERR_LIMIT. */
 struct jv *json_parse(struct arena *a, const char *text, size_t len, const struct json_limits *limits, struct err *e);
 
-/* As json_parse, but takes over `text`, which must be writable, live as long as the tree, and is changed. */
+/* As json_parse, but takes over `text`, which must be writable, live as long as the tree, and is changed; text[len] is a NUL. */
 struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e);
+
+/* As json_parse_insitu, for a document of which most is only passed on: an object or array that is the member `key` of an object
+ * stays text (J_RAW) when `keep` says so, unless it is empty. It is checked like the rest, but costs no memory. Writers, jv_dup
+ * and jv_eq know such values; for all other functions they are neither object nor array until jv_open. */
+typedef bool (*json_keep_fn)(const char *key, size_t klen);
+struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
+                              struct err *e);
+
+/* The tree of a J_RAW, made anew; any other value (or NULL) as it is. */
+struct jv *jv_open(struct arena *a, const struct jv *v);
 
 /* Compact text, members in their order, only the escapes that JSON demands. */
 void json_write(struct buf *out, const struct jv *v);

@@ -64,7 +64,7 @@ static struct jv *converted(struct arena *a, const struct jv *request, struct er
 
 void review_convert(void *ctx, struct serve_request *q, struct serve_response *r) {
     (void)ctx;
-    const struct jv *request = review_parse(q, r, API, KIND);
+    const struct jv *request = review_parse(q, r, API, KIND, convert_keep);
     if (!request) return;
     struct err e = ERR_INIT;
     struct jv *objects = converted(q->arena, request, &e), *response = jv_new_obj(q->arena);

@@ -6,9 +6,10 @@
 
 /* Parses the body of a review: content type, JSON within limits, apiVersion and kind, a `request`
  * object with a uid. On failure the answer is filled in (400, 413, 415) and NULL is returned. The
- * tree lives in the request's arena and takes over its body. */
+ * tree lives in the request's arena and takes over its body; `keep` (may be NULL): what stays text
+ * in it, see json_parse_outline. */
 const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
-                              const char *api_version, const char *kind);
+                              const char *api_version, const char *kind, json_keep_fn keep);
 
 /* Writes a review with this response as the answer, status 200. */
 void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version,

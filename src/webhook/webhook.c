@@ -50,14 +50,15 @@ static bool is_json(const char *content_type) {
 }
 
 const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
-                              const char *api_version, const char *kind) {
+                              const char *api_version, const char *kind, json_keep_fn keep) {
     struct err e = ERR_INIT;
     if (!is_json(q->content_type)) {
         serve_text(r, 415, "content type \"%s\" is not supported: send application/json",
                    q->content_type);
         return NULL;
     }
-    const struct jv *doc = json_parse_insitu(q->arena, q->body, q->len, &json_limits_review, &e);
+    const struct jv *doc =
+        json_parse_outline(q->arena, q->body, q->len, &json_limits_review, keep, &e);
     if (!doc) {
         serve_text(r, e.code == ERR_LIMIT ? 413 : 400, "the body can't be read as a %s: %s", kind,
                    e.msg);

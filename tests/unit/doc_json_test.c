@@ -119,9 +119,7 @@ START_TEST(test_truncated_at_every_byte)
     for (size_t n = 0; n < sizeof text - 1; n++) {
         struct err e = ERR_INIT;
         ARENA_AUTO struct arena *a = arena_new();
-        char *exact = malloc(n + 1); /* the sanitizer sees a read behind the end */
-        memcpy(exact, text, n);
-        exact = realloc(exact, n ? n : 1);
+        char *exact = strndup(text, n); /* the sanitizer sees a read behind the end */
         ck_assert_msg(!json_parse_insitu(a, exact, n, NULL, &e), "the first %zu bytes were accepted", n);
         ck_assert_int_eq(e.code, ERR_PARSE);
         free(exact);
@@ -139,8 +137,7 @@ START_TEST(test_flipped_bytes_never_crash)
     ARENA_AUTO struct arena *a = arena_new();
     for (int i = 0; i < 20000; i++) {
         struct err e = ERR_INIT;
-        char *copy = malloc(text.len);
-        memcpy(copy, text.s, text.len);
+        char *copy = strndup(text.s, text.len);
         for (unsigned k = rnd(3) + 1; k > 0; k--) copy[rnd((unsigned)text.len)] = (char)rnd(256);
         struct jv *v = json_parse_insitu(a, copy, text.len, NULL, &e);
         if (v) json_text(a, v);
@@ -148,6 +145,76 @@ START_TEST(test_flipped_bytes_never_crash)
         free(copy);
         arena_reset(a);
     }
+}
+END_TEST
+
+/* ---- outlines ---- */
+
+static bool keep_all(const char *key, size_t klen)
+{
+    (void)key, (void)klen;
+    return true;
+}
+
+static bool keep_some(const char *key, size_t klen)
+{
+    return klen == 2 && key[1] % 2;
+}
+
+/* What an outline takes is what the parser takes, with the same values; what one refuses the other refuses in the same words. */
+static void outline_agrees(struct arena *a, const char *text, size_t len, json_keep_fn keep)
+{
+    struct err e = ERR_INIT, outline_e = ERR_INIT;
+    char *copy = strndup(text, len);
+    const struct jv *tree = json_parse(a, text, len, NULL, &e), *outline = json_parse_outline(a, copy, len, NULL, keep, &outline_e);
+    ck_assert_str_eq(outline_e.msg, e.msg);
+    ck_assert_int_eq(!outline, !tree);
+    if (tree) {
+        BUF_AUTO struct buf canonical = BUF_INIT, outline_canonical = BUF_INIT;
+        json_write_canonical(&canonical, tree);
+        json_write_canonical(&outline_canonical, outline);
+        ck_assert_str_eq(buf_str(&outline_canonical), buf_str(&canonical));
+        const char *written = json_text(a, outline);
+        ck_assert(jv_eq(outline, tree) && jv_eq(jv_dup(a, outline), tree) && jv_eq(tree, outline));
+        ck_assert(jv_eq(parse(a, written, &e), tree));
+    }
+    free(copy);
+}
+
+START_TEST(test_outlines)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    for (int i = 0; i < 2000; i++) {
+        BUF_AUTO struct buf text = BUF_INIT;
+        buf_puts(&text, "{\"k1\":");
+        random_value(&text, 4);
+        buf_puts(&text, ",\"k2\":");
+        random_value(&text, 4);
+        buf_puts(&text, "}");
+        outline_agrees(a, text.s, text.len, i % 2 ? keep_some : keep_all);
+        for (unsigned k = rnd(3) + 1; k > 0; k--) text.s[rnd((unsigned)text.len)] = (char)(rnd(255) + 1);
+        outline_agrees(a, text.s, text.len, i % 2 ? keep_some : keep_all);
+        arena_reset(a);
+    }
+}
+END_TEST
+
+START_TEST(test_outline_keeps_text)
+{
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    char text[] = "{\"k1\": {\"k3\" : [1, 2.50,\t\"\\u00e9\"]} ,\"k2\":{\"k3\":[ 4 ],\"k5\":{ \n},\"k7\":\"k\"}}";
+    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_some, &e), *raw = jv_get(v, "k1");
+    ASSERT_PTR(v);
+    ck_assert(jv_is(raw, J_RAW) && !jv_is_empty(raw) && jv_len(raw) == 0);
+    ck_assert_str_eq(jv_type_name(raw), "object");
+    ck_assert_str_eq(jv_type_name(jv_path(v, "k2", "k3", (char *)0)), "array");
+    ck_assert(jv_is(jv_path(v, "k2", "k5", (char *)0), J_OBJ)); /* empty */
+    ck_assert_str_eq(json_text(a, v), "{\"k1\":{\"k3\" : [1, 2.50,\t\"\\u00e9\"]},\"k2\":{\"k3\":[ 4 ],\"k5\":{},\"k7\":\"k\"}}");
+    struct jv *open = jv_open(a, raw);
+    ck_assert_str_eq(jv_str(jv_idx(jv_get(open, "k3"), 2), ""), "\xc3\xa9");
+    ck_assert(jv_eq(raw, open) && jv_open(a, open) == open && !jv_open(a, NULL));
+    ck_assert(!jv_eq(raw, jv_get(v, "k2")) && !jv_eq(raw, jv_path(v, "k2", "k3", (char *)0)));
 }
 END_TEST
 
@@ -197,6 +264,7 @@ START_TEST(test_refuses)
         {"\"abcdefgh\xff\"", "not valid UTF-8"},
         {"{\"a\":1,\"b\":2,\"a\":3}", "has the key \"a\" twice"},
         {"{\"a\":1,\"\\u0061\":3}", "has the key \"a\" twice"},
+        {"{\"\\t\\n\":1,\"b\":2,\"\\u0009\\u000A\":3}", "has the key \"\t\n\" twice"},
         {"\xef\xbb\xbf{}", "found 0xef"},
         {"[\"a\n", "found 0x0a"},
         {"{\"a\":[}", "found '}'"},
@@ -207,6 +275,8 @@ START_TEST(test_refuses)
         ck_assert_msg(!parse(a, bad[i].text, &e), "accepted: %s", bad[i].text);
         ck_assert_int_eq(e.code, ERR_PARSE);
         ck_assert_msg(strstr(e.msg, bad[i].says), "%s: got \"%s\", want \"%s\"", bad[i].text, e.msg, bad[i].says);
+        const char *inside = arena_printf(a, "{\"a\\tb\":{\"c\":%s}}", bad[i].text);
+        outline_agrees(a, inside, strlen(inside), keep_all);
     }
 }
 END_TEST
@@ -449,6 +519,6 @@ START_TEST(test_canonical_escapes)
 }
 END_TEST
 
-TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash, test_refuses,
-          test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
+TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash, test_outlines,
+          test_outline_keeps_text, test_refuses, test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes)

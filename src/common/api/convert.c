@@ -36,6 +36,7 @@ static const char *const member_order[] = {"name",           "roles",   "strateg
                                            "maxUnavailable", "scaling"};
 
 static struct jv *ordered(struct arena *a, const struct jv *v) {
+    v = jv_open(a, v);
     struct jv *out = convert_clone(a, v);
     if (v->type == J_ARR)
         for (uint32_t i = 0; i < v->len; i++) out->items[i] = ordered(a, v->items[i]);
@@ -212,6 +213,16 @@ static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, s
 }
 
 /* ---- the entry ---- */
+
+bool convert_keep(const char *key, size_t klen) {
+    static const char *const same_in_both[] = {"containers",  "initContainers",
+                                               "volumes",     "affinity",
+                                               "tolerations", "topologySpreadConstraints",
+                                               "status",      "managedFields"};
+    for (size_t i = 0; i < sizeof same_in_both / sizeof *same_in_both; i++)
+        if (strlen(same_in_both[i]) == klen && memcmp(same_in_both[i], key, klen) == 0) return true;
+    return false;
+}
 
 static int check_input(enum kind k, const struct jv *doc, const char *to, struct err *e) {
     const char *from = jv_get_str(doc, "apiVersion");

@@ -15,10 +15,20 @@ struct differ {
     int64_t units;
 };
 
+static bool same(const struct jv *x, const struct jv *y);
+
+static bool same_opened(const struct jv *x, const struct jv *y) {
+    ARENA_AUTO struct arena *tmp = arena_new();
+    return same(jv_open(tmp, x), jv_open(tmp, y));
+}
+
 /* Stricter than jv_eq: a round trip keeps the text of numbers too. */
 static bool same(const struct jv *x, const struct jv *y) {
     if (x == y) return true;
-    if (!x || !y || x->type != y->type || (x->type != J_BOOL && x->len != y->len)) return false;
+    if (!x || !y) return false;
+    if (x->type == J_RAW || y->type == J_RAW)
+        return (x->type == y->type && x->s == y->s) || same_opened(x, y);
+    if (x->type != y->type || (x->type != J_BOOL && x->len != y->len)) return false;
     if (x->type == J_NUM || x->type == J_STR) return memcmp(x->s, y->s, x->len) == 0;
     if (x->type == J_BOOL) return x->b == y->b;
     for (uint32_t i = 0; x->type == J_ARR && i < x->len; i++)
@@ -97,6 +107,8 @@ static bool at_annotations(const struct differ *d) {
 
 static void diff(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit) {
     if (same(base, want)) return;
+    base = jv_open(d->a, base);
+    want = jv_open(d->a, want);
     if (jv_is(base, J_OBJ) && jv_is(want, J_OBJ)) {
         diff_members(d, base, want, unit);
     } else if (jv_is(base, J_ARR) && jv_is(want, J_ARR) && base->len == want->len) {
@@ -178,8 +190,9 @@ static void apply_change(struct arena *a, struct jv *doc, const struct jv *chang
     set_step(a, at, path->items[path->len - 1], jv_get(change, "is"));
 }
 
-/* Copies the levels that changes may edit and shares what is below. */
+/* Copies the levels that changes may edit, as trees, and shares what is below. */
 static struct jv *clone_levels(struct arena *a, const struct jv *v, size_t levels) {
+    if (levels > 0) v = jv_open(a, v);
     if (levels == 0 || (v->type != J_OBJ && v->type != J_ARR)) return (struct jv *)(uintptr_t)v;
     struct jv *out = convert_clone(a, v);
     for (uint32_t i = 0; i < out->len; i++) {
@@ -209,7 +222,7 @@ struct jv *stash_apply(struct arena *a, const struct jv *doc, const struct jv *s
         if (n > deepest) deepest = n;
     }
     struct jv *out = clone_levels(a, doc, deepest);
-    const bool *broken = broken_units(a, doc, stash);
+    const bool *broken = broken_units(a, out, stash);
     JV_FOR_ARR(c, stash) {
         int64_t u = jv_get_int(*c, "u", 0);
         if (u > 0 && (size_t)u <= stash->len && broken[u]) continue;

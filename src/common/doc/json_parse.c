@@ -5,15 +5,26 @@
  * The pass is a loop, not a recursion: open containers are frames, and the members that belong to them wait on one
  * scratch stack until the container ends, when they are copied to an array of exactly their number. So the arena gets
  * nodes (from small blocks) and arrays, and nothing is reallocated there. Line and column are counted while white space
- * is skipped: a string can't hold a raw line break. No state outside the call; any thread. */
+ * is skipped: a string can't hold a raw line break. No state outside the call; any thread.
+ *
+ * Every reader takes the place where its part of the text begins and returns the place behind it, or NULL with the error set. The
+ * NUL behind the text is no byte that any part may begin or go on with, so it stops all of them and none has to ask for the end.
+ *
+ * A subtree that an outline keeps as text goes through the same loop with `raw` set, a constant for the compiler: then
+ * nothing is built and nothing is written into the text; only the keys are collected, because they must differ. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "doc/json.h"
 
 const struct json_limits json_limits_default = {16u << 20, 128, 2000000};
 const struct json_limits json_limits_review = {8u << 20, 100, 500000};
+
+#define CONST_RAW static inline __attribute__((always_inline)) /* of functions that are compiled for raw and for not raw */
 
 enum {
     STACK_INLINE = 192,  /* members that wait without heap memory */
@@ -31,7 +42,8 @@ struct parser {
     struct arena *a;
     struct err *e;
     const struct json_limits *lim;
-    char *text, *p, *end;
+    json_keep_fn keep; /* NULL: everything becomes a tree */
+    char *text, *end;
     const char *line_start;
     size_t line;
     uint32_t nodes;
@@ -43,25 +55,27 @@ struct parser {
     size_t depth, frames_cap;
 };
 
-static int fail(struct parser *p, const char *what)
+static char *fail(struct parser *p, const char *at, enum err_code code, const char *what)
 {
-    err_set(p->e, ERR_PARSE, "line %zu, column %zu: %s", p->line, (size_t)(p->p - p->line_start) + 1, what);
-    return -1;
+    err_set(p->e, code, "line %zu, column %zu: %s", p->line, (size_t)(at - p->line_start) + 1, what);
+    return NULL;
 }
 
-static int fail_byte(struct parser *p, const char *expected)
+static char *fail_parse(struct parser *p, const char *at, const char *what)
 {
-    if (p->p >= p->end) {
-        err_set(p->e, ERR_PARSE, "line %zu, column %zu: the document ends here, expected %s", p->line,
-                (size_t)(p->p - p->line_start) + 1, expected);
-        return -1;
-    }
-    unsigned char c = (unsigned char)*p->p;
+    return fail(p, at, ERR_PARSE, what);
+}
+
+/* What is at `at` is not what was expected. */
+static char *fail_byte(struct parser *p, const char *at, const char *expected)
+{
+    size_t column = (size_t)(at - p->line_start) + 1;
+    unsigned char c = (unsigned char)*at;
     char shown[8] = {'\'', (char)c, '\'', 0};
     if (c < 0x20 || c >= 0x7f) snprintf(shown, sizeof shown, "0x%02x", c);
-    err_set(p->e, ERR_PARSE, "line %zu, column %zu: found %s, expected %s", p->line,
-            (size_t)(p->p - p->line_start) + 1, shown, expected);
-    return -1;
+    if (at < p->end) err_set(p->e, ERR_PARSE, "line %zu, column %zu: found %s, expected %s", p->line, column, shown, expected);
+    else err_set(p->e, ERR_PARSE, "line %zu, column %zu: the document ends here, expected %s", p->line, column, expected);
+    return NULL;
 }
 
 static void *must(void *m)
@@ -70,12 +84,15 @@ static void *must(void *m)
     return m;
 }
 
-static struct jv *new_node(struct parser *p, enum jtype type)
+static inline bool count_node(struct parser *p)
 {
-    if (p->nodes++ >= p->lim->max_nodes) {
-        err_set(p->e, ERR_LIMIT, "the document has more than %u values", p->lim->max_nodes);
-        return NULL;
-    }
+    if (p->nodes++ < p->lim->max_nodes) return true;
+    err_set(p->e, ERR_LIMIT, "the document has more than %u values", p->lim->max_nodes);
+    return false;
+}
+
+static inline struct jv *new_node(struct parser *p, enum jtype type)
+{
     if (p->block_left == 0) {
         p->block = ARENA_ARRAY(p->a, NODE_BLOCK, struct jv);
         p->block_left = NODE_BLOCK;
@@ -95,45 +112,63 @@ static void stack_grow(struct parser *p)
     p->stack_cap = cap;
 }
 
-static inline void stack_push(struct parser *p, struct jmember m)
+static inline struct jmember *stack_push(struct parser *p)
 {
     if (p->top == p->stack_cap) stack_grow(p);
-    p->stack[p->top++] = m;
+    return &p->stack[p->top++];
 }
 
-static int frame_push(struct parser *p, bool is_obj)
+static void frames_grow(struct parser *p)
 {
-    if (p->depth >= p->lim->max_depth)
-        return err_set(p->e, ERR_LIMIT, "line %zu, column %zu: the document is nested deeper than %u levels", p->line,
-                       (size_t)(p->p - p->line_start) + 1, p->lim->max_depth);
-    if (p->depth == p->frames_cap) {
-        size_t cap = p->frames_cap * 2;
-        struct frame *heap = must(realloc(p->frames_heap, cap * sizeof *heap));
-        if (!p->frames_heap) memcpy(heap, p->frames, p->depth * sizeof *heap);
-        p->frames = p->frames_heap = heap;
-        p->frames_cap = cap;
-    }
-    p->frames[p->depth++] = (struct frame){is_obj, p->top};
-    return 0;
+    size_t cap = p->frames_cap * 2;
+    struct frame *heap = must(realloc(p->frames_heap, cap * sizeof *heap));
+    if (!p->frames_heap) memcpy(heap, p->frames, p->depth * sizeof *heap);
+    p->frames = p->frames_heap = heap;
+    p->frames_cap = cap;
 }
 
-static inline void skip_space(struct parser *p)
+static char *too_deep(struct parser *p, const char *at)
 {
-    char *const end = p->end;
-    if (p->p < end && (unsigned char)*p->p > ' ') return;
-    for (; p->p < end; p->p++) {
-        char c = *p->p;
-        if (c == '\n') {
+    char text[64];
+    snprintf(text, sizeof text, "the document is nested deeper than %u levels", p->lim->max_depth);
+    return fail(p, at, ERR_LIMIT, text);
+}
+
+static char *skip_blanks(struct parser *p, char *s)
+{
+    for (;; s++) {
+        if (*s == '\n') {
             p->line++;
-            p->line_start = p->p + 1;
-        } else if (c != ' ' && c != '\t' && c != '\r') {
-            return;
+            p->line_start = s + 1;
+        } else if (*s != ' ' && *s != '\t' && *s != '\r') {
+            return s;
         }
     }
 }
 
+static inline char *skip_space(struct parser *p, char *s)
+{
+    return (unsigned char)*s > ' ' ? s : skip_blanks(p, s);
+}
+
 /* ---- strings ---- */
 
+/* To the first quote, backslash, control or byte that is not ASCII. */
+#ifdef __SSE2__
+static inline char *skip_plain(char *s, const char *end)
+{
+    const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\'), blank = _mm_set1_epi8(' ');
+    for (; end - s >= 16; s += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)s);
+        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(w, quote), _mm_cmpeq_epi8(w, back));
+        hit = _mm_or_si128(hit, _mm_cmplt_epi8(w, blank)); /* signed: what is not ASCII is less, too */
+        unsigned m = (unsigned)_mm_movemask_epi8(hit);
+        if (m) return s + __builtin_ctz(m);
+    }
+    while (*s != '"' && *s != '\\' && (signed char)*s >= ' ') s++;
+    return s;
+}
+#else
 /* A mask with the top bit set in each of the 8 bytes that is a quote, a backslash, a control or not ASCII. Exact up to
  * and including the first such byte, which is all the caller looks at. */
 static inline uint64_t special_bytes(uint64_t w)
@@ -155,9 +190,10 @@ static inline char *skip_plain(char *s, const char *end)
         s += 8;
     }
 #endif
-    while (s < end && *s != '"' && *s != '\\' && (unsigned char)*s >= 0x20 && (unsigned char)*s < 0x80) s++;
+    while (*s != '"' && *s != '\\' && (unsigned char)*s >= 0x20 && (unsigned char)*s < 0x80) s++;
     return s;
 }
+#endif
 
 /* Length of the well-formed UTF-8 sequence at s, which starts with a byte >= 0x80; 0 when there is none.
  * Source: Unicode 15, table 3-7. */
@@ -194,179 +230,200 @@ static int hex4(const char *s, const char *end)
     return v;
 }
 
-static char *put_utf8(char *out, unsigned c)
+/* Returns the number of bytes. */
+static size_t encode_utf8(char out[4], unsigned c)
 {
+    size_t n = 0;
     if (c < 0x80) {
-        *out++ = (char)c;
+        out[n++] = (char)c;
     } else if (c < 0x800) {
-        *out++ = (char)(0xc0 | c >> 6);
-        *out++ = (char)(0x80 | (c & 0x3f));
+        out[n++] = (char)(0xc0 | c >> 6);
+        out[n++] = (char)(0x80 | (c & 0x3f));
     } else if (c < 0x10000) {
-        *out++ = (char)(0xe0 | c >> 12);
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
+        out[n++] = (char)(0xe0 | c >> 12);
+        out[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+        out[n++] = (char)(0x80 | (c & 0x3f));
     } else {
-        *out++ = (char)(0xf0 | c >> 18);
-        *out++ = (char)(0x80 | (c >> 12 & 0x3f));
-        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
+        out[n++] = (char)(0xf0 | c >> 18);
+        out[n++] = (char)(0x80 | (c >> 12 & 0x3f));
+        out[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+        out[n++] = (char)(0x80 | (c & 0x3f));
     }
-    return out;
+    return n;
 }
 
-/* p->p is at the 'u' of \uXXXX. Returns the code point and moves behind it, surrogate pairs joined; -1 on error. */
-static int unicode_escape(struct parser *p)
+/* s is at the 'u' of \uXXXX; surrogate pairs are joined. */
+static char *unicode_escape(struct parser *p, char *s, unsigned *c)
 {
-    int hi = hex4(p->p + 1, p->end);
-    if (hi < 0) return fail(p, "\\u needs four hexadecimal digits");
-    if (hi >= 0xdc00 && hi <= 0xdfff) return fail(p, "a low surrogate without the high one before it");
-    if (hi < 0xd800 || hi > 0xdbff) {
-        p->p += 5;
-        return hi;
-    }
-    const char *next = p->p + 5;
-    int lo = p->end - next >= 6 && next[0] == '\\' && next[1] == 'u' ? hex4(next + 2, p->end) : -1;
-    if (lo < 0xdc00 || lo > 0xdfff) return fail(p, "a high surrogate without the low one after it");
-    p->p += 11;
-    return 0x10000 + ((hi - 0xd800) << 10) + (lo - 0xdc00);
+    int hi = hex4(s + 1, p->end);
+    if (hi < 0) return fail_parse(p, s, "\\u needs four hexadecimal digits");
+    if (hi >= 0xdc00 && hi <= 0xdfff) return fail_parse(p, s, "a low surrogate without the high one before it");
+    *c = (unsigned)hi;
+    if (hi < 0xd800 || hi > 0xdbff) return s + 5;
+    const char *next = s + 5;
+    int lo = next[0] == '\\' && next[1] == 'u' ? hex4(next + 2, p->end) : -1;
+    if (lo < 0xdc00 || lo > 0xdfff) return fail_parse(p, s, "a high surrogate without the low one after it");
+    *c = 0x10000 + (((unsigned)hi - 0xd800) << 10) + ((unsigned)lo - 0xdc00);
+    return s + 11;
 }
 
-/* p->p is behind the backslash. Writes the character to *out, which it moves. */
-static int unescape(struct parser *p, char **out)
+/* Appends decoded text at *out, which moves; NULL: the string is only checked. The text may be further on in the same memory. */
+static void emit(char **out, const char *s, size_t n)
+{
+    if (!*out) return;
+    memmove(*out, s, n);
+    *out += n;
+}
+
+/* s is behind the backslash. */
+static char *unescape(struct parser *p, char *s, char **out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (p->p >= p->end) return fail_byte(p, "an escape");
-    if (*p->p == 'u') {
-        int c = unicode_escape(p);
-        if (c < 0) return -1;
-        *out = put_utf8(*out, (unsigned)c);
-        return 0;
+    if (*s == 'u') {
+        char text[4];
+        unsigned c;
+        s = unicode_escape(p, s, &c);
+        if (s) emit(out, text, encode_utf8(text, c));
+        return s;
     }
-    const char *hit = *p->p ? strchr(from, *p->p) : NULL;
-    if (!hit) return fail_byte(p, "one of \" \\ / b f n r t u after a backslash");
-    *(*out)++ = to[hit - from];
-    p->p++;
-    return 0;
+    const char *hit = *s ? strchr(from, *s) : NULL;
+    if (!hit) return fail_byte(p, s, s < p->end ? "one of \" \\ / b f n r t u after a backslash" : "an escape");
+    emit(out, &to[hit - from], 1);
+    return s + 1;
 }
 
-/* Reads the rest of a string whose first plain run ended at p->p. Returns the end of the decoded text. */
-static char *string_tail(struct parser *p)
+/* The rest of a string; returns the place of its closing quote. */
+static char *string_tail(struct parser *p, char *s, char **out)
 {
-    char *out = p->p;
-    while (p->p < p->end && *p->p != '"') {
-        unsigned char c = (unsigned char)*p->p;
-        size_t n = 0;
+    while (s && *s != '"') {
+        unsigned char c = (unsigned char)*s;
         if (c == '\\') {
-            p->p++;
-            if (unescape(p, &out) < 0) return NULL;
+            s = unescape(p, s + 1, out);
             continue;
         }
-        if (c < 0x20) return fail_byte(p, "an escape: control characters must be written as \\u00XX"), NULL;
-        if (c >= 0x80) {
-            n = utf8_len(p->p, p->end);
-            if (n == 0) return fail(p, "the text is not valid UTF-8"), NULL;
-        } else {
-            n = (size_t)(skip_plain(p->p, p->end) - p->p);
-        }
-        memmove(out, p->p, n);
-        out += n;
-        p->p += n;
+        if (s == p->end) return fail_byte(p, s, "the closing quote of a string");
+        if (c < 0x20) return fail_byte(p, s, "an escape: control characters must be written as \\u00XX");
+        size_t n = c < 0x80 ? (size_t)(skip_plain(s, p->end) - s) : utf8_len(s, p->end);
+        if (n == 0) return fail_parse(p, s, "the text is not valid UTF-8");
+        emit(out, s, n);
+        s += n;
     }
-    if (p->p >= p->end) return fail_byte(p, "the closing quote of a string"), NULL;
-    return out;
+    return s;
 }
 
-/* p->p is at the opening quote. The decoded text starts behind it and gets its NUL. */
-static int read_string(struct parser *p, const char **s, uint32_t *len)
+/* s is at the opening quote. The decoded text starts behind it and gets its NUL. */
+static inline char *read_string(struct parser *p, char *s, const char **text, uint32_t *len)
 {
-    char *start = ++p->p;
-    p->p = skip_plain(p->p, p->end);
-    char *out = p->p;
-    if (p->p >= p->end || *p->p != '"') {
-        out = string_tail(p);
-        if (!out) return -1;
-    }
-    p->p++;
+    char *start = s + 1, *out = s = skip_plain(start, p->end);
+    if (*s != '"' && !(s = string_tail(p, s, &out))) return NULL;
     *out = 0;
-    *s = start;
+    *text = start;
     *len = (uint32_t)(out - start);
-    return 0;
+    return s + 1;
+}
+
+static inline char *skim_string(struct parser *p, char *s)
+{
+    char *only_check = NULL;
+    s = skip_plain(s + 1, p->end);
+    if (*s != '"' && !(s = string_tail(p, s, &only_check))) return NULL;
+    return s + 1;
+}
+
+/* A key with escapes: it is needed decoded to be compared, but must not be changed where it stands. */
+static void decode_key(struct parser *p, const char *start, const char *end, struct jmember *m)
+{
+    char *copy = arena_strndup(p->a, start, (size_t)(end - start));
+    struct parser q = *p;
+    q.end = copy + (end - start);
+    read_string(&q, copy, &m->key, &m->klen);
+}
+
+static inline char *skim_key(struct parser *p, char *start, struct jmember *m)
+{
+    char *s = skip_plain(start + 1, p->end);
+    m->key = start + 1;
+    m->klen = (uint32_t)(s - m->key);
+    if (*s == '"') return s + 1;
+    s = skim_string(p, start);
+    if (s) decode_key(p, start, s, m);
+    return s;
 }
 
 /* ---- numbers and words ---- */
 
-static char *skip_digits(char *s, const char *end)
+static inline char *skip_digits(char *s)
 {
-    while (s < end && *s >= '0' && *s <= '9') s++;
+    while (*s >= '0' && *s <= '9') s++;
     return s;
 }
 
-/* Moves p->p behind the number. */
-static int scan_number(struct parser *p)
+static inline char *skip_number(struct parser *p, char *s)
 {
-    char *s = p->p;
-    if (*s == '-') p->p = ++s;
-    s = skip_digits(s, p->end);
-    if (s == p->p) return fail_byte(p, "a digit");
-    if (*p->p == '0' && s - p->p > 1) return fail(p, "a number must not start with 0");
-    p->p = s;
-    if (s < p->end && *s == '.') {
-        p->p = ++s;
-        s = skip_digits(s, p->end);
-        if (s == p->p) return fail_byte(p, "a digit after the decimal point");
-        p->p = s;
+    char *digits = *s == '-' ? ++s : s;
+    s = skip_digits(s);
+    if (s == digits) return fail_byte(p, s, "a digit");
+    if (*digits == '0' && s - digits > 1) return fail_parse(p, digits, "a number must not start with 0");
+    if (*s == '.') {
+        digits = ++s;
+        s = skip_digits(s);
+        if (s == digits) return fail_byte(p, s, "a digit after the decimal point");
     }
-    if (s < p->end && (*s == 'e' || *s == 'E')) {
+    if (*s == 'e' || *s == 'E') {
         s++;
-        if (s < p->end && (*s == '+' || *s == '-')) s++;
-        p->p = s;
-        s = skip_digits(s, p->end);
-        if (s == p->p) return fail_byte(p, "a digit of the exponent");
-        p->p = s;
+        if (*s == '+' || *s == '-') s++;
+        digits = s;
+        s = skip_digits(s);
+        if (s == digits) return fail_byte(p, s, "a digit of the exponent");
     }
-    return 0;
+    return s;
 }
 
-static struct jv *read_number(struct parser *p)
+/* The number in [s, end). */
+static struct jv *make_number(struct parser *p, char *s, char *end)
 {
     struct jv *v = new_node(p, J_NUM);
-    char *start = p->p;
-    if (!v || scan_number(p) < 0) return NULL;
-    v->len = (uint32_t)(p->p - start);
-    if (start == p->text) {
-        v->s = arena_strndup(p->a, start, v->len);
+    v->len = (uint32_t)(end - s);
+    if (s == p->text) {
+        v->s = arena_strndup(p->a, s, v->len);
         return v;
     }
-    for (char *c = start; c < p->p; c++) c[-1] = *c; /* mostly a few digits */
-    p->p[-1] = 0;
-    v->s = start - 1;
+    for (char *c = s; c < end; c++) c[-1] = *c; /* mostly a few digits */
+    end[-1] = 0;
+    v->s = s - 1;
     return v;
 }
 
-static struct jv *read_word(struct parser *p, const char *word, enum jtype type, bool b)
+CONST_RAW char *read_number(struct parser *p, char *s, struct jv **v, bool raw)
+{
+    char *end = skip_number(p, s);
+    if (end && !raw) *v = make_number(p, s, end);
+    return end;
+}
+
+CONST_RAW char *read_word(struct parser *p, char *s, struct jv **v, const char *word, enum jtype type, bool raw)
 {
     size_t n = strlen(word);
-    if ((size_t)(p->end - p->p) < n || memcmp(p->p, word, n) != 0) return fail_byte(p, "a value"), NULL;
-    struct jv *v = new_node(p, type);
-    if (!v) return NULL;
-    if (type == J_BOOL) v->b = b;
-    p->p += n;
-    return v;
+    if (strncmp(s, word, n) != 0) return fail_byte(p, s, "a value");
+    if (!raw) *v = new_node(p, type);
+    if (!raw && type == J_BOOL) (*v)->b = *word == 't';
+    return s + n;
 }
 
-static struct jv *read_scalar(struct parser *p)
+CONST_RAW char *read_scalar(struct parser *p, char *s, struct jv **v, bool raw)
 {
-    struct jv *v;
-    switch (*p->p) {
+    if (!count_node(p)) return NULL;
+    switch (*s) {
     case '"':
-        v = new_node(p, J_STR);
-        return v && read_string(p, &v->s, &v->len) == 0 ? v : NULL;
-    case 't': return read_word(p, "true", J_BOOL, true);
-    case 'f': return read_word(p, "false", J_BOOL, false);
-    case 'n': return read_word(p, "null", J_NULL, false);
+        if (raw) return skim_string(p, s);
+        *v = new_node(p, J_STR);
+        return read_string(p, s, &(*v)->s, &(*v)->len);
+    case 't': return read_word(p, s, v, "true", J_BOOL, raw);
+    case 'f': return read_word(p, s, v, "false", J_BOOL, raw);
+    case 'n': return read_word(p, s, v, "null", J_NULL, raw);
     case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
-        return read_number(p);
-    default: return fail_byte(p, "a value"), NULL;
+        return read_number(p, s, v, raw);
+    default: return fail_byte(p, s, "a value");
     }
 }
 
@@ -400,28 +457,21 @@ static const struct jmember *duplicate_sorted(const struct jmember *m, size_t n)
     return hit;
 }
 
-static int check_keys(struct parser *p, const struct jmember *m, size_t n)
+static bool check_keys(struct parser *p, const char *at, const struct jmember *m, size_t n)
 {
     const struct jmember *dup = n <= LINEAR_KEYS ? duplicate_linear(m, n) : duplicate_sorted(m, n);
-    if (!dup) return 0;
-    return err_set(p->e, ERR_PARSE, "line %zu, column %zu: the object that ends here has the key \"%.200s\" twice; keep one",
-                   p->line, (size_t)(p->p - p->line_start) + 1, dup->key);
+    if (!dup) return true;
+    err_set(p->e, ERR_PARSE, "line %zu, column %zu: the object that ends here has the key \"%.*s\" twice; keep one", p->line,
+            (size_t)(at - p->line_start) + 1, dup->klen < 200 ? (int)dup->klen : 200, dup->key);
+    return false;
 }
 
-/* p->p is at the closing bracket of the innermost container. */
-static struct jv *close_container(struct parser *p)
+static struct jv *make_container(struct parser *p, bool is_obj, const struct jmember *m, size_t n)
 {
-    struct frame f = p->frames[--p->depth];
-    const struct jmember *m = p->stack + f.base;
-    size_t n = p->top - f.base;
-    if (f.is_obj && check_keys(p, m, n) < 0) return NULL;
-    struct jv *v = new_node(p, f.is_obj ? J_OBJ : J_ARR);
-    if (!v) return NULL;
-    p->p++;
-    p->top = f.base;
+    struct jv *v = new_node(p, is_obj ? J_OBJ : J_ARR);
     v->len = v->cap = (uint32_t)n;
     if (n == 0) return v;
-    if (f.is_obj) {
+    if (is_obj) {
         v->members = ARENA_ARRAY(p->a, n, struct jmember);
         memcpy(v->members, m, n * sizeof *m);
     } else {
@@ -431,70 +481,107 @@ static struct jv *close_container(struct parser *p)
     return v;
 }
 
-static int read_key(struct parser *p)
+/* s is at the closing bracket of the innermost container. */
+CONST_RAW char *close_container(struct parser *p, char *s, struct jv **v, bool raw)
 {
-    struct jmember m = {0};
-    skip_space(p);
-    if (p->p >= p->end || *p->p != '"') return fail_byte(p, "a key in double quotes");
-    if (read_string(p, &m.key, &m.klen) < 0) return -1;
-    skip_space(p);
-    if (p->p >= p->end || *p->p != ':') return fail_byte(p, "':' after the key");
-    p->p++;
-    stack_push(p, m);
-    return 0;
+    struct frame f = p->frames[--p->depth];
+    const struct jmember *m = p->stack + f.base;
+    size_t n = p->top - f.base;
+    if ((f.is_obj && !check_keys(p, s, m, n)) || !count_node(p)) return NULL;
+    p->top = f.base;
+    if (!raw) *v = make_container(p, f.is_obj, m, n);
+    return s + 1;
 }
 
-/* Starts a value. 1: it is complete, in *v; 0: a container was opened and its first value comes next; -1: error. */
-static int start_value(struct parser *p, struct jv **v)
+CONST_RAW char *read_key(struct parser *p, char *s, bool raw)
 {
-    skip_space(p);
-    if (p->p >= p->end) return fail_byte(p, "a value");
-    bool is_obj = *p->p == '{';
-    if (!is_obj && *p->p != '[') {
-        *v = read_scalar(p);
-        return *v ? 1 : -1;
-    }
-    if (frame_push(p, is_obj) < 0) return -1;
-    p->p++;
-    skip_space(p);
-    if (p->p < p->end && *p->p == (is_obj ? '}' : ']')) {
-        *v = close_container(p);
-        return *v ? 1 : -1;
-    }
-    return is_obj ? read_key(p) : 0;
+    s = skip_space(p, s);
+    if (*s != '"') return fail_byte(p, s, "a key in double quotes");
+    struct jmember *m = stack_push(p);
+    s = raw ? skim_key(p, s, m) : read_string(p, s, &m->key, &m->klen);
+    if (!s) return NULL;
+    s = skip_space(p, s);
+    return *s == ':' ? s + 1 : fail_byte(p, s, "':' after the key");
 }
 
-/* After a value inside a container. 1: the container ended, it is in *v; 0: another value follows; -1: error. */
-static int next_value(struct parser *p, struct jv **v)
+static char *keep_text(struct parser *p, char *s, struct jv **v);
+
+/* s is at the opening bracket of a container: does it stay text? */
+static bool stays_text(const struct parser *p, const char *s)
+{
+    if (p->depth == 0 || !p->frames[p->depth - 1].is_obj) return false;
+    const struct jmember *m = &p->stack[p->top - 1];
+    const char *next = s + 1 + strspn(s + 1, " \t\r\n");
+    return *next != ']' && *next != '}' && p->keep(m->key, m->klen);
+}
+
+/* Reads a scalar, or as much of a container as is before its first value: then *opened is true. */
+CONST_RAW char *start_value(struct parser *p, char *s, struct jv **v, bool *opened, bool raw)
+{
+    *opened = false;
+    s = skip_space(p, s);
+    bool is_obj = *s == '{';
+    if (!is_obj && *s != '[') return read_scalar(p, s, v, raw);
+    if (!raw && p->keep && stays_text(p, s)) return keep_text(p, s, v);
+    if (p->depth >= p->lim->max_depth) return too_deep(p, s);
+    if (p->depth == p->frames_cap) frames_grow(p);
+    p->frames[p->depth++] = (struct frame){is_obj, p->top};
+    s = skip_space(p, s + 1);
+    if (*s == (is_obj ? '}' : ']')) return close_container(p, s, v, raw);
+    *opened = true;
+    return is_obj ? read_key(p, s, raw) : s;
+}
+
+/* After a value inside a container: goes on to the next one (*opened), or ends the container. */
+CONST_RAW char *next_value(struct parser *p, char *s, struct jv **v, bool *opened, bool raw)
 {
     bool is_obj = p->frames[p->depth - 1].is_obj;
-    skip_space(p);
-    char c = p->p < p->end ? *p->p : 0;
-    if (c == ',') {
-        p->p++;
-        return is_obj ? read_key(p) : 0;
-    }
-    if (c != (is_obj ? '}' : ']')) return fail_byte(p, is_obj ? "',' or '}'" : "',' or ']'");
-    *v = close_container(p);
-    return *v ? 1 : -1;
+    s = skip_space(p, s);
+    *opened = *s == ',';
+    if (*opened) return is_obj ? read_key(p, s + 1, raw) : s + 1;
+    if (*s == (is_obj ? '}' : ']')) return close_container(p, s, v, raw);
+    return fail_byte(p, s, is_obj ? "',' or '}'" : "',' or ']'");
 }
 
-static struct jv *parse_document(struct parser *p)
+/* Gives a complete value to the container around it. */
+static inline void attach(struct parser *p, struct jv *v)
+{
+    if (p->frames[p->depth - 1].is_obj) p->stack[p->top - 1].val = v;
+    else *stack_push(p) = (struct jmember){.val = v};
+}
+
+/* One value with everything in it. */
+CONST_RAW char *read_value(struct parser *p, char *s, struct jv **v, bool raw)
+{
+    size_t around = p->depth;
+    bool opened;
+    do {
+        s = start_value(p, s, v, &opened, raw);
+        while (s && !opened && p->depth > around) {
+            if (!raw) attach(p, *v);
+            s = next_value(p, s, v, &opened, raw);
+        }
+    } while (s && opened);
+    return s;
+}
+
+static char *keep_text(struct parser *p, char *s, struct jv **v)
+{
+    char *end = read_value(p, s, v, true);
+    if (!end) return NULL;
+    *v = new_node(p, J_RAW);
+    (*v)->s = s;
+    (*v)->len = (uint32_t)(end - s);
+    return end;
+}
+
+static struct jv *read_document(struct parser *p)
 {
     struct jv *v = NULL;
-    for (;;) {
-        int complete = start_value(p, &v);
-        while (complete > 0 && p->depth > 0) {
-            if (p->frames[p->depth - 1].is_obj) p->stack[p->top - 1].val = v;
-            else stack_push(p, (struct jmember){.val = v});
-            complete = next_value(p, &v);
-        }
-        if (complete < 0) return NULL;
-        if (complete > 0) break;
-    }
-    skip_space(p);
-    if (p->p < p->end) return fail_byte(p, "the end of the document"), NULL;
-    return v;
+    char *s = read_value(p, p->text, &v, false);
+    if (!s) return NULL;
+    s = skip_space(p, s);
+    return s == p->end ? v : (fail_byte(p, s, "the end of the document"), NULL);
 }
 
 static int check_size(size_t len, const struct json_limits *lim, struct err *e)
@@ -504,18 +591,25 @@ static int check_size(size_t len, const struct json_limits *lim, struct err *e)
     return 0;
 }
 
-struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e)
+struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
+                              struct err *e)
 {
     struct jmember stack[STACK_INLINE];
     struct frame frames[FRAMES_INLINE];
-    struct parser p = {.a = a, .e = e, .lim = limits ? limits : &json_limits_default, .text = text, .p = text,
+    struct parser p = {.a = a, .e = e, .lim = limits ? limits : &json_limits_default, .keep = keep, .text = text,
                        .end = text + len, .line_start = text, .line = 1, .stack = stack, .stack_cap = STACK_INLINE,
                        .frames = frames, .frames_cap = FRAMES_INLINE};
     if (check_size(len, p.lim, e) < 0) return NULL;
-    struct jv *v = parse_document(&p);
+    if (*p.end) abort();
+    struct jv *v = read_document(&p);
     free(p.stack_heap);
     free(p.frames_heap);
     return v;
+}
+
+struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e)
+{
+    return json_parse_outline(a, text, len, limits, NULL, e);
 }
 
 struct jv *json_parse(struct arena *a, const char *text, size_t len, const struct json_limits *limits, struct err *e)

@@ -101,7 +101,8 @@ bool jv_is_empty(const struct jv *v)
 const char *jv_type_name(const struct jv *v)
 {
     static const char *const names[] = {"null", "boolean", "number", "string", "array", "object"};
-    return v ? names[v->type] : "nothing";
+    if (!v) return "nothing";
+    return names[v->type != J_RAW ? v->type : v->s[0] == '{' ? J_OBJ : J_ARR];
 }
 
 struct jv *jv_find(const struct jv *arr, const char *key, const char *value)
@@ -202,17 +203,26 @@ static bool obj_eq(const struct jv *a, const struct jv *b)
     return true;
 }
 
+static bool raw_eq(const struct jv *a, const struct jv *b)
+{
+    if (a->type == b->type && a->len == b->len && memcmp(a->s, b->s, a->len) == 0) return true;
+    ARENA_AUTO struct arena *tmp = arena_new();
+    return jv_eq(jv_open(tmp, a), jv_open(tmp, b));
+}
+
 bool jv_eq(const struct jv *a, const struct jv *b)
 {
     if (a == b) return true;
-    if (!a || !b || a->type != b->type) return false;
+    if (!a || !b) return false;
+    if (a->type == J_RAW || b->type == J_RAW) return raw_eq(a, b);
+    if (a->type != b->type) return false;
     switch (a->type) {
     case J_NULL: return true;
     case J_BOOL: return a->b == b->b;
     case J_NUM: return num_eq(a, b);
     case J_STR: return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
     case J_OBJ: return obj_eq(a, b);
-    case J_ARR: break;
+    case J_ARR: case J_RAW: break;
     }
     if (a->len != b->len) return false;
     for (uint32_t i = 0; i < a->len; i++)
@@ -273,6 +283,15 @@ struct jv *jv_new_strf(struct arena *a, const char *fmt, ...)
     return v;
 }
 
+struct jv *jv_open(struct arena *a, const struct jv *v)
+{
+    static const struct json_limits checked_already = {SIZE_MAX, UINT32_MAX, UINT32_MAX};
+    if (!jv_is(v, J_RAW)) return (struct jv *)(uintptr_t)v;
+    struct jv *tree = json_parse(a, v->s, v->len, &checked_already, NULL);
+    if (!tree) abort();
+    return tree;
+}
+
 struct jv *jv_new_obj(struct arena *a)
 {
     return node(a, J_OBJ);
@@ -298,7 +317,7 @@ static void dup_measure(struct dup *d, const struct jv *v)
     d->nodes += sizeof *v;
     switch (v->type) {
     case J_NULL: case J_BOOL: return;
-    case J_NUM: case J_STR: d->text += (size_t)v->len + 1; return;
+    case J_NUM: case J_STR: case J_RAW: d->text += (size_t)v->len + 1; return;
     case J_ARR:
         d->arrays += v->len * sizeof *v->items;
         for (uint32_t i = 0; i < v->len; i++) dup_measure(d, v->items[i]);
@@ -332,7 +351,7 @@ static struct jv *dup_node(struct dup *d, const struct jv *v)
 {
     struct jv *out = d->node++;
     *out = *v;
-    if (v->type == J_NUM || v->type == J_STR) out->s = dup_text(d, v->s, v->len);
+    if (v->type == J_NUM || v->type == J_STR || v->type == J_RAW) out->s = dup_text(d, v->s, v->len);
     if (v->type != J_ARR && v->type != J_OBJ) return out;
     out->cap = v->len;
     if (v->type == J_ARR) {

@@ -15,21 +15,20 @@ static void add_str(struct buf *out, const char *s)
     buf_add(out, s, strlen(s));
 }
 
-static void write_escape(struct buf *out, unsigned char c)
+/* Returns the place behind it: at most 6 bytes. */
+static char *put_escape(char *to, unsigned char c)
 {
-    char text[8];
-    switch (c) {
-    case '"': add_str(out, "\\\""); return;
-    case '\\': add_str(out, "\\\\"); return;
-    case '\b': add_str(out, "\\b"); return;
-    case '\f': add_str(out, "\\f"); return;
-    case '\n': add_str(out, "\\n"); return;
-    case '\r': add_str(out, "\\r"); return;
-    case '\t': add_str(out, "\\t"); return;
-    default:
-        snprintf(text, sizeof text, "\\u%04x", c);
-        add_str(out, text);
+    static const char hex[] = "0123456789abcdef", from[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    const char *hit = c ? strchr(from, c) : NULL;
+    *to++ = '\\';
+    if (hit) {
+        *to++ = letters[hit - from];
+        return to;
     }
+    memcpy(to, "u00", 3);
+    to[3] = hex[c >> 4];
+    to[4] = hex[c & 15];
+    return to + 5;
 }
 
 static bool is_line_separator(const char *s, size_t left)
@@ -38,20 +37,21 @@ static bool is_line_separator(const char *s, size_t left)
 }
 
 /* The inside of a string. */
-static void write_escapes(struct buf *out, const char *s, size_t n, bool html)
+static void write_escapes(struct buf *out, const char *s, size_t n)
 {
+    char text[8];
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
-        bool plain = c >= 0x20 && c != '"' && c != '\\' && !(html && (c == '<' || c == '>' || c == '&'));
-        bool separator = html && c == 0xe2 && is_line_separator(s + i, n - i);
+        bool plain = c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+        bool separator = c == 0xe2 && is_line_separator(s + i, n - i);
         if (plain && !separator) continue;
         buf_add(out, s + from, i - from);
         if (separator) {
             add_str(out, s[i + 2] == '\xa8' ? "\\u2028" : "\\u2029");
             i += 2;
         } else {
-            write_escape(out, c);
+            buf_add(out, text, (size_t)(put_escape(text, c) - text));
         }
         from = i + 1;
     }
@@ -61,7 +61,7 @@ static void write_escapes(struct buf *out, const char *s, size_t n, bool html)
 static void write_string(struct buf *out, const char *s, size_t n)
 {
     buf_putc(out, '"');
-    write_escapes(out, s, n, true);
+    write_escapes(out, s, n);
     buf_putc(out, '"');
 }
 
@@ -113,41 +113,72 @@ static inline void put_text(struct window *w, const char *s, size_t n)
     w->p += n;
 }
 
-/* Does one of the 8 bytes need an escape: a quote, a backslash, a control? May say yes for no reason, never no. */
-static inline bool any_escape(uint64_t w)
+/* Copies 8 bytes (4); says whether one of them may need an escape: a quote, a backslash, a control. It may say yes for no reason,
+ * never no. */
+static inline uint64_t copy_8(char *to, const char *from)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t w;
+    memcpy(&w, from, 8);
+    memcpy(to, &w, 8);
     uint64_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
     return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w)) & tops;
 }
 
-static void put_escaped(struct window *w, const char *s, size_t n)
+static inline uint32_t copy_4(char *to, const char *from)
 {
-    window_give(w);
-    write_escapes(w->out, s, n, false);
-    window_take(w, 0);
+    const uint32_t ones = 0x01010101u, tops = 0x80808080u;
+    uint32_t w;
+    memcpy(&w, from, 4);
+    memcpy(to, &w, 4);
+    uint32_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
+    return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w)) & tops;
 }
 
-/* Copies while it looks; only what follows the first block with an escape is written the slow way. */
-static void put_string(struct window *w, const char *s, size_t n)
+static inline bool needs_escape(char c)
+{
+    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
+}
+
+/* Copies while it looks, the last block over the one before it; false: some byte may need an escape. */
+static inline bool copy_plain(char *to, const char *s, size_t n)
+{
+    uint64_t escapes = 0;
+    if (n >= 8) {
+        for (size_t i = 0; i < n - 8; i += 8) escapes |= copy_8(to + i, s + i);
+        escapes |= copy_8(to + n - 8, s + n - 8);
+    } else if (n >= 4) {
+        escapes = copy_4(to, s) | copy_4(to + n - 4, s + n - 4);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            to[i] = s[i];
+            escapes |= needs_escape(s[i]);
+        }
+    }
+    return escapes == 0;
+}
+
+static void put_escaped(struct window *w, const char *s, size_t n)
+{
+    enum { PIECE = 64, LONGEST = 6 };
+    for (const char *end = s + n; s < end;) {
+        const char *stop = end - s > PIECE ? s + PIECE : end;
+        need(w, PIECE * LONGEST);
+        char *to = w->p;
+        for (; s < stop; s++) {
+            if (needs_escape(*s)) to = put_escape(to, (unsigned char)*s);
+            else *to++ = *s;
+        }
+        w->p = to;
+    }
+}
+
+static inline void put_string(struct window *w, const char *s, size_t n)
 {
     need(w, n + 2);
-    char *to = w->p;
-    *to++ = '"';
-    size_t i = 0;
-    for (; n - i >= 8; i += 8) {
-        uint64_t block;
-        memcpy(&block, s + i, 8);
-        if (any_escape(block)) break;
-        memcpy(to + i, &block, 8);
-    }
-    for (; i < n; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if (c < 0x20 || c == '"' || c == '\\') break;
-        to[i] = (char)c;
-    }
-    w->p = to + i;
-    if (i < n) put_escaped(w, s + i, n - i);
+    *w->p++ = '"';
+    if (copy_plain(w->p, s, n)) w->p += n;
+    else put_escaped(w, s, n);
     put(w, '"');
 }
 
@@ -180,7 +211,7 @@ static void put_value(struct window *w, const struct jv *v)
     switch (v->type) {
     case J_NULL: put_text(w, "null", 4); return;
     case J_BOOL: put_text(w, v->b ? "true" : "false", v->b ? 4 : 5); return;
-    case J_NUM: put_text(w, v->s, v->len); return;
+    case J_NUM: case J_RAW: put_text(w, v->s, v->len); return;
     case J_STR: put_string(w, v->s, v->len); return;
     case J_ARR: put_array(w, v); return;
     case J_OBJ: put_object(w, v); return;
@@ -301,7 +332,10 @@ static void write_sorted_object(struct buf *out, const struct jv *v)
 
 void json_write_canonical(struct buf *out, const struct jv *v)
 {
-    if (v->type == J_OBJ) {
+    if (v->type == J_RAW) {
+        ARENA_AUTO struct arena *tmp = arena_new();
+        json_write_canonical(out, jv_open(tmp, v));
+    } else if (v->type == J_OBJ) {
         write_sorted_object(out, v);
     } else if (v->type == J_ARR) {
         buf_putc(out, '[');

@@ -396,6 +396,7 @@ static void write_scalar(struct yaml *y, const struct jv *v, size_t indent)
     case J_STR: write_string(y, v->s, v->len, indent, false); return;
     case J_ARR: put(y, "[]", 2); return;
     case J_OBJ: put(y, "{}", 2); return;
+    case J_RAW: put(y, v->s, v->len); return; /* JSON in flow style is YAML */
     }
 }
 
