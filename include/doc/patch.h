@@ -8,7 +8,7 @@
 /* RFC 7386: members of the patch replace, null removes. */
 struct jv *merge_patch_apply(struct arena *a, const struct jv *doc, const struct jv *patch);
 
-/* The merge patch that turns `from` into `to`; an empty object when they are equal. */
+/* The merge patch that turns `from` into `to`; an empty object when they are equal objects. */
 struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct jv *to);
 
 /* RFC 6902 operations (add, replace, remove) that turn `from` into `to`: what a mutating webhook answers. Objects member

@@ -23,7 +23,7 @@ struct jv *merge_patch_apply(struct arena *a, const struct jv *doc, const struct
 
 struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct jv *to)
 {
-    if (!jv_is(from, J_OBJ) || !jv_is(to, J_OBJ)) return jv_eq(from, to) ? jv_new_obj(a) : jv_dup(a, to);
+    if (!jv_is(from, J_OBJ) || !jv_is(to, J_OBJ)) return jv_dup(a, to);
     struct jv *out = jv_new_obj(a);
     JV_FOR_OBJ(m, from)
         if (!jv_get(to, m->key)) jv_set(a, out, m->key, jv_null(a));
