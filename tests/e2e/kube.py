@@ -116,8 +116,8 @@ class Api:
         return self.request("PATCH", path(kind, namespace, name, sub), body,
                             "application/merge-patch+json")
 
-    def patch(self, kind, namespace, name, operations):
-        return self.request("PATCH", path(kind, namespace, name), operations,
+    def patch(self, kind, namespace, name, operations, dry_run=False):
+        return self.request("PATCH", path(kind, namespace, name) + ("?dryRun=All" if dry_run else ""), operations,
                             "application/json-patch+json")
 
     def delete(self, kind, namespace, name):

@@ -267,22 +267,23 @@ def an_update_is_refused_for_what_it_makes_wrong_only(case):
         "spec": {"roles": [{"name": "r" * 60, "dependencies": ["nobody"], "standalonePattern": {"template": bad}}]}})
     case.api.merge("Namespace", None, name, {"metadata": {"labels": {"rbg-test/no-webhooks": None}}})
 
-    def patch(*operations):
-        return case.api.patch("RoleBasedGroup", name, "bad", list(operations))
+    def patch(*operations, dry_run=False):
+        return case.api.patch("RoleBasedGroup", name, "bad", list(operations), dry_run)
 
-    def refusal(*operations):
+    def refusal(*operations, dry_run=False):
         try:
-            patch(*operations)
+            patch(*operations, dry_run=dry_run)
         except ApiError as e:
             return e.message
         raise AssertionError("was taken")
     main = "/spec/roles/0/standalonePattern/template/spec/containers/0"
-    wait(lambda: refusal({"op": "add", "path": "/spec/roles/0/dependencies/-", "value": "nobody-else"}), 20, "the webhooks see the namespace")
+    more = {"op": "add", "path": "/spec/roles/0/dependencies/-", "value": "nobody-else"}
+    wait(lambda: refusal(more, dry_run=True), 20, "the webhooks see the namespace")
     patch({"op": "replace", "path": "/spec/roles/0/replicas", "value": 0})
     patch({"op": "replace", "path": main + "/image", "value": "e/i:2"})
     text = refusal({"op": "add", "path": main + "/readinessProbe", "value": {}})
     assert "readinessProbe" in text and "livenessProbe" not in text and "nobody" not in text and "rrr" not in text, text
-    text = refusal({"op": "add", "path": "/spec/roles/0/dependencies/-", "value": "nobody-else"})
+    text = refusal(more)
     assert "dependencies[1]" in text and "dependencies[0]" not in text, text
     # A role put in front moves the others, and changes nothing about them.
     patch({"op": "add", "path": "/spec/roles/0", "value": {"name": "first", "standalonePattern": {"template": TEMPLATE}}})
