@@ -30,7 +30,7 @@ struct rollout_strategy { bool set; const char *type; struct rolling_update roll
 
 struct template_ref { bool set; const char *name; const struct jv *patch; };
 
-struct restart_config { bool set; const char *type; struct opt32 base_delay_seconds, max_delay_seconds; };
+struct restart_config { bool set; const char *type; struct opt32 base_delay_seconds, max_delay_seconds, max_restarts; };
 
 struct component {
     const char *name;
@@ -152,8 +152,10 @@ int32_t role_group_size(const struct role *r);                  /* pods of one r
 int32_t component_size(const struct component *c);              /* 1 when unset */
 const char *role_type_label(const struct role *r);              /* ROLE_TYPE_*; NULL: no pattern */
 const char *role_shared_service(const struct role *r);          /* "All" or "LeaderOnly" */
-struct restart_effective { const char *type; int32_t base, max; };
+#define RESTART_RECREATE "RecreateRoleInstanceOnPodRestart"
+struct restart_effective { const char *type; int32_t base, max; struct opt32 limit; };
 struct restart_effective role_restart(const struct role *r);    /* with all defaults; standalone: None/30/600 */
+struct restart_effective ri_restart(const struct ri_spec *s);   /* no default for the type: "" is like None */
 const struct role *rbg_role(const struct rbg_spec *s, const char *name);
 
 /* Start order: levels by dependency depth, names ascending inside a level. Errors: ERR_INVALID naming the unknown role or the

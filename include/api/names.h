@@ -52,6 +52,8 @@
 #define A_INPLACE_GRACE P_ "inplace-update-grace"
 #define A_INPLACE_GRACE_SECONDS P_ "inplace-update-grace-period-seconds"
 #define A_RESTART_TRIGGER P_ "restart-trigger-policy"
+#define A_RESTART_BASELINE P_ "restart-baseline"
+#define A_RESTART_ID P_ "instance-restart"
 #define A_INPLACE_SCHEDULING P_ "role-inplace-scheduling"
 #define A_INPLACE_SCHEDULING_GRANULARITY P_ "role-inplace-scheduling-granularity"
 #define A_INPLACE_SCHEDULING_AVOID P_ "role-inplace-scheduling-avoid"
@@ -68,6 +70,8 @@
 #define GATE_RI_INPLACE "RoleInstanceInPlaceUpdateReady"
 #define COND_RI_READY "RoleInstanceReady"
 #define COND_RI_ALL_PODS "RoleInstanceAllPodsReady"
+#define COND_RI_RESTARTING "Restarting"
+#define COND_RI_FAILED "Failed"
 #define COND_RI_CUSTOM "RoleInstanceCustomReady"
 
 #define ROLE_TYPE_POD "PodTemplate"

@@ -16,7 +16,8 @@
 struct container {
     char *name, *image;      /* image: that runs, or ran last; NULL: never started */
     bool running;
-    int64_t start_at, ready_at, since, restarts;
+    int64_t start_at, ready_at, since, restarts, ended_at;
+    int exit_code;           /* of its last end, which is only told when it has restarted */
     const char *waiting;     /* reason while it does not run */
 };
 
@@ -261,8 +262,10 @@ static const char *spec_image(const struct jv *pod, const char *container) {
     return jv_str(jv_get(jv_find(jv_path(pod, "spec", "containers", (char *)0), "name", container), "image"), "");
 }
 
-static void stop_container(struct kubelet *k, struct container *c, const char *why) {
+static void stop_container(struct kubelet *k, struct container *c, const char *why, int exit_code) {
     c->running = false;
+    c->ended_at = now_ms(k);
+    c->exit_code = exit_code;
     c->waiting = why;
     c->restarts++;
     c->start_at = now_ms(k) + delay(k, k->o.restart_ms);
@@ -285,11 +288,11 @@ static void start_container(struct kubelet *k, struct kpod *p, struct container 
 
 static void run_container(struct kubelet *k, struct kpod *p, struct container *c, const struct jv *pod) {
     const char *image = spec_image(pod, c->name);
-    if (c->running && !str_eq(c->image, image)) stop_container(k, c, "ContainerCreating");
+    if (c->running && !str_eq(c->image, image)) stop_container(k, c, "ContainerCreating", 0);
     struct krule *crash = c->running ? rule_for(k, FAULT_CRASH, p->name, image) : NULL;
     if (crash && now_ms(k) >= c->since + crash->r.after_ms) {
         crash->used++;
-        stop_container(k, c, "CrashLoopBackOff");
+        stop_container(k, c, "CrashLoopBackOff", 1);
     }
     if (!c->running && now_ms(k) >= c->start_at) start_container(k, p, c, image);
     if (!c->running) {
@@ -317,6 +320,15 @@ static void put_image(struct arena *a, struct jv *status, const char *image) {
                arena_printf(a, "%.*s@sha256:%s", (int)(tag ? tag - image : (ptrdiff_t)strlen(image)), image, digest));
 }
 
+static struct jv *last_state(struct arena *a, const struct container *c) {
+    char at[32];
+    struct jv *s = jv_new_obj(a), *t = jv_need_obj(a, s, "terminated");
+    jv_set_int(a, t, "exitCode", c->exit_code);
+    jv_set_str(a, t, "reason", c->exit_code ? "Error" : "Completed");
+    jv_set_str(a, t, "finishedAt", time_rfc3339(c->ended_at, at));
+    return s;
+}
+
 static struct jv *container_status(struct kubelet *k, struct arena *a, const struct kpod *p, const struct container *c,
                                    const struct jv *pod) {
     char since[32];
@@ -333,6 +345,7 @@ static struct jv *container_status(struct kubelet *k, struct arena *a, const str
     if (c->running) jv_set_str(a, jv_need_obj(a, state, "running"), "startedAt", time_rfc3339(c->since, since));
     else jv_set_str(a, jv_need_obj(a, state, "waiting"), "reason", c->waiting);
     jv_set(a, s, "state", state);
+    if (c->restarts) jv_set(a, s, "lastState", last_state(a, c));
     return s;
 }
 

@@ -231,6 +231,29 @@ START_TEST(set_metadata_overrides_that_of_the_role) {
 }
 END_TEST
 
+START_TEST(the_restart_policy_reaches_set_and_instance) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct err e = ERR_INIT;
+    static const char want[] = "{\"type\":\"RecreateRoleInstanceOnPodRestart\",\"baseDelaySeconds\":5,\"maxDelaySeconds\":60,"
+                               "\"maxRestarts\":4}";
+    struct jv *o = set_of(a, "leaderWorkerPattern: {restartPolicyConfig: {baseDelaySeconds: 5, maxDelaySeconds: 60, maxRestarts: 4}, "
+                             "template: {spec: {containers: [{name: main, image: m}]}}}", NULL);
+    struct jv *template = jv_path(o, "spec", "roleInstanceTemplate", (char *)0);
+    ck_assert_str_eq(text_at(a, template, "restartPolicyConfig"), want);
+    struct ris set;
+    ASSERT_OK(ris_decode(a, o, &set, &e));
+    struct jv *ri = build_ri(a, &set, 0, template, "w-1");
+    ck_assert_str_eq(text_at(a, jv_get(ri, "spec"), "restartPolicyConfig"), want);
+    struct ri inst;
+    ASSERT_OK(ri_decode(a, ri, &inst, &e));
+    struct restart_effective got = ri_restart(&inst.spec);
+    ck_assert_str_eq(got.type, RESTART_RECREATE);
+    ck_assert_int_eq(got.base, 5);
+    ck_assert_int_eq(got.max, 60);
+    ck_assert(got.limit.set && got.limit.v == 4);
+}
+END_TEST
+
 /* ---- service ---- */
 
 START_TEST(service_selects_leaders_unless_shared) {
@@ -460,7 +483,7 @@ START_TEST(sizes_are_no_part_of_an_instance_revision) {
 }
 END_TEST
 
-TEST_MAIN("api_build", revision_is_that_of_the_worked_example,
+TEST_MAIN("api_build", the_restart_policy_reaches_set_and_instance, revision_is_that_of_the_worked_example,
           role_hash_includes_the_template_that_the_role_refers_to,
           replicas_are_no_part_of_a_revision, a_bad_quantity_names_role_and_field,
           stored_revision_is_recognised_by_its_bytes, update_strategy_has_all_values,

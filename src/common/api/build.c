@@ -95,6 +95,7 @@ static struct jv *instance_template(struct arena *a, const struct role_build *b,
     jv_set_str(a, config, "type", restart.type);
     jv_set_int(a, config, "baseDelaySeconds", restart.base);
     jv_set_int(a, config, "maxDelaySeconds", restart.max);
+    if (restart.limit.set) jv_set_int(a, config, "maxRestarts", restart.limit.v);
     jv_set(a, out, "components", components);
     jv_set(a, out, "restartPolicyConfig", config);
     return out;

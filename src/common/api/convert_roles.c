@@ -20,7 +20,8 @@
         {shape, "restartPolicy", pattern ".restartPolicyConfig.type", CONV_RESTART,                \
          pattern ".restartPolicy"},                                                                \
         {shape, NULL, pattern ".restartPolicyConfig.baseDelaySeconds", CONV_V2, "30"},             \
-        {shape, NULL, pattern ".restartPolicyConfig.maxDelaySeconds", CONV_V2, "600"}
+        {shape, NULL, pattern ".restartPolicyConfig.maxDelaySeconds", CONV_V2, "600"},             \
+        {shape, NULL, pattern ".restartPolicyConfig.maxRestarts", CONV_V2, NULL}
 
 #define TEMPLATE_ROWS(shape, pattern)                                                              \
     {shape, "template", pattern ".template", CONV_MOVE, NULL},                                     \

@@ -30,10 +30,15 @@ static const struct field restart_config_rows[] = {
              "Default: RecreateRoleInstanceOnPodRestart."},
     {.key = "baseDelaySeconds", .kind = F_INT32, .flags = PTR, .dflt = "30", .min = "0",
      AT(struct restart_config, base_delay_seconds),
-     .desc = "Seconds to wait before the first recreation; doubles with each further one."},
+     .desc = "Seconds between the first recreation, which is immediate, and the second; doubles "
+             "with each further one."},
     {.key = "maxDelaySeconds", .kind = F_INT32, .flags = PTR, .dflt = "600", .min = "0",
      AT(struct restart_config, max_delay_seconds),
-     .desc = "The longest wait between two recreations, in seconds."},
+     .desc = "The longest wait between two recreations, in seconds. 0: no longest one."},
+    {.key = "maxRestarts", .kind = F_INT32, .flags = PTR, .min = "0",
+     AT(struct restart_config, max_restarts),
+     .desc = "So many recreations in a row, then the instance is left as it is, with condition Failed. The "
+             "row ends when twice maxDelaySeconds, at least 10 minutes, pass without one. Default: no limit."},
 };
 static const struct rule restart_config_rules[] = {
     {.cel = "!has(self.baseDelaySeconds) || !has(self.maxDelaySeconds) || "

@@ -137,22 +137,28 @@ const char *role_shared_service(const struct role *r)
     return str_empty(chosen) ? "LeaderOnly" : chosen;
 }
 
-static struct restart_effective restart(const struct restart_config *c, const char *legacy)
+static struct restart_effective restart(const struct restart_config *c, const char *legacy, const char *fallback)
 {
     const char *type = !str_empty(c->type) ? c->type : legacy;
     return (struct restart_effective){
-        .type = str_empty(type) ? "RecreateRoleInstanceOnPodRestart" : type,
+        .type = str_empty(type) ? fallback : type,
         .base = c->base_delay_seconds.set ? c->base_delay_seconds.v : BASE_DELAY_SECONDS,
         .max = c->max_delay_seconds.set ? c->max_delay_seconds.v : MAX_DELAY_SECONDS,
+        .limit = c->max_restarts,
     };
 }
 
 struct restart_effective role_restart(const struct role *r)
 {
     if (r->leader_worker.set)
-        return restart(&r->leader_worker.restart_config, r->leader_worker.restart_policy);
-    if (r->custom.set) return restart(&r->custom.restart_config, r->custom.restart_policy);
-    return (struct restart_effective){"None", BASE_DELAY_SECONDS, MAX_DELAY_SECONDS};
+        return restart(&r->leader_worker.restart_config, r->leader_worker.restart_policy, RESTART_RECREATE);
+    if (r->custom.set) return restart(&r->custom.restart_config, r->custom.restart_policy, RESTART_RECREATE);
+    return (struct restart_effective){.type = "None", .base = BASE_DELAY_SECONDS, .max = MAX_DELAY_SECONDS};
+}
+
+struct restart_effective ri_restart(const struct ri_spec *s)
+{
+    return restart(&s->restart_config, s->restart_policy, "");
 }
 
 const struct role *rbg_role(const struct rbg_spec *s, const char *name)

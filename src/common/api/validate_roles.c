@@ -47,6 +47,10 @@ static void check_restart(const struct role_check *k, const char *pattern,
         problem_add(k->c->p, path, PROBLEM_INVALID, doc, "delays must not be negative");
         return;
     }
+    if (c->max_restarts.set && c->max_restarts.v < 0)
+        problem_add(k->c->p, arena_printf(k->c->a, "%s.maxRestarts", path), PROBLEM_INVALID,
+                    jv_get(doc, "maxRestarts"),
+                    "must not be negative: 0 means never, leave it out for no limit");
     struct restart_effective e = role_restart(k->r);
     if (c->set && e.max < e.base)
         problem_add(k->c->p, path, PROBLEM_INVALID, doc,

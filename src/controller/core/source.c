@@ -45,7 +45,7 @@ static struct jv *pick_each(struct arena *a, const struct jv *list, const char *
 /* A pod is large, and there are many: keep what readiness, restarts and in-place updates look at. */
 static struct jv *project_pod(struct arena *a, const struct jv *doc) {
     static const char *const container[] = {"name", "image", NULL};
-    static const char *const status[] = {"name", "image", "imageID", "restartCount", "ready", "state", NULL};
+    static const char *const status[] = {"name", "image", "imageID", "restartCount", "ready", "state", "lastState", NULL};
     static const char *const condition[] = {"type", "status", "reason", "message", "lastTransitionTime", NULL};
     static const char *const meta[] = {"name", "namespace", "uid", "resourceVersion", "generation", "labels",
                                        "annotations", "ownerReferences", "creationTimestamp", "deletionTimestamp",

@@ -74,8 +74,25 @@ static bool add_instance_gate(struct ri_pass *s, const struct jv *pod, bool hold
     const char *message = keys_message(s->a, live, hold);
     bool status = str_eq(message, "[]");
     if (condition_is(live, status, message)) return false;
-    jv_push(s->a, list, pod_condition(s->a, GATE_INSTANCE_POD, status, NULL, message, s->w->w.now_ms));
+    const char *reason = !status && pod_was_in_service(pod) ? "InstanceNotReady" : NULL; /* a reason tells that it was in service */
+    jv_push(s->a, list, pod_condition(s->a, GATE_INSTANCE_POD, status, reason, message, s->w->w.now_ms));
     return status || live;
+}
+
+/* Before a pod goes into service for the first time: what its containers have restarted up to now is part of starting up. Returns
+ * whether that is written down, or there is nothing to write. */
+static bool start_noted(struct ri_pass *s, const struct pod *pod) {
+    const char *now = pod_start_restarts(s->a, pod->doc);
+    if (!now || str_eq(meta_annotation(pod->doc, A_RESTART_BASELINE), now)) return true;
+    struct jv *patch = jv_new_obj(s->a), *meta = jv_need_obj(s->a, patch, "metadata");
+    jv_set_str(s->a, jv_need_obj(s->a, meta, "annotations"), A_RESTART_BASELINE, now);
+    plan_patch(s->p, KIND_POD, pod->doc, patch);
+    return false;
+}
+
+static bool may_serve(struct ri_pass *s, const struct pod *pod, bool hold) {
+    if (hold || pod_was_in_service(pod->doc)) return !hold;
+    return pod->running && start_noted(s, pod);
 }
 
 static bool add_in_place_gate(struct ri_pass *s, const struct pod *pod, struct jv *list) {
@@ -85,7 +102,9 @@ static bool add_in_place_gate(struct ri_pass *s, const struct pod *pod, struct j
     return live != NULL;
 }
 
-static bool instance_holds(const struct ri_world *w) {
+static bool instance_holds(const struct ri_pass *s) {
+    const struct ri_world *w = s->w;
+    if (s->restart.step == RESTART_GAVE_UP) return true;
     if (str_eq(w->inst.spec.ready_policy, "None")) return false;
     for (size_t i = 0; i < w->npods; i++)
         if (w->pods[i].active && !w->pods[i].running) return true;
@@ -96,7 +115,7 @@ static bool instance_holds(const struct ri_world *w) {
 static void plan_pod(struct ri_pass *s, const struct pod *pod, bool hold) {
     struct jv *list = jv_new_arr(s->a);
     bool news = add_in_place_gate(s, pod, list);
-    news |= add_instance_gate(s, pod->doc, hold, list);
+    news |= add_instance_gate(s, pod->doc, !may_serve(s, pod, hold), list);
     if (!jv_len(list)) return;
     pod_ready_follows(s->a, pod->doc, list, s->w->w.now_ms);
     struct jv *patch = jv_new_obj(s->a);
@@ -106,7 +125,7 @@ static void plan_pod(struct ri_pass *s, const struct pod *pod, bool hold) {
 
 void ri_plan_gates(struct ri_pass *s) {
     if (s->updating) return; /* the update has just lowered them; what follows is seen in the next pass */
-    bool hold = instance_holds(s->w);
+    bool hold = instance_holds(s);
     for (size_t i = 0; i < s->w->npods; i++)
         if (s->w->pods[i].active) plan_pod(s, &s->w->pods[i], hold);
 }

@@ -1,6 +1,7 @@
 /* Decides what a RoleInstance needs (part D 2). Pure.
  *
- * A pass, in order: revisions, scaling, in-place updates (not in a pass that scales), the pods' gates, status. */
+ * A pass, in order: revisions, the restart policy, scaling, in-place updates (not in a pass that scales), the pods' gates, status, the
+ * pods' patches. A pass that recreates the instance does nothing else. */
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/core/history.h"
@@ -63,6 +64,11 @@ static void plan_invalid(struct ri_pass *s, const char *message) {
     plan_status(s->p, KIND_RI, root, status, 0);
 }
 
+/* Pods of a crashed instance stay as they are until their time has come, so that one can look at them. */
+static bool frozen(const struct ri_pass *s) {
+    return s->restart.step == RESTART_GAVE_UP || (s->restart.step == RESTART_WAITS && s->restart.whole);
+}
+
 void ri_plan(const struct world *world, struct plan *p) {
     const struct ri_world *w = (const struct ri_world *)world;
     struct ri_pass s = {.a = p->a, .w = w, .p = p};
@@ -73,7 +79,15 @@ void ri_plan(const struct world *world, struct plan *p) {
     }
     plan_barrier(p); /* pods name their revision */
     s.baselines = jv_dup(p->a, jv_path(world->root, "status", "inPlaceUpdateContainerBaselines", (char *)0));
-    if (!ri_plan_scale(&s)) ri_plan_update(&s);
+    ri_decide_restart(&s);
+    if (s.restart.step == RESTART_BEGINS || s.restart.step == RESTART_GOES_ON) {
+        ri_plan_restart(&s);
+        return;
+    }
+    if (s.restart.step == RESTART_WAITS) plan_after(p, s.restart.wait_ms);
+    if (!frozen(&s) && !ri_plan_scale(&s)) ri_plan_update(&s);
     ri_plan_gates(&s);
     ri_plan_status(&s);
+    ri_plan_patches(&s);
+    if (s.restart.step == RESTART_GAVE_UP) ri_plan_give_up(&s);
 }

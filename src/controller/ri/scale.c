@@ -5,14 +5,14 @@
 #include "base/str.h"
 #include "controller/ri/world.h"
 
-static void delete_pod(struct ri_pass *s, const struct pod *pod, const char *why) {
+void ri_delete_pod(struct ri_pass *s, const struct pod *pod, const char *why) {
     struct action *act = plan_delete(s->p, KIND_POD, pod->doc);
     action_on_ok(s->p, act, "SuccessfulDelete", "Deleted pod %s: %s", pod->name, why);
     action_on_fail(act, "FailedDelete");
 }
 
 static const char *surplus(const struct ri_pass *s, const struct pod *pod) {
-    if (pod->failed) return "it failed";
+    if (pod->failed) return ri_restart_decides(s, pod) ? NULL : "it failed";
     if (!pod->active) return NULL;
     if (pod->component < 0) return NULL; /* of a component that is gone: the update removes it */
     if (pod->id < 0) return "its component-id label is no number";
@@ -26,7 +26,7 @@ static bool plan_deletes(struct ri_pass *s) {
         const struct pod *pod = &s->w->pods[i];
         const char *why = pod->terminating ? NULL : surplus(s, pod);
         if (!why) continue;
-        delete_pod(s, pod, why);
+        ri_delete_pod(s, pod, why);
         any = true;
     }
     return any;
@@ -39,6 +39,8 @@ static int create_pod(struct ri_pass *s, size_t component, int id) {
         s->failed_scale = arena_strdup(s->a, e.msg);
         return -1;
     }
+    const char *restart = ri_restart_id(s);
+    if (restart) jv_set_str(s->a, jv_need_obj(s->a, jv_get(pod, "metadata"), "annotations"), A_RESTART_ID, restart);
     struct action *act = plan_create(s->p, KIND_POD, pod);
     action_on_ok(s->p, act, "SuccessfulCreate", "Created pod %s", meta_name(pod));
     action_on_fail(act, "FailedCreate");

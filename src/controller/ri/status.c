@@ -90,8 +90,8 @@ static const char *blocking_pod(struct ri_pass *s, bool *missing) {
 /* ---- conditions ---- */
 
 static bool ours(const char *type) {
-    static const char *const types[] = {"FailedScale", "FailedUpdate", "Restarting", COND_RI_READY, COND_RI_ALL_PODS,
-                                        GATE_RI_INPLACE};
+    static const char *const types[] = {"FailedScale", "FailedUpdate", COND_RI_RESTARTING, COND_RI_FAILED, COND_RI_READY,
+                                        COND_RI_ALL_PODS, GATE_RI_INPLACE};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (str_eq(type, types[i])) return true;
     return false;
@@ -113,6 +113,13 @@ static void add_ready(struct ri_pass *s, struct jv *list, const struct jv *old, 
         condition_put(s->a, list, old, COND_RI_READY, true, "Ready", NULL, 0, now);
 }
 
+/* Its pods may look well, but they are about to go, or will not be trusted again. */
+static const char *restart_blocks(const struct ri_pass *s) {
+    if (s->restart.step == RESTART_GAVE_UP) return s->restart.evidence;
+    bool going = s->restart.whole && (s->restart.step == RESTART_BEGINS || s->restart.step == RESTART_GOES_ON);
+    return going ? arena_printf(s->a, "all pods are recreated: %s", s->restart.evidence) : NULL;
+}
+
 static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *ready) {
     const struct jv *old = jv_path(s->w->w.root, "status", "conditions", (char *)0);
     int64_t now = s->w->w.now_ms;
@@ -121,7 +128,10 @@ static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *re
     const char *blocker = all ? blocking_pod(s, &missing) : NULL;
     struct jv *list = jv_new_arr(s->a);
     if (s->updating) blocker = blocker ? blocker : "pods are being updated";
+    if (restart_blocks(s)) blocker = restart_blocks(s);
+    *ready = in_place && !blocker;
     if (s->failed_scale) condition_put(s->a, list, old, "FailedScale", true, NULL, s->failed_scale, 0, now);
+    ri_put_restart(s, list, old, *ready);
     add_ready(s, list, old, in_place, blocker);
     if (all)
         condition_put(s->a, list, old, COND_RI_ALL_PODS, !blocker, blocker ? (missing ? NULL : "AtLeastOnePodNotReady") : "PodsReady",
@@ -131,7 +141,6 @@ static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *re
         const char *type = jv_get_str(*c, "type");
         if (!ours(type) && !jv_find(list, "type", type)) jv_push(s->a, list, *c);
     }
-    *ready = in_place && !blocker;
     return list;
 }
 
@@ -151,6 +160,17 @@ static bool turned(const struct jv *old, const struct jv *status, const char *ty
     return condition_true(jv_get(old, "conditions"), type) != condition_true(jv_get(status, "conditions"), type);
 }
 
+/* What the restart policy does is told at once; so is that a new spec has been seen, on which it waits. */
+static bool restart_news(const struct ri_pass *s, const struct jv *old, const struct jv *status) {
+    static const char *const types[] = {COND_RI_RESTARTING, COND_RI_FAILED};
+    if (s->restart.step == RESTART_BEGINS) return true;
+    for (size_t i = 0; i < 2; i++)
+        if (!jv_find(jv_get(old, "conditions"), "type", types[i]) != !jv_find(jv_get(status, "conditions"), "type", types[i]) ||
+            turned(old, status, types[i]))
+            return true;
+    return old && jv_get_int(old, "observedGeneration", 0) != meta_generation(s->w->w.root);
+}
+
 void ri_plan_status(struct ri_pass *s) {
     const struct jv *root = s->w->w.root, *old = jv_get(root, "status");
     struct totals t = {0};
@@ -165,8 +185,8 @@ void ri_plan_status(struct ri_pass *s) {
     jv_set_str(s->a, status, "updateRevision", s->update);
     jv_set_int(s->a, status, "collisionCount", s->collisions);
     jv_set(s->a, status, "inPlaceUpdateContainerBaselines", living_baselines(s));
-    jv_set(s->a, status, "restartCount", jv_get(old, "restartCount"));
-    jv_set(s->a, status, "lastRestartTime", jv_get(old, "lastRestartTime"));
-    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || s->updating;
+    if (s->restart.count > 0) jv_set_int(s->a, status, "restartCount", s->restart.count);
+    jv_set_str(s->a, status, "lastRestartTime", s->restart.time);
+    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || s->updating || restart_news(s, old, status);
     plan_status(s->p, KIND_RI, root, status, news ? 0 : RI_SETTLE * s->w->w.opt->settle_ms);
 }

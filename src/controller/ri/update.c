@@ -2,7 +2,8 @@
  *
  * A pod is updated in place when its template differs in container images and metadata only; a pod whose template did not change just
  * gets the new revision label; any other is deleted, and made again by a later pass. All pods of an instance go together. An in-place
- * update takes the pod out of service first: the gate goes False in a write of its own, before the image changes. */
+ * update takes the pod out of service first: the gate goes False, and the status notes what its containers have restarted, in writes of
+ * their own, before the image changes. */
 #include "api/names.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -117,6 +118,7 @@ static int32_t grace_seconds(const struct ri_pass *s) {
 static void lower_gates(struct ri_pass *s, const struct pod *pod, const char *gate, const char *reason) {
     struct jv *list = jv_new_arr(s->a), *patch = jv_new_obj(s->a);
     if (!jv_find(jv_path(pod->doc, "spec", "readinessGates", (char *)0), "conditionType", gate)) return;
+    if (str_eq(gate, GATE_INSTANCE_POD) && !pod_was_in_service(pod->doc)) return; /* it is down already */
     const char *message = str_eq(gate, GATE_INSTANCE_POD) ? "[{\"userAgent\":\"Lifecycle\",\"key\":\"InstanceReady\"}]" : NULL;
     jv_push(s->a, list, pod_condition(s->a, gate, false, reason, message, s->w->w.now_ms));
     pod_ready_follows(s->a, pod->doc, list, s->w->w.now_ms);
@@ -124,18 +126,29 @@ static void lower_gates(struct ri_pass *s, const struct pod *pod, const char *ga
     plan_patch_status(s->p, KIND_POD, pod->doc, patch, 0);
 }
 
-/* How often each container that restarts now had restarted before, so that this restart is not taken for a crash (part D 9.4). */
+/* How often the container had restarted before this update. One more restart is still to come when an earlier update of it is on its
+ * way. */
+static int64_t restarts_before(const struct ri_pass *s, const struct pod *pod, const char *container) {
+    int64_t now = jv_get_int(status_of(pod->doc, container), "restartCount", 0);
+    const struct jv *noted = jv_get(ri_baselines(s, pod), container);
+    int64_t coming = noted && !pod->in_place_done ? jv_get_int(noted, "restartCount", 0) + 1 : 0;
+    return coming > now ? coming : now;
+}
+
+/* What each container that restarts now had restarted before, so that this restart is not taken for a crash (part D 9.4). */
 static void note_baselines(struct ri_pass *s, const struct pod *pod, const struct jv *images) {
     if (!jv_len(images)) return;
     if (!s->baselines) s->baselines = jv_new_obj(s->a);
-    struct jv *of_pod = jv_need_obj(s->a, s->baselines, pod->name);
+    const struct jv *own = ri_baselines(s, pod);
+    struct jv *of_pod = own ? jv_dup(s->a, own) : jv_new_obj(s->a);
     JV_FOR_OBJ(m, images) {
         const struct jv *st = status_of(pod->doc, m->key);
         struct jv *entry = jv_new_obj(s->a);
-        jv_set_int(s->a, entry, "restartCount", jv_get_int(st, "restartCount", 0));
+        jv_set_int(s->a, entry, "restartCount", restarts_before(s, pod, m->key));
         jv_set_str(s->a, entry, "imageID", jv_str(jv_get(st, "imageID"), ""));
         jv_set(s->a, of_pod, m->key, entry);
     }
+    jv_set(s->a, s->baselines, pod->name, of_pod);
 }
 
 struct pending { const struct pod *pod; struct change change; bool relabel; };
@@ -150,7 +163,6 @@ static void plan_pod_patch(struct ri_pass *s, const struct pending *u) {
         jv_set_str(s->a, annotations, A_INPLACE_STATE, state_text(s, u->pod->doc, u->change.images));
         jv_set(s->a, annotations, A_INPLACE_GRACE,
                grace ? jv_new_str(s->a, grace_text(s, &u->change, grace)) : jv_null(s->a));
-        note_baselines(s, u->pod, u->change.images);
         if (grace) plan_after(s->p, (int64_t)grace * 1000);
     }
     struct action *act = plan_patch(s->p, KIND_POD, u->pod->doc, patch);
@@ -190,7 +202,7 @@ static bool decide(struct ri_pass *s, const struct pod *pod, struct pending *u) 
 }
 
 static void plan_outdated(struct ri_pass *s) {
-    struct pending *todo = ARENA_ARRAY(s->a, s->w->npods + 1, struct pending);
+    struct pending *todo = s->todo = ARENA_ARRAY(s->a, s->w->npods + 1, struct pending);
     size_t n = 0;
     for (size_t i = 0; i < s->w->npods; i++) {
         const struct pod *pod = &s->w->pods[i];
@@ -201,11 +213,17 @@ static void plan_outdated(struct ri_pass *s) {
             recreate(s, pod);
         s->updating = true;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         lower_gates(s, todo[i].pod, todo[i].relabel ? GATE_INSTANCE_POD : GATE_INPLACE_UPDATE,
                     todo[i].relabel ? "StartInstanceUpdate" : "StartInPlaceUpdate");
-    if (n) plan_barrier(s->p);
-    for (size_t i = 0; i < n; i++) plan_pod_patch(s, &todo[i]);
+        if (!todo[i].relabel) note_baselines(s, todo[i].pod, todo[i].change.images);
+    }
+    s->ntodo = n;
+}
+
+void ri_plan_patches(struct ri_pass *s) {
+    if (s->ntodo) plan_barrier(s->p);
+    for (size_t i = 0; i < s->ntodo; i++) plan_pod_patch(s, &s->todo[i]);
 }
 
 /* ---- grace ---- */

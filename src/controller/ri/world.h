@@ -29,6 +29,26 @@ struct ri_world {
     size_t nrevisions;
 };
 
+/* What the restart policy says in this pass. */
+enum restart_step {
+    RESTART_NONE,
+    RESTART_WAITS,   /* there is a crash, but the latest recreation was too short a time ago */
+    RESTART_BEGINS,  /* it is counted now, and pods are deleted */
+    RESTART_GOES_ON, /* pods of before are still there */
+    RESTART_GAVE_UP, /* as often as the policy allows; nothing is done any more until the spec changes */
+};
+struct restart {
+    enum restart_step step;
+    bool whole;           /* all pods go, else those that failed */
+    const char *evidence; /* what happened, for people */
+    const char *first;    /* what the row of recreations began with; NULL: there is none */
+    int64_t wait_ms;      /* RESTART_WAITS: so long still */
+    int64_t count;        /* status.restartCount and lastRestartTime as they will be; time NULL: absent */
+    const char *time;
+};
+
+struct crash { const struct pod *pod; int64_t ms; const char *text; }; /* ms: when, since 1970; INT64_MAX: nobody knows */
+
 /* One reconcile. Filled by the phases, read by the status. */
 struct ri_pass {
     struct arena *a;
@@ -40,10 +60,14 @@ struct ri_pass {
     const char *failed_scale;      /* why pods could not be built; NULL */
     struct jv *baselines;          /* status.inPlaceUpdateContainerBaselines as it will be */
     bool updating;                 /* this pass updates pods in place */
+    struct pending *todo;          /* update.c's: the pods that are updated in place */
+    size_t ntodo;
+    struct restart restart;
 };
 
 /* scale.c: deletes failed and surplus pods, or creates missing ones. Returns true when it planned a write: then nothing is updated. */
 bool ri_plan_scale(struct ri_pass *s);
+void ri_delete_pod(struct ri_pass *s, const struct pod *pod, const char *why);
 
 /* order.c: may pods of the component be created now (annotation component-depends-on)? *problem: why the annotation is wrong. */
 bool ri_may_start(struct ri_pass *s, size_t component, const char **problem);
@@ -51,6 +75,8 @@ bool ri_may_start(struct ri_pass *s, size_t component, const char **problem);
 /* update.c: brings pods of older revisions to the update revision, in place where only images and metadata differ; finishes updates
  * whose grace has passed. */
 void ri_plan_update(struct ri_pass *s);
+/* The pods' patches of such an update. After the status: the baselines in it must be there before a container restarts. */
+void ri_plan_patches(struct ri_pass *s);
 /* Has the in-place update that the pod's annotations tell of been done by the kubelet (part C 8.6)? */
 bool pod_update_done(const struct jv *pod);
 
@@ -59,6 +85,30 @@ void ri_plan_gates(struct ri_pass *s);
 /* Adds to `conditions` (a patch list) what makes pod Ready follow its gates, given the new gate conditions in the list. */
 void pod_ready_follows(struct arena *a, const struct jv *pod, struct jv *conditions, int64_t now_ms);
 struct jv *pod_condition(struct arena *a, const char *type, bool status, const char *reason, const char *message, int64_t now_ms);
+
+/* crash.c */
+/* Has the pod failed, or has a container of it restarted by itself since the pod first went into service? */
+bool ri_crashed(struct ri_pass *s, const struct pod *pod, struct crash *out);
+bool pod_was_in_service(const struct jv *pod);
+/* The policy does not look at it: it is told to, or the pod is being updated in place. */
+bool pod_exempt(const struct jv *pod);
+/* JSON {container: restarts} of those that have restarted; NULL: none has. */
+const char *pod_start_restarts(struct arena *a, const struct jv *pod);
+/* The pod's own entry in the baselines, by container; NULL: none. */
+const struct jv *ri_baselines(const struct ri_pass *s, const struct pod *pod);
+
+/* restart.c */
+void ri_decide_restart(struct ri_pass *s); /* fills s->restart */
+/* Is it the restart policy that decides about the pod when it fails? */
+bool ri_restart_decides(const struct ri_pass *s, const struct pod *pod);
+void ri_plan_restart(struct ri_pass *s); /* the status, then the deletions: the whole pass when one begins or goes on */
+void ri_plan_give_up(struct ri_pass *s);
+/* Names the latest recreation, for the pods that are made after it; NULL: there was none. */
+const char *ri_restart_id(const struct ri_pass *s);
+/* Appends the conditions Restarting and Failed. */
+void ri_put_restart(struct ri_pass *s, struct jv *list, const struct jv *old, bool ready);
+/* Seconds between recreation n and the next one (part D 9.5): base * 2^(n-1), at most max; max 0: no limit but int32. */
+int64_t ri_restart_delay_s(int64_t n, int64_t base, int64_t max);
 
 /* status.c */
 void ri_plan_status(struct ri_pass *s);
