@@ -190,6 +190,8 @@ START_TEST(the_second_crash_waits) {
     strike(s, FAULT_FAIL, "g-pair-0-0");
     sim_wait(s, 10000);
     replaced(s, before, ""); /* the failed pod is there to be looked at */
+    const struct jv *mate = cluster_get(sim_cluster(s), a, KIND_POD, "default", "g-pair-0-1");
+    SCENARIO_CHECK(s, !condition_true(jv_path(mate, "status", "conditions", (char *)0), "Ready"), "half an instance is in service");
     struct jv *waits = condition(s, a, 0, COND_RI_RESTARTING);
     ck_assert_str_eq(jv_str(jv_get(waits, "reason"), ""), "BackOff");
     sim_wait(s, 20000);

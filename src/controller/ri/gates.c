@@ -106,8 +106,11 @@ static bool instance_holds(const struct ri_pass *s) {
     const struct ri_world *w = s->w;
     if (s->restart.step == RESTART_GAVE_UP) return true;
     if (str_eq(w->inst.spec.ready_policy, "None")) return false;
-    for (size_t i = 0; i < w->npods; i++)
-        if (w->pods[i].active && !w->pods[i].running) return true;
+    for (size_t i = 0; i < w->npods; i++) {
+        const struct pod *pod = &w->pods[i];
+        if (pod->active && !pod->running) return true;
+        if (pod->failed && ri_restart_decides(s, pod)) return true; /* it stays until its backoff has passed */
+    }
     return false;
 }
 

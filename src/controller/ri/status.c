@@ -113,11 +113,13 @@ static void add_ready(struct ri_pass *s, struct jv *list, const struct jv *old, 
         condition_put(s->a, list, old, COND_RI_READY, true, "Ready", NULL, 0, now);
 }
 
-/* Its pods may look well, but they are about to go, or will not be trusted again. */
-static const char *restart_blocks(const struct ri_pass *s) {
-    if (s->restart.step == RESTART_GAVE_UP) return s->restart.evidence;
-    bool going = s->restart.whole && (s->restart.step == RESTART_BEGINS || s->restart.step == RESTART_GOES_ON);
-    return going ? arena_printf(s->a, "all pods are recreated: %s", s->restart.evidence) : NULL;
+/* Its pods may look well, but they are about to go, or will not be trusted again. blocker: what it would be without; NULL: nothing. */
+static const char *restart_blocks(const struct ri_pass *s, const char *blocker) {
+    const struct restart *r = &s->restart;
+    if (r->step == RESTART_GAVE_UP) return r->evidence;
+    if (!r->whole || (r->step != RESTART_BEGINS && r->step != RESTART_GOES_ON)) return blocker;
+    const char *now = r->step == RESTART_GOES_ON ? blocker : NULL;
+    return arena_printf(s->a, "all pods are recreated%s%s: %s", now ? ", now " : "", now ? now : "", r->evidence);
 }
 
 static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *ready) {
@@ -128,7 +130,7 @@ static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *re
     const char *blocker = all ? blocking_pod(s, &missing) : NULL;
     struct jv *list = jv_new_arr(s->a);
     if (s->updating) blocker = blocker ? blocker : "pods are being updated";
-    if (restart_blocks(s)) blocker = restart_blocks(s);
+    blocker = restart_blocks(s, blocker);
     *ready = in_place && !blocker;
     if (s->failed_scale) condition_put(s->a, list, old, "FailedScale", true, NULL, s->failed_scale, 0, now);
     ri_put_restart(s, list, old, *ready);
