@@ -146,10 +146,10 @@ void ri_decide_restart(struct ri_pass *s) {
     if (goes_on(s)) {
         s->restart.step = RESTART_GOES_ON;
         s->restart.whole = true;
-        s->restart.evidence = jv_get_str(old_condition(s, COND_RI_RESTARTING), "message");
+        s->restart.evidence = jv_str(jv_get(old_condition(s, COND_RI_RESTARTING), "message"), "a pod crashed");
     } else if (gave_up && recreates(s) && observed(s) && settled(s)) {
         s->restart.step = RESTART_GAVE_UP;
-        s->restart.evidence = s->restart.first;
+        s->restart.evidence = jv_str(jv_get(failed, "message"), "maxRestarts is reached");
     } else if (gave_up) {
         s->restart.count = 0;
         s->restart.first = NULL;
