@@ -42,6 +42,10 @@ install_manager() {
 # The garbage collector looks for new kinds every 30 s. Until it watches ours it asks the API server for the owner of each object, one
 # by one: 2.4 requests for each pod, which no cluster sees where the CRDs are older than that. It watches when it takes an orphan away.
 wait_for_collector() {
+    for _ in $(seq 150); do
+        ! kubectl -n default get roleinstances >/dev/null 2>&1 || break # the API server takes a moment to serve a new kind
+        sleep 0.2
+    done
     jq -n '{apiVersion: "workloads.x-k8s.io/v1alpha2", kind: "RoleInstance", spec: {components: [{name: "c", size: 1, template:
         {spec: {containers: [{name: "c", image: "e/i:1"}]}}}]}, metadata: {name: "orphan", namespace: "default", ownerReferences:
         [{apiVersion: "v1", kind: "ConfigMap", name: "none", uid: "00000000-0000-0000-0000-000000000000"}]}}' | kubectl create -f - >&2

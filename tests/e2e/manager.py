@@ -151,6 +151,13 @@ def apply(cluster, documents):
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=text)
 
 
+def established(cluster, crd):
+    """kubectl wait takes a definition that has no conditions yet for an error."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + crd["metadata"]["name"]
+    conditions = cluster.api.request("GET", path).get("status", {}).get("conditions", [])
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+
 def install(cluster, build):
     """Installs what the program prints; returns a manager that is not started yet."""
     port = free_port()
@@ -165,8 +172,7 @@ def install(cluster, build):
     crds = flat(printed(build, "--print-crds", "--webhook-url", url))
     apply(cluster, crds)
     apply(cluster, hooks)
-    names = [crd["metadata"]["name"] for crd in crds]
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
+    wait(lambda: all(established(cluster, crd) for crd in crds), 30, "the kinds are established")
     cluster.forget_discovery()
     kubeconfig = cluster.script("user", USER)
     return Manager(cluster, build, kubeconfig, "manager", webhook_port=port)
