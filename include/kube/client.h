@@ -72,6 +72,10 @@ bool kube_namespace_ends(const struct err *e);
 int kube_watch(struct kube *k, const char *path, const char *query, int64_t idle_ms, const volatile bool *stop,
                int (*line)(void *ctx, char *text, size_t len), void *ctx, struct err *e);
 
+/* For how long the API server has not answered: ms since the first failure of those after the last answer; 0: it answers. An answer
+ * is whatever it says itself, also an error; 502, 503 and 504 are said by who stands before it, or when it can't work. */
+int64_t kube_silent_ms(const struct kube *k);
+
 /* Requests made so far, and the seconds they took, go into metrics rbg_kube_requests_total{verb,code} and
  * rbg_kube_request_duration_seconds{verb}. */
 

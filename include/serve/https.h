@@ -53,6 +53,8 @@ struct server;
 
 struct server *server_start(const struct serve_opts *o, struct err *e);
 unsigned server_port(const struct server *s);
+/* Goes on as before, but every answer closes its connection, so that clients look for another server. */
+void server_drain(struct server *s);
 /* Stops accepting, finishes what is being answered (at most drain_ms), frees. */
 void server_stop(struct server *s, int64_t drain_ms);
 

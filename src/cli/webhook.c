@@ -66,7 +66,7 @@ static int run_webhook(const struct command *self, int argc, char **argv) {
         return EXIT_USAGE;
     }
     log_set_level(LOG_WARN);
-    struct certs *certs = certs_new();
+    struct certs *certs = certs_new(NULL);
     rc = serve(a, &o, certs, &e);
     certs_free(certs);
     if (rc) fprintf(stderr, "kubectl rbg webhook: %s\n", e.msg);

@@ -1,8 +1,9 @@
 /* rbg-manager: the webhooks on every replica, the controllers on the elected leader.
  *
  * Start order: flags, client, probes (so that a waiting process can be asked why), certificate, webhooks, caches, election, workers.
- * Ends on SIGTERM or SIGINT: not ready, workers finish what they do, the lease is released, the servers drain. A lost lease ends the
- * process at once: another replica leads. */
+ * Ends on SIGTERM or SIGINT: not ready, workers finish what they do, the lease is released so that another replica leads; webhooks
+ * are answered for --shutdown-delay-duration more, or until a second signal; the servers drain. A lost lease ends the process at once:
+ * another replica leads. Nothing that may get better by itself ends it: without a certificate or an API server it waits, not ready. */
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -82,8 +83,8 @@ static int watch_pair(struct certs *c, const char *dir, const char *cert, const 
 static int start_certs(struct manager *m, struct err *e) {
     if (str_empty(m->o.cert_dir)) {
         m->selfcert = selfcert_start(&(struct selfcert_opts){.kube = m->kube, .certs = m->certs, .clock = clock_real(), .ns = m->ns,
-                                                             .secret = m->o.secret_name, .service = m->o.service_name}, e);
-        return m->selfcert ? 0 : -1;
+                                                             .secret = m->o.secret_name, .service = m->o.service_name});
+        return 0;
     }
     return watch_pair(m->certs, m->o.cert_dir, m->o.cert_name, m->o.cert_key, e);
 }
@@ -91,11 +92,11 @@ static int start_certs(struct manager *m, struct err *e) {
 /* Metrics are secured where there is a certificate: not without webhooks (part A 8.1). */
 static int start_probes(struct manager *m, bool webhooks, struct err *e) {
     bool secure = webhooks && m->o.metrics_secure, own = secure && !str_empty(m->o.metrics_cert_dir);
-    m->probes = (struct probes){.clock = clock_real(), .engine = m->engine, .certs = m->certs};
+    m->probes = (struct probes){.clock = clock_real(), .kube = m->kube, .engine = m->engine, .certs = m->certs};
     if (secure) m->metrics_auth = metrics_auth_new(m->kube, clock_real());
     m->probes.metrics_auth = m->metrics_auth;
     if (own) {
-        m->metrics_certs = certs_new();
+        m->probes.metrics_certs = m->metrics_certs = certs_new("metrics");
         if (watch_pair(m->metrics_certs, m->o.metrics_cert_dir, m->o.metrics_cert_name, m->o.metrics_cert_key, e))
             return err_wrap(e, "--metrics-cert-path");
     }
@@ -178,11 +179,15 @@ static bool signaled(const sigset_t *set, int64_t ms) {
     return true;
 }
 
+/* The time in which the API server does not answer is not counted: a restart would not help. */
 static int wait_synced(struct manager *m, const sigset_t *signals, struct err *e) {
-    int64_t deadline = clock_mono_ms(clock_real()) + m->o.cache_sync_ms;
+    int64_t left = m->o.cache_sync_ms, last = clock_mono_ms(clock_real());
     while (!engine_synced(m->engine)) {
         if (signaled(signals, 50)) return err_set(e, ERR_CANCELED, "ended while the caches were filled");
-        if (clock_mono_ms(clock_real()) > deadline)
+        int64_t now = clock_mono_ms(clock_real());
+        if (!kube_silent_ms(m->kube)) left -= now - last;
+        last = now;
+        if (left < 0)
             return err_set(e, ERR_TIMEOUT, "the caches were not filled within --cache-sync-timeout: are the CRDs installed and may "
                            "the ServiceAccount list them?");
     }
@@ -195,7 +200,7 @@ static int run(struct manager *m, const sigset_t *signals, struct err *e) {
     m->ns = options_namespace();
     if (start_client(m, e)) return -1;
     make_engine(m);
-    if (webhooks) m->certs = certs_new();
+    if (webhooks) m->certs = certs_new("webhook");
     if (start_probes(m, webhooks, e)) return -1;
     if (webhooks && start_certs(m, e)) return -1;
     engine_start_caches(m->engine);
@@ -207,11 +212,21 @@ static int run(struct manager *m, const sigset_t *signals, struct err *e) {
     return 0;
 }
 
-static void stop(struct manager *m) {
+/* API servers and proxies take a while to see that this replica is not ready any more. The delay began at `since`. */
+static void drain_webhook(struct manager *m, const sigset_t *signals, int64_t since) {
+    if (!m->webhook) return;
+    server_drain(m->webhook);
+    int64_t left = since + m->o.shutdown_delay_ms - clock_mono_ms(clock_real());
+    if (left > 0) signaled(signals, left);
+    server_stop(m->webhook, DRAIN_MS);
+}
+
+static void stop(struct manager *m, const sigset_t *signals) {
+    int64_t since = clock_mono_ms(clock_real());
     m->probes.stopping = true;
     if (m->engine) engine_stop(m->engine);
     if (m->lease) lease_stop(m->lease);
-    if (m->webhook) server_stop(m->webhook, DRAIN_MS);
+    drain_webhook(m, signals, since);
     selfcert_stop(m->selfcert);
     probes_stop(&m->probes);
     metrics_auth_free(m->metrics_auth);
@@ -233,7 +248,8 @@ static int manage(struct manager *m) {
     log_info("rbg-manager", "version", RBG_VERSION, "commit", RBG_COMMIT);
     int rc = run(m, &signals, &e);
     if (rc) log_error("can't run", "error", e.msg, "class", err_name(e.code));
-    stop(m);
+    if (rc) m->o.shutdown_delay_ms = 0; /* it never was ready */
+    stop(m, &signals);
     return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -48,6 +48,8 @@ static const struct flag rows[] = {
     {"webhook-cert-key", "tls.key", "file of the key", FLAG_STRING, AT(cert_key)},
     {"webhook-secret-name", "rbgs-webhook-cert", "Secret of the self-managed certificate", FLAG_STRING, AT(secret_name)},
     {"webhook-service-name", "rbgs-webhook-service", "Service of the webhooks", FLAG_STRING, AT(service_name)},
+    {"shutdown-delay-duration", "0s", "how long to go on answering webhooks after SIGTERM, until nobody sends them here any more",
+     FLAG_DURATION_MS, AT(shutdown_delay_ms)},
     {"webhook-url", "", "with --print-*: call the webhooks at this URL instead of through the Service", FLAG_STRING, AT(webhook_url)},
     {"webhook-ca-file", "", "with --print-*: PEM file of the CA bundle to print", FLAG_STRING, AT(ca_bundle_file)},
     {"print-crds", "false", "print the CustomResourceDefinitions as JSON and exit", FLAG_BOOL, AT(print_crds)},

@@ -1,11 +1,13 @@
 /* The probes answer from what the process really can do: alive means that the server answers; ready means that the certificate is
- * valid, the caches are complete and the API server has been heard from within the last minutes (a bookmark comes every minute). */
+ * valid, the caches are complete, and the API server answers: within seconds where something is asked for all the time (the lease),
+ * or by the bookmark that comes every minute. What is wrong without being a reason to take the replica out is said too. */
 #include "manager/probes.h"
 
 #include "base/metrics.h"
 #include "base/str.h"
 
 #define CACHE_AGE_MAX_MS 180000
+#define SILENCE_MAX_MS 10000
 
 static void healthz(void *ctx, struct serve_request *q, struct serve_response *r) {
     (void)ctx;
@@ -16,19 +18,32 @@ static void healthz(void *ctx, struct serve_request *q, struct serve_response *r
 static const char *not_ready(struct probes *p, struct err *e) {
     if (p->stopping) return "shutting down";
     if (p->certs && !certs_ok(p->certs, clock_now_ms(p->clock), e)) return e->msg;
+    int64_t silent = kube_silent_ms(p->kube);
+    if (silent > SILENCE_MAX_MS) {
+        err_set(e, ERR_UNAVAILABLE, "the API server has not answered for %lld s", (long long)(silent / 1000));
+        return e->msg;
+    }
     if (!engine_synced(p->engine)) return "the caches are not filled yet";
     if (engine_cache_age_ms(p->engine) > CACHE_AGE_MAX_MS) return "the API server has not been heard from for minutes";
     return NULL;
+}
+
+/* What does not make it unready. */
+static void add_remarks(const struct probes *p, struct serve_response *r) {
+    struct err e = ERR_INIT;
+    if (p->certs && certs_stale(p->certs, &e)) buf_printf(&r->body, "\nthe serving certificate can't be replaced: %s", e.msg);
+    if (!p->metrics_certs) return;
+    if (!certs_ok(p->metrics_certs, clock_now_ms(p->clock), &e)) buf_printf(&r->body, "\nmetrics: %s", e.msg);
+    else if (certs_stale(p->metrics_certs, &e)) buf_printf(&r->body, "\nthe metrics' certificate can't be replaced: %s", e.msg);
 }
 
 static void readyz(void *ctx, struct serve_request *q, struct serve_response *r) {
     (void)q;
     struct err e = ERR_INIT;
     const char *why = not_ready(ctx, &e);
-    if (why)
-        serve_text(r, 503, "not ready: %s", why);
-    else
-        serve_text(r, 200, "ok");
+    if (why) serve_text(r, 503, "not ready: %s", why);
+    else serve_text(r, 200, "ok");
+    if (!why) add_remarks(ctx, r);
 }
 
 static void metrics(void *ctx, struct serve_request *q, struct serve_response *r) {

@@ -9,8 +9,9 @@
 
 struct probes {
     const struct clock *clock;
+    struct kube *kube;
     struct engine *engine;
-    struct certs *certs;   /* NULL: no webhooks */
+    struct certs *certs, *metrics_certs; /* NULL: no webhooks; none of their own */
     struct metrics_auth *metrics_auth; /* NULL: everybody may read /metrics */
     _Atomic bool stopping; /* not ready any more, so that no new request comes while the old ones end */
     struct server *health, *metrics;

@@ -1,7 +1,13 @@
 /* Owns one thread that looks every ten seconds whether the certificate has to be renewed, whether another replica has renewed it, and
  * whether somebody (an upgrade of the CRDs) has taken the CA out of one of the objects. Looking costs a metadata-only read each.
+ * Whatever fails is tried again, at the start too: a replica without a certificate is not ready, and says why.
  *
- * Replicas agree through the Secret: it is created or updated with its resourceVersion, and whoever loses that race reads the winner's. */
+ * Replicas agree through the Secret: it is created or updated with its resourceVersion, and whoever loses that race reads the winner's.
+ *
+ * A new CA is trusted before it is used. API servers take a while to see what was written, and the replicas do not change over at the
+ * same moment. So the CA is added to the bundles; a replica that has something else to serve goes over to the new pair when all
+ * bundles have held the new CA for SETTLE_MS; and the CAs that were there before stay for OVERLAP_MS. Nobody has to be asked for
+ * that, nor anything be written down: each replica measures from when it saw the CA first. */
 #include "manager/selfcert.h"
 
 #include <stdio.h>
@@ -18,6 +24,11 @@
 #define VALID_DAYS 365
 #define RENEW_BEFORE_MS (30 * DAY_MS)
 #define LOOK_EVERY_MS 10000
+#define HURRY_MS 1000 /* the first pause while there is something left to do; doubled up to LOOK_EVERY_MS when it fails */
+#define SETTLE_MS 10000
+#define OVERLAP_MS (3600 * 1000LL)
+#define REQUEST_MS 15000
+#define TRIES 5 /* of a patch, when others write to the same object */
 #define METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 static const struct target { enum kind kind; const char *name; } targets[] = {
@@ -33,17 +44,35 @@ struct selfcert {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop;                      /* under lock */
-    char *secret_rv;                /* of the Secret that is in use; this thread only */
-    char *ca;                       /* PEM; this thread only */
-    char *seen[NTARGETS];           /* resourceVersion of each target after it was found right */
+    bool stop; /* under lock */
+
+    /* the thread's own */
+    char *secret_rv, *ca, *cert, *key; /* what the Secret holds, PEM; NULL: never read */
+    bool served;                       /* ... and is in use */
+    int64_t ca_since_ms;               /* when `ca` was seen first */
+    bool trusted;                      /* every target was seen to hold `ca` ... */
+    int64_t trusted_ms;                /* ... since then */
+    bool overlap;                      /* some target held other CAs */
+    char *seen[NTARGETS];              /* resourceVersion of each target after it was found right */
+    int64_t pause_ms;                  /* after the last look */
+    bool others[NTARGETS];             /* that target held other CAs at that time */
 };
+
+static int64_t mono_ms(const struct selfcert *s) { return clock_mono_ms(s->o.clock); }
+
+static void set(char **at, const char *value) {
+    char *copy = value ? strdup(value) : NULL;
+    if (value && !copy) abort();
+    free(*at);
+    *at = copy;
+}
 
 /* ---- talking ---- */
 
 static int get(struct selfcert *s, struct arena *a, enum kind k, const char *ns, const char *name, bool meta_only, struct jv **out,
                struct err *e) {
-    struct kube_request q = {.method = "GET", .path = kind_path(a, k, ns, name, NULL), .accept = meta_only ? METADATA_ONLY : NULL};
+    struct kube_request q = {.method = "GET", .path = kind_path(a, k, ns, name, NULL), .accept = meta_only ? METADATA_ONLY : NULL,
+                             .timeout_ms = REQUEST_MS};
     struct kube_response r = {0};
     if (kube_do(s->o.kube, &q, &r, e)) return err_wrap(e, "%s %s", kind_info(k)->name, name);
     *out = json_parse(a, buf_str(&r.body), r.body.len, NULL, e);
@@ -54,7 +83,8 @@ static int get(struct selfcert *s, struct arena *a, enum kind k, const char *ns,
 static int put(struct selfcert *s, struct arena *a, const char *method, const char *path, const char *type, const struct jv *body,
                struct jv **out, struct err *e) {
     char *text = json_text(a, body);
-    struct kube_request q = {.method = method, .path = path, .content_type = type, .body = text, .len = strlen(text)};
+    struct kube_request q = {.method = method, .path = path, .content_type = type, .body = text, .len = strlen(text),
+                             .timeout_ms = REQUEST_MS};
     struct kube_response r = {0};
     if (kube_do(s->o.kube, &q, &r, e)) return -1;
     if (out) *out = json_parse(a, buf_str(&r.body), r.body.len, NULL, e);
@@ -113,20 +143,24 @@ static int renew(struct selfcert *s, struct arena *a, const struct jv *old, stru
     return get(s, a, KIND_SECRET, s->o.ns, s->o.secret, false, secret, e);
 }
 
-static int use(struct selfcert *s, struct arena *a, const struct jv *secret, struct err *e) {
-    struct cert_set set = secret_pair(a, secret);
-    if (!usable(s, a, &set)) return err_set(e, ERR_TLS, "Secret %s/%s holds no usable certificate", s->o.ns, s->o.secret);
-    if (certs_set_pem(s->o.certs, set.cert, set.key, e)) return -1;
-    bool new_ca = !str_eq(s->ca, set.ca_cert);
-    free(s->secret_rv);
-    free(s->ca);
-    s->secret_rv = strdup(meta_rv(secret));
-    s->ca = strdup(set.ca_cert);
-    if (!s->secret_rv || !s->ca) abort();
-    for (size_t i = 0; new_ca && i < NTARGETS; i++) {
-        free(s->seen[i]);
-        s->seen[i] = NULL;
+static void forget_targets(struct selfcert *s) {
+    for (size_t i = 0; i < NTARGETS; i++) set(&s->seen[i], NULL);
+    s->trusted = false;
+}
+
+/* Keeps what the Secret holds; it is served when the time has come. */
+static int take(struct selfcert *s, struct arena *a, const struct jv *secret, struct err *e) {
+    struct cert_set got = secret_pair(a, secret);
+    if (!usable(s, a, &got)) return err_set(e, ERR_TLS, "Secret %s/%s holds no usable certificate", s->o.ns, s->o.secret);
+    if (!str_eq(s->ca, got.ca_cert)) {
+        forget_targets(s);
+        s->ca_since_ms = mono_ms(s);
     }
+    if (!str_eq(s->cert, got.cert)) s->served = false;
+    set(&s->secret_rv, meta_rv(secret));
+    set(&s->ca, got.ca_cert);
+    set(&s->cert, got.cert);
+    set(&s->key, got.key);
     return 0;
 }
 
@@ -139,60 +173,97 @@ static int refresh(struct selfcert *s, struct arena *a, struct err *e) {
     struct cert_set set = secret_pair(a, secret);
     if (!usable(s, a, &set) && renew(s, a, secret, &secret, e)) return -1;
     if (str_eq(s->secret_rv, meta_rv(secret))) return 0;
-    return use(s, a, secret, e);
+    return take(s, a, secret, e);
 }
 
 /* ---- the CA ---- */
 
-static bool ca_is(const struct jv *client_config, const struct jv *ca) {
-    return str_eq(jv_get_str(client_config, "caBundle"), jv_str(ca, NULL));
+/* A visit to one target. */
+struct visit {
+    bool overlap; /* the CAs that are there may stay */
+    size_t others;
+    struct jv *ops; /* that put the CA into every client configuration that lacks it; NULL: all is well */
+};
+
+static int visit_config(struct selfcert *s, struct arena *a, struct visit *v, const struct jv *client_config, const char *path,
+                        struct err *e) {
+    const char *have = base64_decode(a, jv_get_str(client_config, "caBundle"), NULL);
+    char *want = NULL;
+    size_t others = 0;
+    if (certs_bundle(a, s->ca, have, v->overlap, clock_now_ms(s->o.clock), &want, &others, e)) return -1;
+    v->others += others;
+    if (str_eq(have, want)) return 0;
+    struct jv *op = jv_new_obj(a);
+    jv_set_str(a, op, "op", "add");
+    jv_set_str(a, op, "path", path);
+    jv_set(a, op, "value", base64(a, want));
+    if (!v->ops) v->ops = jv_new_arr(a);
+    jv_push(a, v->ops, op);
+    return 0;
 }
 
-/* Operations that put the CA into every client configuration that lacks it; each guarded by a test of what it was read from. */
-static struct jv *injection(struct arena *a, enum kind k, const struct jv *doc, const struct jv *ca) {
-    struct jv *ops = jv_new_arr(a);
+/* The patch holds only for the object that was read. */
+static int visit(struct selfcert *s, struct arena *a, enum kind k, const struct jv *doc, struct visit *v, struct err *e) {
     const struct jv *conversion = jv_path(doc, "spec", "conversion", "webhook", "clientConfig", (char *)0);
     const struct jv *hooks = k == KIND_CRD ? NULL : jv_get(doc, "webhooks");
-    size_t n = k == KIND_CRD ? (conversion != NULL) : jv_len(hooks);
-    for (size_t i = 0; i < n; i++) {
-        const struct jv *cc = k == KIND_CRD ? conversion : jv_get(jv_idx(hooks, i), "clientConfig");
-        if (ca_is(cc, ca)) continue;
-        struct jv *op = jv_new_obj(a);
-        jv_set_str(a, op, "op", "add");
-        jv_set_str(a, op, "path", k == KIND_CRD ? "/spec/conversion/webhook/clientConfig/caBundle"
-                                                : arena_printf(a, "/webhooks/%zu/clientConfig/caBundle", i));
-        jv_set(a, op, "value", jv_dup(a, ca));
-        jv_push(a, ops, op);
-    }
-    if (!jv_len(ops)) return NULL;
+    v->overlap = mono_ms(s) - s->ca_since_ms < OVERLAP_MS || !s->served;
+    if (conversion && visit_config(s, a, v, conversion, "/spec/conversion/webhook/clientConfig/caBundle", e)) return -1;
+    for (size_t i = 0; i < jv_len(hooks); i++)
+        if (visit_config(s, a, v, jv_get(jv_idx(hooks, i), "clientConfig"),
+                         arena_printf(a, "/webhooks/%zu/clientConfig/caBundle", i), e))
+            return -1;
+    if (!v->ops) return 0;
     struct jv *test = jv_new_obj(a);
     jv_set_str(a, test, "op", "test");
     jv_set_str(a, test, "path", "/metadata/resourceVersion");
     jv_set_str(a, test, "value", meta_rv(doc));
-    jv_insert(a, ops, 0, test);
-    return ops;
+    jv_insert(a, v->ops, 0, test);
+    return 0;
+}
+
+/* Reads the target and writes it if need be. A write that fails because somebody else has written is worth another look, which may
+ * find that nothing is left to do: replicas that start together all want the same. The API server says 422 when the test in the
+ * patch fails. */
+static int inject_once(struct selfcert *s, struct arena *a, size_t i, bool *again, struct err *e) {
+    const struct target *t = &targets[i];
+    struct visit v = {0};
+    struct jv *doc = NULL;
+    *again = false;
+    if (get(s, a, t->kind, NULL, t->name, false, &doc, e)) return e->code == ERR_NOT_FOUND ? 0 : -1;
+    if (visit(s, a, t->kind, doc, &v, e)) return -1;
+    if (v.ops) {
+        const char *path = kind_path(a, t->kind, NULL, t->name, NULL);
+        if (put(s, a, "PATCH", path, "application/json-patch+json", v.ops, &doc, e)) {
+            *again = e->http == 422 || e->code == ERR_CONFLICT;
+            return err_wrap(e, "%s %s", kind_info(t->kind)->name, t->name);
+        }
+        log_info("put the CA in place", "object", t->name);
+        s->trusted = false;
+    }
+    s->others[i] = v.others > 0 && v.overlap;
+    set(&s->seen[i], meta_rv(doc));
+    return 0;
+}
+
+/* While the CAs of before are there, somebody has to come and take them out. */
+static bool over(const struct selfcert *s, size_t i) {
+    return s->others[i] && s->served && mono_ms(s) - s->ca_since_ms >= OVERLAP_MS;
 }
 
 static int inject(struct selfcert *s, struct arena *a, size_t i, struct err *e) {
     const struct target *t = &targets[i];
-    struct jv *meta = NULL, *doc = NULL;
+    struct jv *meta = NULL;
     if (get(s, a, t->kind, NULL, t->name, true, &meta, e)) return e->code == ERR_NOT_FOUND ? 0 : -1;
-    if (str_eq(s->seen[i], meta_rv(meta))) return 0;
-    if (get(s, a, t->kind, NULL, t->name, false, &doc, e)) return -1;
-    struct jv *ops = injection(a, t->kind, doc, base64(a, s->ca));
-    if (ops) {
-        const char *path = kind_path(a, t->kind, NULL, t->name, NULL);
-        if (put(s, a, "PATCH", path, "application/json-patch+json", ops, &doc, e)) return err_wrap(e, "%s %s", path, t->name);
-        log_info("put the CA in place", "object", t->name);
+    if (str_eq(s->seen[i], meta_rv(meta)) && !over(s, i)) return 0;
+    bool again = true;
+    for (int n = 0; again && n < TRIES; n++) {
+        *e = ERR_INIT;
+        if (inject_once(s, a, i, &again, e) == 0) return 0;
     }
-    free(s->seen[i]);
-    s->seen[i] = strdup(meta_rv(doc));
-    return 0;
+    return -1;
 }
 
-static int tend(struct selfcert *s, struct err *e) {
-    ARENA_AUTO struct arena *a = arena_new();
-    if (refresh(s, a, e)) return -1;
+static int inject_all(struct selfcert *s, struct arena *a, struct err *e) {
     int rc = 0;
     for (size_t i = 0; i < NTARGETS; i++) {
         struct err one = ERR_INIT;
@@ -200,43 +271,88 @@ static int tend(struct selfcert *s, struct err *e) {
         if (!rc) *e = one;
         rc = -1;
     }
+    s->overlap = false;
+    for (size_t i = 0; i < NTARGETS; i++) s->overlap = s->overlap || s->others[i];
+    if (!s->trusted) s->trusted_ms = mono_ms(s);
+    s->trusted = rc == 0;
     return rc;
 }
 
+/* ---- serving ---- */
+
+/* Where nobody was trusted before, and for who has nothing valid to serve while nobody else is trusted, there is nothing to wait
+ * for. A pair that a trusted CA has signed may be served at once. */
+static bool time_has_come(const struct selfcert *s) {
+    if (!s->trusted) return false;
+    bool valid = certs_ok(s->o.certs, clock_now_ms(s->o.clock), NULL);
+    return (!valid && !s->overlap) || mono_ms(s) - s->trusted_ms >= SETTLE_MS;
+}
+
+static int serve(struct selfcert *s, struct err *e) {
+    if (s->served) {
+        certs_current(s->o.certs);
+        return 0;
+    }
+    if (!time_has_come(s)) return 0;
+    if (certs_set_pem(s->o.certs, s->cert, s->key, e)) return -1;
+    s->served = true;
+    char until[32];
+    log_info("serving certificate loaded", "secret", s->o.secret, "notAfter",
+             time_rfc3339(certs_not_after_ms(s->o.certs), until));
+    return 0;
+}
+
+static int tend(struct selfcert *s, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    if (refresh(s, a, e) || inject_all(s, a, e)) return -1;
+    return serve(s, e);
+}
+
 /* ---- life ---- */
+
+int64_t selfcert_look(struct selfcert *s) {
+    struct err e = ERR_INIT;
+    int rc = tend(s, &e);
+    if (rc) certs_failed(s->o.certs, &e);
+    certs_check(s->o.certs, clock_now_ms(s->o.clock));
+    int64_t last = s->pause_ms;
+    s->pause_ms = rc == 0 || last == 0 ? HURRY_MS : last * 2 < LOOK_EVERY_MS ? last * 2 : LOOK_EVERY_MS;
+    return rc == 0 && s->served ? LOOK_EVERY_MS : s->pause_ms;
+}
 
 static void *run(void *arg) {
     struct selfcert *s = arg;
     mutex_lock(&s->lock);
     while (!s->stop) {
-        cond_wait_ms(&s->wake, &s->lock, LOOK_EVERY_MS);
-        if (s->stop) break;
         mutex_unlock(&s->lock);
-        struct err e = ERR_INIT;
-        if (tend(s, &e)) log_warn("can't tend the serving certificate", "error", e.msg);
+        int64_t ms = selfcert_look(s);
         mutex_lock(&s->lock);
+        if (!s->stop) cond_wait_ms(&s->wake, &s->lock, ms);
     }
     mutex_unlock(&s->lock);
     return NULL;
 }
 
-static void fini(struct selfcert *s) {
-    free(s->secret_rv);
-    free(s->ca);
-    for (size_t i = 0; i < NTARGETS; i++) free(s->seen[i]);
+void selfcert_free(struct selfcert *s) {
+    char **all[] = {&s->secret_rv, &s->ca, &s->cert, &s->key};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) set(all[i], NULL);
+    for (size_t i = 0; i < NTARGETS; i++) set(&s->seen[i], NULL);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
-struct selfcert *selfcert_start(const struct selfcert_opts *o, struct err *e) {
+struct selfcert *selfcert_new(const struct selfcert_opts *o) {
     struct selfcert *s = calloc(1, sizeof *s);
     if (!s) abort();
     s->o = *o;
-    if (tend(s, e)) {
-        fini(s);
-        return NULL;
-    }
     pthread_mutex_init(&s->lock, NULL);
     cond_init_mono(&s->wake);
+    return s;
+}
+
+struct selfcert *selfcert_start(const struct selfcert_opts *o) {
+    struct selfcert *s = selfcert_new(o);
     s->thread = thread_start("selfcert", run, s);
     return s;
 }
@@ -248,5 +364,5 @@ void selfcert_stop(struct selfcert *s) {
     pthread_cond_signal(&s->wake);
     mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
-    fini(s);
+    selfcert_free(s);
 }

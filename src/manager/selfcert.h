@@ -16,8 +16,13 @@ struct selfcert_opts {
     const char *ns, *secret, *service;
 };
 
-/* Reads or makes the certificate and puts its CA in place. Errors name the object and what the API server said. */
-struct selfcert *selfcert_start(const struct selfcert_opts *o, struct err *e);
+/* Starts to tend the certificate and its CA. What goes wrong is tried again, and told to `certs` (certs_failed). */
+struct selfcert *selfcert_start(const struct selfcert_opts *o);
 void selfcert_stop(struct selfcert *s);
+
+/* The same without a thread. selfcert_look does what is to be done now; returns the ms after which to look again. */
+struct selfcert *selfcert_new(const struct selfcert_opts *o);
+int64_t selfcert_look(struct selfcert *s);
+void selfcert_free(struct selfcert *s);
 
 #endif

@@ -34,7 +34,7 @@ static const struct serve_route routes[] = {{NULL, "/size", size_of, NULL}};
 
 static void rig_start(struct rig *g, struct serve_opts o, bool tls) {
     struct err e = ERR_INIT;
-    *g = (struct rig){.arena = arena_new(), .certs = certs_new()};
+    *g = (struct rig){.arena = arena_new(), .certs = certs_new(NULL)};
     struct cert_set set = {0};
     ASSERT_OK(certs_generate(g->arena, NULL, NULL, "rbg.svc", clock_now_ms(clock_real()), 10, &set, &e));
     ASSERT_OK(certs_set_pem(g->certs, set.cert, set.key, &e));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/sync.h"
 #include "serve/certs.h"
 #include "testing.h"
@@ -176,7 +177,7 @@ START_TEST(holder_keeps_the_old_pair_when_the_new_one_is_bad) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     struct cert_set s = make(a, NAME), t = make(a, NAME);
-    struct certs *c = certs_new();
+    struct certs *c = certs_new(NULL);
     ck_assert(!certs_ok(c, now(), &e));
     ck_assert_int_eq(certs_not_after_ms(c), 0);
     ASSERT_OK(certs_set_pem(c, s.cert, s.key, &e));
@@ -214,7 +215,7 @@ static bool becomes(const struct certs *c, int64_t want) {
 
 static int64_t end_of(const struct cert_set *s) {
     struct err e = ERR_INIT;
-    struct certs *c = certs_new();
+    struct certs *c = certs_new(NULL);
     ASSERT_OK(certs_set_pem(c, s->cert, s->key, &e));
     int64_t at = certs_not_after_ms(c);
     certs_free(c);
@@ -236,12 +237,17 @@ START_TEST(watch_follows_a_pair_written_in_two_steps) {
     ck_assert_ptr_nonnull(mkdtemp(dir));
     snprintf(crt, sizeof crt, "%s/tls.crt", dir);
     snprintf(key, sizeof key, "%s/tls.key", dir);
-    struct certs *c = certs_new();
-    ASSERT_ERR(certs_watch_files(c, crt, key, &e), ERR_IO);
+    struct certs *c = certs_new(NULL);
+    ASSERT_OK(certs_watch_files(c, crt, key, &e)); /* it waits for them */
+    ck_assert(!certs_ok(c, now(), &e));
     ck_assert_ptr_nonnull(strstr(e.msg, crt));
     put(dir, "tls.crt", s.cert);
+    usleep(1500000);
+    ck_assert(!certs_ok(c, now(), &e));
+    ck_assert_ptr_nonnull(strstr(e.msg, key));
     put(dir, "tls.key", s.key);
-    ASSERT_OK(certs_watch_files(c, crt, key, &e));
+    ck_assert(becomes(c, end_of(&s)));
+    ck_assert(certs_ok(c, now(), &e));
     ASSERT_ERR(certs_watch_files(c, crt, key, &e), ERR_INTERNAL);
     ck_assert_int_eq(certs_not_after_ms(c), end_of(&s));
     put(dir, "tls.crt", t.cert);
@@ -277,7 +283,7 @@ START_TEST(watch_follows_the_kubelets_symlink_swap) {
     put(two, "tls.crt", sets[1].cert), put(two, "tls.key", sets[1].key);
     const char *crt = arena_printf(a, "%s/tls.crt", dir), *key = arena_printf(a, "%s/tls.key", dir);
     ck_assert_int_eq(symlink("1", data) | symlink("..data/tls.crt", crt) | symlink("..data/tls.key", key), 0);
-    struct certs *c = certs_new();
+    struct certs *c = certs_new(NULL);
     ASSERT_OK(certs_watch_files(c, crt, key, &e));
     ck_assert_int_eq(certs_not_after_ms(c), end_of(&sets[0]));
     ck_assert_int_eq(symlink("2", fresh) | rename(fresh, data), 0);
@@ -286,6 +292,124 @@ START_TEST(watch_follows_the_kubelets_symlink_swap) {
     const char *all[] = {"1/tls.crt", "1/tls.key", "2/tls.crt", "2/tls.key", "tls.crt", "tls.key", "..data"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) unlink(arena_printf(a, "%s/%s", dir, all[i]));
     rmdir(one), rmdir(two), rmdir(dir);
+}
+END_TEST
+
+static bool metric_says(const char *line) {
+    BUF_AUTO struct buf text = BUF_INIT;
+    metrics_write(&text);
+    return strstr(buf_str(&text), line) != NULL;
+}
+
+/* Waits until what is said about the newest files contains `want`; NULL: until nothing is wrong with them. At most 6 s. */
+static bool said(const struct certs *c, const char *want) {
+    struct err e = ERR_INIT;
+    for (int i = 0; i < 120; i++) {
+        bool stale = certs_stale(c, &e);
+        if (want ? stale && strstr(e.msg, want) : !stale) return true;
+        usleep(50000);
+    }
+    fprintf(stderr, "what is said: %s\n", e.msg);
+    return false;
+}
+
+#define STALE "rbg_certificate_problem{use=\"faults\",problem=\"stale\"} "
+
+/* Faults: files that can't be used, one after the other. Each is named, none takes the good pair away, and the end heals. */
+START_TEST(broken_files_are_named_and_the_old_pair_stays) {
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    struct cert_set s = make_days(a, 10), t = make_days(a, 20), past = {0}, future = {0};
+    ASSERT_OK(certs_generate(a, NULL, NULL, NAME, now() - 50 * DAY, 20, &past, &e));
+    ASSERT_OK(certs_generate(a, NULL, NULL, NAME, now() + 5 * DAY, 20, &future, &e));
+    const struct { const char *cert, *key, *says; } faults[] = {
+        {t.cert, s.key, "do not belong together"},
+        {s.cert, t.key, "do not belong together"},
+        {arena_strndup(a, t.cert, strlen(t.cert) / 2), t.key, "no PEM chain"},
+        {t.cert, arena_strndup(a, t.key, strlen(t.key) / 2), "no unencrypted PEM key"},
+        {"", "", "no PEM chain"},
+        {past.cert, past.key, "expired at"},
+        {future.cert, future.key, "valid only from"},
+    };
+    char dir[] = "/tmp/serve-certs-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    const char *crt = arena_printf(a, "%s/tls.crt", dir), *key = arena_printf(a, "%s/tls.key", dir);
+    put(dir, "tls.crt", s.cert);
+    put(dir, "tls.key", s.key);
+    struct certs *c = certs_new("faults");
+    ASSERT_OK(certs_watch_files(c, crt, key, &e));
+    ck_assert(metric_says(arena_printf(a, "rbg_certificate_expiration_timestamp_seconds{use=\"faults\"} %lld",
+                                       (long long)(end_of(&s) / 1000))));
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        put(dir, "tls.crt", faults[i].cert);
+        put(dir, "tls.key", faults[i].key);
+        ck_assert_msg(said(c, faults[i].says), "fault %zu: %s", i, faults[i].says);
+        certs_check(c, now());
+        ck_assert(metric_says(STALE "1"));
+        ck_assert(certs_ok(c, now(), &e));
+        ck_assert_int_eq(certs_not_after_ms(c), end_of(&s));
+    }
+    put(dir, "tls.crt", t.cert);
+    put(dir, "tls.key", t.key);
+    ck_assert(becomes(c, end_of(&t)));
+    ck_assert(said(c, NULL));
+    certs_check(c, now());
+    ck_assert(metric_says(STALE "0"));
+    certs_free(c);
+    unlink(crt), unlink(key), rmdir(dir);
+}
+END_TEST
+
+/* At the start there is nothing better. */
+START_TEST(expired_files_are_served_and_named) {
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    struct cert_set past = {0}, t = make_days(a, 20);
+    ASSERT_OK(certs_generate(a, NULL, NULL, NAME, now() - 50 * DAY, 20, &past, &e));
+    char dir[] = "/tmp/serve-certs-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    const char *crt = arena_printf(a, "%s/tls.crt", dir), *key = arena_printf(a, "%s/tls.key", dir);
+    put(dir, "tls.crt", past.cert);
+    put(dir, "tls.key", past.key);
+    struct certs *c = certs_new("past");
+    ASSERT_OK(certs_watch_files(c, crt, key, &e));
+    ck_assert(!certs_ok(c, now(), &e));
+    ck_assert_ptr_nonnull(strstr(e.msg, "expired at"));
+    ck_assert(metric_says("rbg_certificate_problem{use=\"past\",problem=\"expired\"} 1"));
+    put(dir, "tls.crt", t.cert);
+    put(dir, "tls.key", t.key);
+    ck_assert(becomes(c, end_of(&t)));
+    ck_assert(certs_ok(c, now(), &e));
+    certs_check(c, now());
+    ck_assert(metric_says("rbg_certificate_problem{use=\"past\",problem=\"expired\"} 0"));
+    certs_free(c);
+    unlink(crt), unlink(key), rmdir(dir);
+}
+END_TEST
+
+START_TEST(bundle_keeps_what_it_is_told_to) {
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    struct cert_set s = make(a, NAME), t = make(a, NAME), past = {0};
+    ASSERT_OK(certs_generate(a, NULL, NULL, NAME, now() - 4000 * DAY, 20, &past, &e));
+    const char *have = arena_printf(a, "# a comment\n%s%s%s", t.ca_cert, past.ca_cert, s.ca_cert);
+    char *out = NULL, *again = NULL;
+    size_t others = 0;
+    ASSERT_OK(certs_bundle(a, s.ca_cert, have, true, now(), &out, &others, &e));
+    ck_assert_str_eq(out, arena_printf(a, "%s%s", s.ca_cert, t.ca_cert));
+    ck_assert_uint_eq(others, 2);
+    ASSERT_OK(certs_bundle(a, s.ca_cert, out, true, now(), &again, &others, &e));
+    ck_assert_str_eq(again, out);
+    ck_assert_uint_eq(others, 1);
+    ASSERT_OK(certs_bundle(a, s.ca_cert, have, false, now(), &out, &others, &e));
+    ck_assert_str_eq(out, s.ca_cert);
+    static const char *const nothing[] = {NULL, "", "\n", "rubbish", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+        ASSERT_OK(certs_bundle(a, s.ca_cert, nothing[i], true, now(), &out, &others, &e));
+        ck_assert_str_eq(out, s.ca_cert);
+        ck_assert_uint_eq(others, 0);
+    }
+    ASSERT_ERR(certs_bundle(a, "rubbish", have, true, now(), &out, &others, &e), ERR_TLS);
 }
 END_TEST
 
@@ -306,7 +430,7 @@ static void *reader(void *arg) {
 START_TEST(swap_and_read_from_many_threads) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    struct race r = {.c = certs_new(), .set = {make(a, NAME), make(a, NAME)}};
+    struct race r = {.c = certs_new(NULL), .set = {make(a, NAME), make(a, NAME)}};
     ASSERT_OK(certs_set_pem(r.c, r.set[0].cert, r.set[0].key, &e));
     pthread_t t[3];
     for (int i = 0; i < 3; i++) t[i] = thread_start("reader", reader, &r);
@@ -322,4 +446,6 @@ TEST_MAIN("serve_certs", generated_set_verifies_for_each_name, leaf_and_ca_have_
           verify_checks_the_given_time, verify_does_not_look_at_the_systems_clock, verify_refuses_foreign_parts,
           good_ca_is_reused_and_bounds_its_leaf, ca_in_its_last_year_or_damaged_is_replaced, bad_names_are_refused,
           long_service_name_fits, holder_keeps_the_old_pair_when_the_new_one_is_bad,
-          watch_follows_a_pair_written_in_two_steps, watch_follows_the_kubelets_symlink_swap, swap_and_read_from_many_threads)
+          watch_follows_a_pair_written_in_two_steps, watch_follows_the_kubelets_symlink_swap,
+          broken_files_are_named_and_the_old_pair_stays, expired_files_are_served_and_named, bundle_keeps_what_it_is_told_to,
+          swap_and_read_from_many_threads)

@@ -59,7 +59,7 @@ static const struct serve_route routes[] = {
 
 static void rig_start(struct rig *g, struct serve_opts o) {
     struct err e = ERR_INIT;
-    *g = (struct rig){.arena = arena_new(), .certs = certs_new()};
+    *g = (struct rig){.arena = arena_new(), .certs = certs_new(NULL)};
     ASSERT_OK(certs_generate(g->arena, NULL, NULL, "rbg.svc", clock_now_ms(clock_real()), 10, &g->set, &e));
     ASSERT_OK(certs_set_pem(g->certs, g->set.cert, g->set.key, &e));
     o.address = "127.0.0.1:0";
@@ -289,7 +289,7 @@ START_TEST(no_certificate_no_handshake) {
     struct rig g;
     rig_start(&g, (struct serve_opts){0});
     struct err e = ERR_INIT;
-    struct certs *none = certs_new();
+    struct certs *none = certs_new(NULL);
     struct serve_opts o = {.address = "127.0.0.1:0", .certs = none, .routes = routes, .nroutes = 1};
     struct server *s;
     ASSERT_PTR(s = server_start(&o, &e));

@@ -29,6 +29,7 @@ struct kube {
     char *manager_query; /* "fieldManager=rbg" or NULL */
     int64_t timeout_ms;
     double qps, burst;
+    int64_t silent_since_ms; /* atomic; 0: the API server answers */
 
     pthread_mutex_t lock;
     double tokens;
@@ -104,6 +105,21 @@ void query_escape(struct buf *out, const char *s) {
         if (plain) buf_putc(out, (char)c);
         else buf_printf(out, "%%%02X", c);
     }
+}
+
+/* ---- is anybody there ---- */
+
+/* status 0: no answer came. */
+static void heard(struct kube *k, int status) {
+    int64_t none = 0;
+    bool silent = status == 0 || (status >= 502 && status <= 504);
+    if (!silent) __atomic_store_n(&k->silent_since_ms, 0, __ATOMIC_RELAXED);
+    else __atomic_compare_exchange_n(&k->silent_since_ms, &none, now_ms(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+int64_t kube_silent_ms(const struct kube *k) {
+    int64_t since = __atomic_load_n(&k->silent_since_ms, __ATOMIC_RELAXED);
+    return since ? now_ms() - since : 0;
 }
 
 /* ---- rate limit ---- */
@@ -250,6 +266,7 @@ static void call_answered(struct kube *k, struct call *c) {
     struct err *e = &c->job->e;
     int rc = xfer_result(c->x, e), status = rc == 0 ? xfer_status(c->x) : 0;
     count(q->method, status, e);
+    heard(k, status);
     metric_observe(durations, (double)xfer_took_ms(c->x) / 1000, verb);
     if (rc != 0) {
         err_wrap(e, "%s %s", q->method, q->path);
@@ -371,6 +388,7 @@ static bool stopped(const struct kube_stream *s) { return s->stop && __atomic_lo
 
 static void hand_over(struct reading *r, struct buf *piece) {
     r->last_ms = now_ms();
+    heard(r->k, 200);
     if (r->s->piece(r->s->ctx, piece->s, piece->len) != 0) r->ended = true;
 }
 
@@ -398,6 +416,7 @@ static int stream_result(struct reading *r, const struct credentials *who, struc
     struct err own = ERR_INIT;
     int rc = xfer_result(r->x, &own), status = xfer_status(r->x);
     count(s->verb, status, &own);
+    heard(r->k, rc == 0 ? status : 0);
     if (rc == 0 && status < 300) return 0;
     if (status == 401) auth_refused(r->k->auth, who);
     if (rc == 0) return kube_status_error(s->verb, s->path, status, xfer_retry_after_ms(r->x), xfer_body(r->x), e);
@@ -415,7 +434,10 @@ int kube_stream(struct kube *k, const struct kube_stream *s, struct err *e) {
     waiter_init(&r.w);
     r.x = transport_submit(k->transport, &q, &r.w);
     int rc = read_stream(&r, e);
-    if (rc != 0) count(s->verb, 0, e ? e : &(struct err){.code = ERR_TIMEOUT});
+    if (rc != 0) {
+        count(s->verb, 0, e ? e : &(struct err){.code = ERR_TIMEOUT});
+        heard(k, 0);
+    }
     else if (!r.ended) rc = stream_result(&r, &who, e);
     xfer_free(r.x);
     waiter_fini(&r.w);

@@ -2,7 +2,9 @@
  * second. The holder has one reference to the current pair; whoever serves a handshake takes another for a moment, so a
  * swap never waits and never frees under a reader.
  * The kubelet and cert-manager replace two files one after the other (or both behind one symlink): between the two the pair
- * does not match. So a pair that fails is complained about only when the next look finds the very same bytes. */
+ * does not match. So a pair that fails is complained about only when the next look finds the very same bytes. Files that fail
+ * are read again at every look: a pair that is not valid yet becomes so without a write.
+ * What is wrong is said three times: once in the log, and for as long as it lasts in certs_ok or certs_stale and the metrics. */
 #include "serve/certs.h"
 
 #include <errno.h>
@@ -17,6 +19,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/str.h"
 #include "base/sync.h"
 #include "pair.h"
 
@@ -37,21 +41,40 @@ struct watch {
     struct stamp stamp[2];
     uint64_t content;   /* hash of both texts of the last look */
     bool failed;        /* the last look could not use them */
-    bool complained;    /* about this content */
     pthread_t thread;
 };
 
+/* Of the pair in use; the names are values of a label. */
+enum validity { VALID, ABSENT, EXPIRED, NOT_YET_VALID };
+static const char *const problems[] = {[ABSENT] = "absent", [EXPIRED] = "expired", [NOT_YET_VALID] = "not_yet_valid"};
+#define STALE "stale"
+
 struct certs {
+    const char *use; /* NULL: no metrics */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct pair *pair;
+    struct err failure;     /* ERR_NONE: what came last is in use */
+    enum validity reported; /* in the log */
     bool stop;
     struct watch *watch; /* NULL: no thread */
 };
 
-struct certs *certs_new(void) {
+static struct metric *end_seconds, *problem;
+
+__attribute__((constructor)) static void metrics_init(void) {
+    end_seconds = metric_new(METRIC_GAUGE, "rbg_certificate_expiration_timestamp_seconds",
+                             "When the certificate in use ends, in seconds since 1970; 0: there is none.", "use");
+    problem = metric_new(METRIC_GAUGE, "rbg_certificate_problem",
+                         "1: the certificate is absent, expired or not_yet_valid, or stale: its replacement can't be used.",
+                         "use,problem");
+}
+
+struct certs *certs_new(const char *use) {
     struct certs *c = calloc(1, sizeof *c);
     if (!c) abort();
+    c->use = use;
+    c->reported = ABSENT; /* nothing is wrong with a start */
     pthread_mutex_init(&c->lock, NULL);
     cond_init_mono(&c->wake);
     return c;
@@ -87,35 +110,94 @@ struct pair *certs_ref(struct certs *c) {
     return c->pair ? pair_ref(c->pair) : NULL;
 }
 
-int certs_set_pem(struct certs *c, const char *cert_pem, const char *key_pem, struct err *e) {
-    struct pair *fresh = pair_new(cert_pem, key_pem, e);
-    if (!fresh) return -1;
+static void use_pair(struct certs *c, struct pair *fresh) {
     mutex_lock(&c->lock);
     struct pair *old = c->pair;
     c->pair = fresh;
+    c->failure = ERR_INIT;
     mutex_unlock(&c->lock);
     pair_unref(old);
+}
+
+int certs_set_pem(struct certs *c, const char *cert_pem, const char *key_pem, struct err *e) {
+    struct pair *fresh = pair_new(cert_pem, key_pem, e);
+    if (!fresh) return -1;
+    use_pair(c, fresh);
     return 0;
 }
 
 /* A lock is no part of the observable state: readers take it on a const holder. */
-static struct pair *peek(const struct certs *c) { return certs_ref((struct certs *)(uintptr_t)c); }
+static struct certs *unlocked(const struct certs *c) { return (struct certs *)(uintptr_t)c; }
+static struct pair *peek(const struct certs *c) { return certs_ref(unlocked(c)); }
+
+static enum validity validity(const struct pair *p, int64_t now_ms) {
+    return !p ? ABSENT : now_ms < pair_not_before_ms(p) ? NOT_YET_VALID : now_ms >= pair_not_after_ms(p) ? EXPIRED : VALID;
+}
+
+/* The error for a pair that is not VALID. `p` is unset when it is ABSENT. */
+static void say(enum validity v, const struct pair *p, struct err *e) {
+    char when[32];
+    if (v == ABSENT) err_set(e, ERR_TLS, "no serving certificate is loaded yet");
+    else if (v == NOT_YET_VALID)
+        err_set(e, ERR_TLS, "the serving certificate is valid only from %s; check the clock or issue a new one",
+                time_rfc3339(pair_not_before_ms(p), when));
+    else
+        err_set(e, ERR_TLS, "the serving certificate expired at %s; renew it", time_rfc3339(pair_not_after_ms(p), when));
+}
 
 bool certs_ok(const struct certs *c, int64_t now_ms, struct err *e) {
     struct pair *p = peek(c);
-    if (!p) {
-        err_set(e, ERR_TLS, "no serving certificate is loaded yet");
-        return false;
-    }
-    int64_t from = pair_not_before_ms(p), to = pair_not_after_ms(p);
+    enum validity v = validity(p, now_ms);
+    if (v != VALID) say(v, p, e);
     pair_unref(p);
-    char when[32];
-    if (now_ms < from)
-        err_set(e, ERR_TLS, "the serving certificate is valid only from %s; check the clock or issue a new one",
-                time_rfc3339(from, when));
-    else if (now_ms >= to)
-        err_set(e, ERR_TLS, "the serving certificate expired at %s; renew it", time_rfc3339(to, when));
-    return now_ms >= from && now_ms < to;
+    struct err why = ERR_INIT;
+    if (v != VALID && e && certs_stale(c, &why)) {
+        err_wrap(&why, "%s", e->msg);
+        err_set(e, ERR_TLS, "%s", why.msg);
+    }
+    return v == VALID;
+}
+
+bool certs_stale(const struct certs *c, struct err *e) {
+    MUTEX_GUARD(&unlocked(c)->lock);
+    if (c->failure.code == ERR_NONE) return false;
+    *e = c->failure;
+    return true;
+}
+
+void certs_failed(struct certs *c, const struct err *why) {
+    mutex_lock(&c->lock);
+    bool news = !str_eq(c->failure.msg, why->msg), serving = c->pair != NULL;
+    c->failure = *why;
+    mutex_unlock(&c->lock);
+    if (!news) return;
+    if (serving) log_warn("serving certificate not replaced, the old one stays", "error", why->msg);
+    else log_error("there is no serving certificate", "error", why->msg);
+}
+
+void certs_current(struct certs *c) {
+    MUTEX_GUARD(&c->lock);
+    c->failure = ERR_INIT;
+}
+
+static void set_metrics(const struct certs *c, enum validity v, bool stale) {
+    if (!c->use) return;
+    metric_set(end_seconds, (double)(certs_not_after_ms(c) / 1000), (const char *const[]){c->use});
+    for (size_t i = ABSENT; i <= NOT_YET_VALID; i++) metric_set(problem, v == i, (const char *const[]){c->use, problems[i]});
+    metric_set(problem, stale, (const char *const[]){c->use, STALE});
+}
+
+void certs_check(struct certs *c, int64_t now_ms) {
+    struct err why = ERR_INIT, ignored;
+    struct pair *p = peek(c);
+    enum validity v = validity(p, now_ms);
+    pair_unref(p);
+    mutex_lock(&c->lock);
+    bool news = v != c->reported;
+    c->reported = v;
+    mutex_unlock(&c->lock);
+    if (news && v != VALID && !certs_ok(c, now_ms, &why)) log_error("the serving certificate is not valid", "error", why.msg);
+    set_metrics(c, v, certs_stale(c, &ignored));
 }
 
 int64_t certs_not_after_ms(const struct certs *c) {
@@ -166,6 +248,21 @@ static int read_file(const char *path, struct buf *out, struct err *e) {
     return rc;
 }
 
+/* A pair that is not valid does not replace one that is. */
+static int replace(struct certs *c, const char *cert_pem, const char *key_pem, struct err *e) {
+    struct pair *fresh = pair_new(cert_pem, key_pem, e);
+    if (!fresh) return -1;
+    int64_t now = clock_now_ms(clock_real());
+    enum validity v = validity(fresh, now);
+    if (v != VALID && certs_ok(c, now, NULL)) {
+        say(v, fresh, e);
+        pair_unref(fresh);
+        return -1;
+    }
+    use_pair(c, fresh);
+    return 0;
+}
+
 /* Reads both files and takes them as the pair; *content gets the hash of what was read, 0 when a file can't be read. */
 static int load(struct certs *c, const struct watch *w, uint64_t *content, struct err *e) {
     BUF_AUTO struct buf cert = BUF_INIT;
@@ -174,14 +271,9 @@ static int load(struct certs *c, const struct watch *w, uint64_t *content, struc
     if (read_file(w->path[0], &cert, e) || read_file(w->path[1], &key, e)) return -1;
     *content = fnv1a_64(buf_str(&cert), cert.len) * 31 + fnv1a_64(buf_str(&key), key.len);
     if (*content == w->content && !w->failed) return 0; /* rewritten with the same bytes */
-    if (certs_set_pem(c, buf_str(&cert), buf_str(&key), e))
+    if (replace(c, buf_str(&cert), buf_str(&key), e))
         return err_wrap(e, "%s and %s", w->path[0], w->path[1]);
     return 0;
-}
-
-static void complain(struct watch *w, const struct err *e) {
-    log_warn("serving certificate not replaced, the old one stays", "error", e->msg);
-    w->complained = true;
 }
 
 static void announce(const struct certs *c, const struct watch *w) {
@@ -194,13 +286,11 @@ static void look(struct certs *c, struct watch *w) {
     bool there = stamp_of(w->path[0], &now[0]);
     there = stamp_of(w->path[1], &now[1]) && there;
     bool same = stamp_eq(&now[0], &w->stamp[0]) && stamp_eq(&now[1], &w->stamp[1]);
-    if (same && (!w->failed || w->complained)) return;
+    if (same && !w->failed) return;
     struct err e = ERR_INIT;
     uint64_t content = 0;
     bool bad = load(c, w, &content, &e) != 0;
-    bool seen = w->failed && content == w->content;
-    if (content != w->content) w->complained = false;
-    if (bad && seen && !w->complained) complain(w, &e);
+    if (bad && w->failed && content == w->content) certs_failed(c, &e);
     if (!bad && (w->failed || content != w->content)) announce(c, w);
     memcpy(w->stamp, now, sizeof now);
     w->content = content;
@@ -216,6 +306,7 @@ static void *watch_main(void *arg) {
         mutex_unlock(&c->lock);
         if (stop) return NULL;
         look(c, c->watch);
+        certs_check(c, clock_now_ms(clock_real()));
     }
 }
 
@@ -234,12 +325,11 @@ int certs_watch_files(struct certs *c, const char *cert_path, const char *key_pa
     w->failed = true; /* nothing is loaded: whatever is read is new */
     stamp_of(cert_path, &w->stamp[0]);
     stamp_of(key_path, &w->stamp[1]);
-    if (load(c, w, &w->content, e)) {
-        watch_free(w);
-        return -1;
-    }
-    w->failed = false;
-    announce(c, w);
+    struct err why = ERR_INIT;
+    w->failed = load(c, w, &w->content, &why) != 0;
+    if (w->failed) certs_failed(c, &why);
+    else announce(c, w);
+    certs_check(c, clock_now_ms(clock_real()));
     c->watch = w;
     w->thread = thread_start("certs", watch_main, c);
     return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 #include "pair.h"
 
@@ -227,6 +228,44 @@ static int chain_load(struct chain *c, const char *pem, const char *what, struct
     if (rc >= 0) return 0;
     *c = (struct chain){0};
     return tls_err(e, ERR_TLS, rc, what);
+}
+
+#define BUNDLE_MAX 8
+
+static int append_pem(struct buf *out, gnutls_x509_crt_t c, struct err *e) {
+    gnutls_datum_t text;
+    int rc = gnutls_x509_crt_export2(c, GNUTLS_X509_FMT_PEM, &text);
+    if (rc < 0) return tls_err(e, ERR_INTERNAL, rc, "write the certificate as PEM");
+    buf_add(out, text.data, text.size);
+    gnutls_free(text.data);
+    return 0;
+}
+
+static bool among(const struct chain *set, gnutls_x509_crt_t c) {
+    for (unsigned i = 0; i < set->n; i++)
+        if (gnutls_x509_crt_equals(set->list[i], c)) return true;
+    return false;
+}
+
+int certs_bundle(struct arena *a, const char *ca, const char *have, bool keep, int64_t now_ms, char **out, size_t *others,
+                 struct err *e) {
+    CHAIN_AUTO struct chain own = {0};
+    CHAIN_AUTO struct chain old = {0};
+    BUF_AUTO struct buf text = BUF_INIT;
+    *others = 0;
+    if (chain_load(&own, ca, "the CA is no PEM certificate", e)) return -1;
+    /* What can't be read is trusted by nobody and may go. */
+    if (!str_empty(have)) chain_load(&old, have, "the bundle is no PEM text", NULL);
+    for (unsigned i = 0; i < own.n; i++)
+        if (append_pem(&text, own.list[i], e)) return -1;
+    for (unsigned i = 0; i < old.n; i++) {
+        if (among(&own, old.list[i])) continue;
+        ++*others;
+        bool ended = now_ms >= end_ms(old.list[i]), many = *others > BUNDLE_MAX; /* the newest come first */
+        if (keep && !ended && !many && append_pem(&text, old.list[i], e)) return -1;
+    }
+    *out = arena_strdup(a, buf_str(&text));
+    return 0;
 }
 
 /* GnuTLS checks times only against the system's clock, so that check is switched off and a CA of the bundle that is not

@@ -188,9 +188,11 @@ struct server *server_start(const struct serve_opts *o, struct err *e) {
 
 unsigned server_port(const struct server *s) { return s->port; }
 
+void server_drain(struct server *s) { atomic_store(&s->draining, true); }
+
 void server_stop(struct server *s, int64_t drain_ms) {
     if (!s) return;
-    atomic_store(&s->draining, true);
+    server_drain(s);
     MHD_socket fd = MHD_quiesce_daemon(s->daemon);
     conns_wait_idle(&s->conns, drain_ms);
     MHD_stop_daemon(s->daemon);
