@@ -1,0 +1,151 @@
+"""Replicas that die, are replaced, or can't reach the API server."""
+
+import collections
+import http.client
+import json
+import os
+import socket
+import ssl
+import threading
+import time
+
+import install
+from kube import ROOT, wait
+from system import (DEPLOYMENT, NS, Load, bundles, get, is_ready, kill, kubectl, leader, name, own, pods, restarts,
+                    rolled_out)
+
+TAKEOVER_S = 20
+OUTAGE_S = 60
+# They are made by the manager, each under a name that says what it is for.
+MADE = {"pods", "services", "configmaps", "roleinstancesets", "roleinstances", "controllerrevisions"}
+
+
+def many_groups(case, first, count):
+    """Small groups whose containers start at once."""
+    pod = {"spec": {"terminationGracePeriodSeconds": 0, "containers": [
+        {"name": "c", "image": case.cluster.images[0], "imagePullPolicy": "IfNotPresent", "command": ["sleep", "3600"]}]}}
+    return [{"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup", "metadata": {"name": f"g{i}"},
+             "spec": {"roles": [{"name": r, "replicas": 2, "standalonePattern": {"template": pod}} for r in ("a", "b")]}}
+            for i in range(first, first + count)]
+
+
+def made(case, since):
+    """How often each object in the test's namespace was created by the manager, by the audit log."""
+    counts = collections.Counter()
+    for entry in case.cluster.audit(since):
+        reference = entry.get("objectRef", {})
+        created = entry["verb"] in ("create", "patch") and entry.get("responseStatus", {}).get("code") == 201
+        if created and reference.get("namespace") == case.ns and reference.get("resource") in MADE \
+                and ":rbgs-controller-sa" in entry["user"]["username"]:
+            named = reference.get("name") or (entry.get("responseObject") or {}).get("metadata", {}).get("name")
+            counts[reference["resource"], named] += 1
+    return counts
+
+
+@own
+def the_other_leads_when_the_leader_is_killed(case):
+    wait(lambda: leader(case), 30, "somebody leads")
+    since = case.cluster.audit_size()
+    dead = leader(case)
+    count = restarts(dead)
+    case.apply(many_groups(case, 0, 3))
+    wait(lambda: len(case.pods()) >= 3, 30, "it is in the middle of its work")
+    kill(dead)
+    begin = time.monotonic()
+    case.apply(many_groups(case, 3, 2))  # the other one's webhooks answer
+    wait(lambda: leader(case) and name(leader(case)) != name(dead), TAKEOVER_S, "the other one leads")
+    print(f"     the other one leads after {time.monotonic() - begin:.1f} s", flush=True)
+    for i in range(5):
+        case.wait_ready(f"g{i}", 60)
+    assert len(case.pods()) == 20, sorted(case.pods())
+    counts = made(case, since)
+    twice = {what: n for what, n in counts.items() if n > 1}
+    assert not twice, f"made more than once: {twice}"
+    assert sum(1 for kind, _ in counts if kind == "pods") == 20, counts
+    wait(lambda: all(is_ready(p) for p in pods(case)), 60, "both are ready again")
+    assert [restarts(p) for p in pods(case) if name(p) == name(dead)] == [count + 1]
+
+
+def review(case, pod):
+    """Asks the pod itself, as the API server does: by the Service's name, and trusting what the API server trusts."""
+    service = f"rbgs-webhook-service.{NS}.svc"
+    context = ssl.create_default_context(cadata=bundles(case)[-1])
+    connection = http.client.HTTPSConnection(service, 9443, context=context, timeout=10)
+    # Only the address is the pod's.
+    connection._create_connection = lambda _, timeout, source: socket.create_connection(
+        (pod["status"]["podIP"], 9443), timeout)
+    kind = {"group": "workloads.x-k8s.io", "version": "v1alpha2", "kind": "RoleBasedGroup"}
+    body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "u1", "operation": "CREATE", "kind": kind, "namespace": "default", "name": "x",
+        "object": {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup", "metadata": {"name": "x"},
+                   "spec": {"roles": [{"name": "a", "dependencies": ["nobody"]}]}}}}
+    connection.request("POST", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", json.dumps(body),
+                       {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    return json.loads(response.read())["response"]
+
+
+@own
+def every_replica_answers_webhooks(case):
+    both = pods(case)
+    assert len(both) == 2, [name(p) for p in both]
+    for pod in both:
+        answer = review(case, pod)
+        assert answer["uid"] == "u1" and not answer["allowed"], answer
+        assert "spec.roles[0].dependencies[0]" in answer["status"]["message"], answer
+    slices = case.api.request("GET", f"/apis/discovery.k8s.io/v1/namespaces/{NS}/endpointslices"
+                                     "?labelSelector=kubernetes.io/service-name=rbgs-webhook-service")["items"]
+    ready = {a for s in slices for e in s["endpoints"] if e["conditions"]["ready"] for a in e["addresses"]}
+    assert ready == {p["status"]["podIP"] for p in both}, ready
+
+
+@own
+def a_rolling_update_fails_no_apply(case):
+    before = {name(p) for p in pods(case)}
+    with Load(case):
+        kubectl(case, "rollout", "restart", DEPLOYMENT)
+        rolled_out(case)
+    after = pods(case)
+    assert not before & {name(p) for p in after}
+    assert all(restarts(p) == 0 for p in after)
+
+
+@own
+def the_api_server_away_for_a_minute(case):
+    wait(lambda: all(is_ready(p) for p in pods(case)), 60, "both are ready")
+    both = pods(case)
+    counts = {name(p): restarts(p) for p in both}
+    assert case.ns  # made now: it takes the controller manager a while to come back, too
+    outage = threading.Thread(target=case.cluster.script, args=("restart-apiserver", "--pause", str(OUTAGE_S)))
+    outage.start()
+    begin = time.monotonic()
+    unready, dead = {}, collections.Counter()
+    while outage.is_alive():
+        for pod in both:
+            status, text = get(pod, "/readyz")
+            if status == 503:
+                unready.setdefault(name(pod), (time.monotonic() - begin, text))
+            # A leader that can't renew its lease ends, once: another may lead by then.
+            dead[name(pod)] += status == 0
+            if name(pod) in unready and time.monotonic() - begin < OUTAGE_S:
+                assert status != 200, f"{name(pod)} says {text} while there is no API server"
+        time.sleep(0.5)
+    print(f"     not ready: {unready}; did not answer: {dict(dead)}", flush=True)
+    assert set(unready) == set(counts), f"said to be ready all the time: {set(counts) - set(unready)}"
+    assert all(seconds < 25 for seconds, _ in unready.values()), unready
+    assert all("API server has not answered" in text or "caches" in text for _, text in unready.values()), unready
+    wait(lambda: all(is_ready(p) for p in pods(case)), 60, "both are ready again")
+    for pod in pods(case):
+        assert name(pod) in counts, "a pod was replaced"
+        assert restarts(pod) <= counts[name(pod)] + 1, f"{name(pod)} crashes: {restarts(pod)} restarts"
+    case.apply(many_groups(case, 0, 1))
+    case.wait_ready("g0", 60)
+
+
+@own
+def a_disruption_budget_over_that_of_another_manager(case):
+    """Its minAvailable met the maxUnavailable that Helm had set: "cannot be both set"."""
+    text = install.helm(case.cluster, "template", install.RELEASE, os.path.join(ROOT, "charts/rbg"), "--namespace", NS,
+                        "--kube-version", "1.36", "--show-only", "templates/poddisruptionbudget.yaml",
+                        "--set", "controller.podDisruptionBudget.minAvailable=1")
+    case.cluster.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", stdin=text)
