@@ -65,6 +65,9 @@ install() {
 	bundle=$(base64_line <"$1/ca.crt")
 	secret "$1" | kubectl apply --server-side -f -
 	mount_certificate
+	for object in "${CRDS[@]/#/crd/}" "${CONFIGURATIONS[@]}"; do
+		kubectl annotate "$object" cert-manager.io/inject-ca-from- # else cainjector would put another one there
+	done
 	for object in "${CRDS[@]}"; do
 		kubectl patch crd "$object" --type merge \
 			--patch '{"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": "'"$bundle"'"}}}}}'

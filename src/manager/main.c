@@ -224,10 +224,10 @@ static void drain_webhook(struct manager *m, const sigset_t *signals, int64_t si
 static void stop(struct manager *m, const sigset_t *signals) {
     int64_t since = clock_mono_ms(clock_real());
     m->probes.stopping = true;
+    selfcert_stop(m->selfcert); /* first: an installation that goes over to other certificates must not find this CA put back */
     if (m->engine) engine_stop(m->engine);
     if (m->lease) lease_stop(m->lease);
     drain_webhook(m, signals, since);
-    selfcert_stop(m->selfcert);
     probes_stop(&m->probes);
     metrics_auth_free(m->metrics_auth);
     certs_free(m->metrics_certs);
