@@ -588,7 +588,29 @@ START_TEST(test_many_threads_share_the_client) {
 }
 END_TEST
 
-TEST_MAIN("kube/client", test_request_as_it_arrives, test_status_errors_are_typed,
+START_TEST(test_silence_of_the_server_is_measured) {
+    struct err e = ERR_INIT;
+    start(errors, NULL, &opts);
+    ck_assert_int_eq(kube_silent_ms(k), 0);
+    ASSERT_ERR(get("/404", NULL, &e), ERR_NOT_FOUND);
+    ck_assert_int_eq(kube_silent_ms(k), 0); /* that is an answer */
+    ck_assert_int_ne(get("/proxy", NULL, &e), 0);
+    usleep(20000);
+    int64_t first = kube_silent_ms(k);
+    ck_assert_int_ge(first, 20); /* 502 is somebody else's */
+    int port = fakeapi_port(api);
+    fakeapi_stop(api);
+    ck_assert_int_ne(get("/404", NULL, &e), 0);
+    usleep(20000);
+    ck_assert_int_ge(kube_silent_ms(k), first + 20); /* since the first failure */
+    api = fakeapi_start(port, errors, NULL);
+    ASSERT_ERR(get("/404", NULL, &e), ERR_NOT_FOUND);
+    ck_assert_int_eq(kube_silent_ms(k), 0);
+    finish();
+}
+END_TEST
+
+TEST_MAIN("kube/client", test_silence_of_the_server_is_measured, test_request_as_it_arrives, test_status_errors_are_typed,
           test_retry_after_is_obeyed_within_the_deadline, test_deadline_ends_a_stall, test_answer_cut_in_the_middle,
           test_nobody_listens, test_unknown_host, test_bad_server_url, test_connection_that_the_server_closed_while_idle,
           test_config_may_be_freed_before_the_client, test_batch_runs_at_once_but_not_more_than_allowed,

@@ -376,6 +376,26 @@ static void *post_many(void *arg) {
     return NULL;
 }
 
+START_TEST(while_it_drains_it_answers_and_closes) {
+    struct rig g;
+    rig_start(&g, (struct serve_opts){0});
+    BUF_AUTO struct buf head = BUF_INIT;
+    BUF_AUTO struct buf body = BUF_INIT;
+    struct http_client *h = dial(&g);
+    ask(h, "GET /echo HTTP/1.1\r\n" HOST "\r\n", 200, &head, &body);
+    ck_assert_ptr_null(strcasestr(buf_str(&head), "connection: close"));
+    server_drain(g.server);
+    ask(h, "GET /echo HTTP/1.1\r\n" HOST "\r\n", 200, &head, &body); /* kept alive until then */
+    ck_assert_ptr_nonnull(strcasestr(buf_str(&head), "connection: close"));
+    ck_assert(http_client_closed(h));
+    http_client_close(h);
+    h = dial(&g); /* new ones are taken */
+    ask(h, "GET /echo HTTP/1.1\r\n" HOST "\r\n", 200, &head, &body);
+    http_client_close(h);
+    rig_stop(&g);
+}
+END_TEST
+
 START_TEST(fifty_connections_at_once) {
     struct rig g;
     rig_start(&g, (struct serve_opts){0});
@@ -444,5 +464,6 @@ TEST_MAIN("serve_https", routes_methods_and_headers, bodies_at_and_beyond_the_li
           chunked_bodies_are_counted, pipelined_requests_are_answered_in_order, arena_is_released_after_the_answer,
           metrics_name_the_route_and_never_the_path, plain_http_on_every_address, bad_addresses_say_what_to_write,
           two_servers_have_two_certificates, no_certificate_no_handshake, only_tls_1_2_and_1_3,
-          stop_lets_the_running_request_finish, fifty_connections_at_once,
+          stop_lets_the_running_request_finish,
+          while_it_drains_it_answers_and_closes, fifty_connections_at_once,
           certificates_change_under_handshakes_without_a_failure)
