@@ -151,7 +151,7 @@ def group(version, number):
 class Load:
     """Server-side applies as dry runs, `rate` a second, from entering to leaving. Every fourth one is of v1alpha1. An answer 429
     with Retry-After is obeyed, as every client of Kubernetes does; that is how the API server says that it has just read a CRD
-    again. Leaving fails if an apply failed, or if the machine was too busy for half of them."""
+    again. Leaving fails if an apply failed, or if the machine was too busy for a fifth of them; the rate that was reached is printed."""
 
     WORKERS = 24
     PATIENCE_S = 20
@@ -185,7 +185,7 @@ class Load:
               f"the slowest took {self.slowest:.1f} s", flush=True)
         if kind is None:
             assert not self.failures, f"{len(self.failures)} of {self.sent} failed, the first ones: {self.failures[:5]}"
-            assert self.sent > 0.5 * self.rate * seconds, f"only {self.sent / seconds:.0f} applies a second"
+            assert self.sent > 0.2 * self.rate * seconds, f"only {self.sent / seconds:.0f} applies a second"
 
     def admitted(self, count):
         """So many, one after the other."""
