@@ -63,7 +63,7 @@ EOF
 install() {
 	local bundle object n
 	bundle=$(base64_line <"$1/ca.crt")
-	secret "$1" | kubectl apply --server-side -f -
+	secret "$1" | kubectl apply --server-side --force-conflicts -f - # whoever wrote it last
 	mount_certificate
 	for object in "${CRDS[@]/#/crd/}" "${CONFIGURATIONS[@]}"; do
 		kubectl annotate "$object" cert-manager.io/inject-ca-from- # else cainjector would put another one there
