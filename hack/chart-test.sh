@@ -95,8 +95,8 @@ flags_are_known() {
 	"$build/rbg-manager" "${flags[@]}" --version
 }
 
-# deprecated workloads: only the ClusterRole and the Deployment differ.
-toggles_two_objects() {
+# deprecated workloads: of all objects the Deployment differs, and at most the ClusterRole, which then has no right on them.
+deprecated_workloads_off() {
 	local name
 	for name in default modern; do
 		render --values "$GOLDEN/$name.values.yaml" | without_crds |
@@ -107,8 +107,9 @@ toggles_two_objects() {
 		cmp -s "$name" "$work/modern.${name##*.}" || changed+=("$(awk '/^kind:/ { print $2; exit }' "$name")")
 	done
 	mapfile -t changed < <(printf '%s\n' "${changed[@]}" | sort)
-	echo "${changed[*]}"
-	[[ ${changed[*]} == "ClusterRole Deployment" ]]
+	echo "differ: ${changed[*]}"
+	[[ ${changed[*]} == Deployment || ${changed[*]} == "ClusterRole Deployment" ]] || return 1
+	! grep -hE '^ +- (statefulsets|deployments|leaderworkersets)' "$work"/modern.*
 }
 
 # A Secret holds 1 MiB at most; Helm keeps the chart and the manifest in one, compressed.
@@ -137,7 +138,7 @@ for values in "$GOLDEN"/*.values.yaml; do
 done
 it "CRDs with cert-manager" golden_crds default
 it "CRDs without" golden_crds self-managed
-it "deprecated workloads toggle two objects" toggles_two_objects
+it "deprecated workloads switched off: no right on them" deprecated_workloads_off
 it "a release fits into a Secret" release_fits
 it "a misspelt key is refused" refused "additional properties 'replicacount' not allowed" --set controller.replicacount=3
 it "a misspelt top-level key is refused" refused "additional properties 'certmanager' not allowed" --set certmanager.enabled=true

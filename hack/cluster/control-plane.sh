@@ -98,6 +98,7 @@ start_kube-apiserver() {
 	# - No endpoints for the service "kubernetes": a loopback address is none.
 	# - With a real node: webhooks are reached at their pods, as no one translates
 	#   the addresses of Services on the host.
+	# - Distributions enforce the owner references' permissions; what works here works there.
 	# - The audit log is kept in one file, as tests count its lines; it is written
 	#   before the response is, so what a test has seen is in it.
 	if is_real "$dir"; then
@@ -112,6 +113,7 @@ start_kube-apiserver() {
 		--cert-dir "$pki" --client-ca-file "$pki/ca.crt" \
 		--tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
 		--allow-privileged \
+		--enable-admission-plugins OwnerReferencesPermissionEnforcement \
 		--service-cluster-ip-range 10.96.0.0/16 \
 		--service-account-issuer https://kubernetes.default.svc \
 		--service-account-key-file "$pki/service-accounts.key" \

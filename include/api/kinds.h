@@ -44,9 +44,8 @@ struct kind_info {
     bool optional;       /* the CRD may be absent */
     const struct kind_version *versions;
     size_t nversions;
-    const char *verbs;         /* RBAC of the manager: "get,list,watch,create,patch,delete"; NULL: none */
+    const char *verbs;         /* RBAC of the manager: "list,watch,create,patch,delete"; NULL: none */
     const char *status_verbs;  /* of the status subresource */
-    const char *sub_verbs;     /* of one more subresource: "resize:patch"; NULL */
     bool owner;                /* children name it in blocking owner references, which needs update on its finalizers */
     bool deprecated_workload;  /* rights only while deprecated workload types are enabled */
     const char *desc;          /* of the CRD */

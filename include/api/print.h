@@ -8,6 +8,7 @@ struct print_opts {
     const char *ns, *service; /* of the webhook: "rbgs-system", "rbgs-webhook-service" */
     const char *url;          /* instead of a service: "https://localhost:9443"; NULL */
     const char *ca_bundle;    /* base64 PEM or NULL */
+    const char *secret;       /* of the self-managed certificate; NULL: rbgs-webhook-cert */
     bool deprecated_workloads; /* StatefulSet, Deployment, LeaderWorkerSet rights */
 };
 

@@ -50,6 +50,7 @@ int print_manifests(const struct manager_options *o, struct err *e) {
     struct print_opts p = {.ns = options_namespace(),
                            .service = str_eq(o->enable_webhooks, "none") ? NULL : o->service_name,
                            .url = str_empty(o->webhook_url) ? NULL : o->webhook_url,
+                           .secret = o->secret_name,
                            .deprecated_workloads = o->deprecated_workloads};
     if (read_ca(a, o->ca_bundle_file, &p.ca_bundle, e)) return -1;
     struct jv *list = jv_new_obj(a), *items = jv_new_arr(a);

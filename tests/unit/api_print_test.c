@@ -203,10 +203,10 @@ START_TEST(print_rights_are_the_least)
     ck_assert(may(cluster, "workloads.x-k8s.io", "roleinstances", "delete"));
     ck_assert(may(cluster, "workloads.x-k8s.io", "roleinstances/status", "patch"));
     ck_assert(may(cluster, "workloads.x-k8s.io", "roleinstancesets/finalizers", "update"));
-    ck_assert(may(cluster, "", "pods/resize", "patch"));
-    ck_assert(may(cluster, "apps", "statefulsets", "patch"));
-    ck_assert(!may(cluster, "", "secrets", "get") && !may(cluster, "", "nodes", "patch"));
+    ck_assert(may(cluster, "", "pods", "delete") && may(cluster, "", "pods/status", "patch"));
+    ck_assert(!may(cluster, "", "secrets", "get") && !may(cluster, "", "pods", "get"));
     ck_assert(!may(cluster, "workloads.x-k8s.io", "clusterengineruntimeprofiles", "patch"));
+    ck_assert(!may(cluster, "workloads.x-k8s.io", "rolebasedgroups", "delete"));
     JV_FOR_ARR(item, items)
         JV_FOR_ARR(r, jv_get(*item, "rules")) {
             ck_assert(!has(jv_get(*r, "verbs"), "*") && !has(jv_get(*r, "resources"), "*"));
@@ -216,8 +216,13 @@ START_TEST(print_rights_are_the_least)
         }
     const struct jv *secrets = jv_get(jv_idx(items, 1), "rules");
     ck_assert_uint_eq(jv_len(secrets), 2);
-    ck_assert(has(jv_get(jv_idx(secrets, 1), "resourceNames"), "rbgs-webhook-cert"));
-    struct print_opts modern = {.ns = "x"};
+    ck_assert(!jv_get(jv_idx(secrets, 0), "resourceNames") && jv_len(jv_get(jv_idx(secrets, 0), "verbs")) == 1);
+    ck_assert(has(jv_get(jv_idx(secrets, 0), "verbs"), "create"));
+    const struct jv *named = jv_get(jv_idx(secrets, 1), "resourceNames");
+    ck_assert(jv_len(named) == 1 && has(named, "rbgs-webhook-cert"));
+    struct print_opts modern = {.ns = "x", .secret = "mine"};
+    const struct jv *mine = jv_get(jv_idx(jv_get(print_cluster_role(a, &modern), "items"), 1), "rules");
+    ck_assert(has(jv_get(jv_idx(mine, 1), "resourceNames"), "mine"));
     const struct jv *less = jv_idx(jv_get(print_cluster_role(a, &modern), "items"), 0);
     ck_assert(!may(less, "apps", "statefulsets", "get"));
     ck_assert(!may(less, "leaderworkerset.x-k8s.io", "leaderworkersets", "get"));

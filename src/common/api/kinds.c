@@ -1,6 +1,6 @@
 /* The table of kinds and what follows from a row: paths, the head of an object, owner references. Below it the shorthands for
  * metadata. The rows are constant; nothing here has state. Verbs are what the manager calls, no more: server-side apply needs
- * create and patch, reflectors need list and watch. */
+ * create and patch, reflectors need list and watch. A kind that no controller carries out yet has none. */
 #include "api/kinds.h"
 #include "api/names.h"
 #include "base/str.h"
@@ -9,8 +9,10 @@
 #define COLUMNS(array) .columns = (array), .ncolumns = sizeof(array) / sizeof *(array)
 #define VERSIONS(array) .versions = (array), .nversions = sizeof(array) / sizeof *(array)
 
-#define READ "get,list,watch"
-#define CHILD "get,list,watch,create,patch,delete"
+#define READ "list,watch"
+/* delete also where the manager deletes none: admission plugin OwnerReferencesPermissionEnforcement asks for it when the owner
+ * references of an existing object are put right. */
+#define CHILD READ ",create,patch,delete"
 
 #define AGE {"AGE", "date", ".metadata.creationTimestamp", 0}
 #define CONDITION(type) ".status.conditions[?(@.type=='" type "')].status"
@@ -106,18 +108,16 @@ static const struct kind_version instance_versions[] = {
 
 static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_RBG] = {KIND_RBG, OURS, NAMES("RoleBasedGroup", "rolebasedgroups", "rolebasedgroup"),
-        .short_name = "rbg", .convert = true, VERSIONS(rbg_versions), .verbs = CHILD,
+        .short_name = "rbg", .convert = true, VERSIONS(rbg_versions), .verbs = READ ",patch",
         .status_verbs = "patch", .owner = true,
         .desc = "Groups of roles that are deployed, updated, scaled and found as one."},
     [KIND_RBGSET] = {KIND_RBGSET, OURS, NAMES("RoleBasedGroupSet", "rolebasedgroupsets", "rolebasedgroupset"),
         .short_name = "rbgs", .convert = true, VERSIONS(rbgset_versions),
-        .verbs = READ, .status_verbs = "patch", .owner = true,
         .desc = "Numbers of equal groups."},
     [KIND_ADAPTER] = {KIND_ADAPTER, OURS,
         NAMES("RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters",
               "rolebasedgroupscalingadapter"),
-        .short_name = "rbgsa", VERSIONS(adapter_versions), .verbs = CHILD,
-        .status_verbs = "patch",
+        .short_name = "rbgsa", VERSIONS(adapter_versions), .verbs = READ,
         .desc = "Scale targets, one for a role, for autoscalers."},
     [KIND_PROFILE] = {KIND_PROFILE, OURS,
         NAMES("ClusterEngineRuntimeProfile", "clusterengineruntimeprofiles",
@@ -125,7 +125,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
         .cluster_scoped = true, VERSIONS(profile_versions), .verbs = READ,
         .desc = "Sidecars that roles can have injected."},
     [KIND_POLICY] = {KIND_POLICY, OURS, NAMES("CoordinatedPolicy", "coordinatedpolicies", "coordinatedpolicy"),
-        .short_name = "cpolicy", VERSIONS(policy_versions), .verbs = CHILD,
+        .short_name = "cpolicy", VERSIONS(policy_versions),
         .desc = "Rules that keep roles of a group in step."},
     [KIND_RIS] = {KIND_RIS, OURS, NAMES("RoleInstanceSet", "roleinstancesets", "roleinstanceset"),
         .short_name = "ris", VERSIONS(ris_versions), .verbs = CHILD,
@@ -138,7 +138,6 @@ static const struct kind_info kinds[KIND_COUNT] = {
         NAMES("RoleBasedGroupWarmup", "rolebasedgroupwarmups",
               "rolebasedgroupwarmup"),
         .short_name = "rbgwarmup", VERSIONS(warmup_versions),
-        .verbs = READ ",delete", .status_verbs = "patch", .owner = true,
         .desc = "Jobs that prepare nodes before groups need them."},
     [KIND_INSTANCESET] = {KIND_INSTANCESET, OURS_IN("v1alpha1"),
         NAMES("InstanceSet", "instancesets", "instanceset"), .short_name = "is",
@@ -149,7 +148,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
         .desc = "The predecessor of RoleInstance; stored objects only."},
 
     [KIND_POD] = {KIND_POD, CORE, NAMES("Pod", "pods", "pod"), .status = true,
-        .verbs = CHILD, .status_verbs = "patch", .sub_verbs = "resize:patch"},
+        .verbs = CHILD, .status_verbs = "patch"},
     [KIND_SERVICE] = {KIND_SERVICE, CORE, NAMES("Service", "services", "service"),
         .status = true, .verbs = CHILD},
     [KIND_CONFIGMAP] = {KIND_CONFIGMAP, CORE,
@@ -158,7 +157,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
         NAMES("ControllerRevision", "controllerrevisions", "controllerrevision"),
         .verbs = CHILD},
     [KIND_NODE] = {KIND_NODE, CORE, NAMES("Node", "nodes", "node"),
-        .cluster_scoped = true, .status = true, .verbs = READ},
+        .cluster_scoped = true, .status = true},
     [KIND_EVENT] = {KIND_EVENT, CORE, NAMES("Event", "events", "event"),
         .verbs = "create,patch"},
     [KIND_SECRET] = {KIND_SECRET, CORE, NAMES("Secret", "secrets", "secret")},
@@ -166,10 +165,10 @@ static const struct kind_info kinds[KIND_COUNT] = {
         NAMES("Lease", "leases", "lease")},
     [KIND_STATEFULSET] = {KIND_STATEFULSET, IN("apps", "v1"),
         NAMES("StatefulSet", "statefulsets", "statefulset"), .status = true,
-        .verbs = CHILD, .owner = true, .deprecated_workload = true},
+        .deprecated_workload = true},
     [KIND_DEPLOYMENT] = {KIND_DEPLOYMENT, IN("apps", "v1"),
         NAMES("Deployment", "deployments", "deployment"), .status = true,
-        .verbs = CHILD, .deprecated_workload = true},
+        .deprecated_workload = true},
     [KIND_CRD] = {KIND_CRD, IN("apiextensions.k8s.io", "v1"),
         NAMES("CustomResourceDefinition", "customresourcedefinitions",
               "customresourcedefinition"),
@@ -193,14 +192,14 @@ static const struct kind_info kinds[KIND_COUNT] = {
 
     [KIND_LWS] = {KIND_LWS, IN("leaderworkerset.x-k8s.io", "v1"),
         NAMES("LeaderWorkerSet", "leaderworkersets", "leaderworkerset"),
-        .short_name = "lws", .status = true, .optional = true, .verbs = CHILD,
+        .short_name = "lws", .status = true, .optional = true,
         .deprecated_workload = true},
     [KIND_PODGROUP] = {KIND_PODGROUP, IN("scheduling.x-k8s.io", "v1alpha1"),
         NAMES("PodGroup", "podgroups", "podgroup"), .status = true,
-        .optional = true, .verbs = CHILD},
+        .optional = true},
     [KIND_VOLCANO_PODGROUP] = {KIND_VOLCANO_PODGROUP, IN("scheduling.volcano.sh", "v1beta1"),
         NAMES("PodGroup", "podgroups", "podgroup"), .status = true,
-        .optional = true, .verbs = CHILD},
+        .optional = true},
 };
 
 const struct kind_info *kind_info(enum kind k)

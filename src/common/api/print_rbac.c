@@ -1,12 +1,10 @@
 /* What the manager may do, from the verbs in the table of kinds: one ClusterRole for what it touches in all namespaces, two Roles
  * for its own namespace. Rights on single objects name them. */
-#include <string.h>
-
 #include "base/str.h"
 #include "print_internal.h"
 
 #define RBAC "rbac.authorization.k8s.io/v1"
-#define SECRET_NAME "rbgs-webhook-cert"
+#define DEFAULT_SECRET "rbgs-webhook-cert"
 #define LEASE_NAME "rbg-controller"
 
 static struct jv *role(struct arena *a, const char *kind, const char *name, const char *ns)
@@ -52,24 +50,15 @@ static void add_kind(struct arena *a, struct jv *doc, const struct kind_info *k)
     if (k->verbs) add(a, doc, k->group, k->plural, k->verbs);
     if (k->status_verbs)
         add(a, doc, k->group, arena_printf(a, "%s/status", k->plural), k->status_verbs);
-    if (k->sub_verbs) {
-        const char *colon = strchr(k->sub_verbs, ':');
-        add(a, doc, k->group,
-            arena_printf(a, "%s/%.*s", k->plural, (int)(colon - k->sub_verbs), k->sub_verbs),
-            colon + 1);
-    }
     if (k->owner) add(a, doc, k->group, arena_printf(a, "%s/finalizers", k->plural), "update");
 }
 
-/* Names of the definitions that the manager looks at (at start, and those of optional kinds), or of those that it gives its CA to. */
-static struct jv *crd_names(struct arena *a, bool converted_only)
+/* The definitions that the manager gives its CA to. */
+static struct jv *converted_crds(struct arena *a)
 {
     struct jv *out = jv_new_arr(a);
-    for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++) {
-        const struct kind_info *i = kind_info(k);
-        if (converted_only ? i->convert : i->ours || i->optional)
-            jv_push(a, out, jv_new_str(a, print_crd_name(a, k)));
-    }
+    for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
+        if (kind_info(k)->convert) jv_push(a, out, jv_new_str(a, print_crd_name(a, k)));
     return out;
 }
 
@@ -80,8 +69,7 @@ static struct jv *cluster_role(struct arena *a, const struct print_opts *o)
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (deprecated || !kind_info(k)->deprecated_workload) add_kind(a, doc, kind_info(k));
     const struct kind_info *crd = kind_info(KIND_CRD);
-    add_named(a, doc, crd->group, crd->plural, "get", crd_names(a, false));
-    add_named(a, doc, crd->group, crd->plural, "patch", crd_names(a, true));
+    add_named(a, doc, crd->group, crd->plural, "get,patch", converted_crds(a));
     const struct kind_info *validating = kind_info(KIND_VALIDATING_CONFIG);
     add_named(a, doc, validating->group, validating->plural, "get,patch",
               print_one(a, VALIDATING_CONFIG));
@@ -92,12 +80,12 @@ static struct jv *cluster_role(struct arena *a, const struct print_opts *o)
 }
 
 /* The Secret of the webhook's certificate. Creation can't be limited to a name. */
-static struct jv *secret_role(struct arena *a, const char *ns)
+static struct jv *secret_role(struct arena *a, const char *ns, const char *secret)
 {
     struct jv *doc = role(a, "Role", "rbgs-controller-secret-role", ns);
     const struct kind_info *k = kind_info(KIND_SECRET);
     add_named(a, doc, k->group, k->plural, "create", NULL);
-    add_named(a, doc, k->group, k->plural, "get,update", print_one(a, SECRET_NAME));
+    add_named(a, doc, k->group, k->plural, "get,update", print_one(a, secret ? secret : DEFAULT_SECRET));
     return doc;
 }
 
@@ -118,7 +106,7 @@ struct jv *print_cluster_role(struct arena *a, const struct print_opts *o)
     jv_set_str(a, list, "kind", "List");
     struct jv *items = jv_need_arr(a, list, "items");
     jv_push(a, items, cluster_role(a, o));
-    jv_push(a, items, secret_role(a, ns));
+    jv_push(a, items, secret_role(a, ns, o ? o->secret : NULL));
     jv_push(a, items, lease_role(a, ns));
     return list;
 }
