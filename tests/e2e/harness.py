@@ -17,7 +17,7 @@ TESTS = []
 
 
 def test(function=None, *, alone=False):
-    """Marks a test; it is called with a Case. alone: not while another one runs."""
+    """Marks a test; it is called with a Case. alone: not while another one runs; "last": and after all others."""
     def mark(f):
         module = f.__module__.removeprefix("test_")
         TESTS.append((f"{module}.{f.__name__}", f, alone))
@@ -168,7 +168,7 @@ class Run:
 
     def all(self, workers):
         shared = [t for t in self.tests if not t[2]]
-        alone = [t for t in self.tests if t[2]]
+        alone = sorted((t for t in self.tests if t[2]), key=lambda t: t[2] == "last")
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             list(pool.map(lambda t: self.one(t[0], t[1]), shared))
         self.common.close()

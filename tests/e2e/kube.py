@@ -78,6 +78,10 @@ class Api:
         self.local = threading.local()
 
     def connection(self):
+        # The server closes one that is idle for long.
+        if time.monotonic() - getattr(self.local, "used", 0) > 30:
+            self.local.connection = None
+        self.local.used = time.monotonic()
         if getattr(self.local, "connection", None) is None:
             self.local.connection = http.client.HTTPSConnection(
                 self.host, self.port, context=self.context, timeout=30)
