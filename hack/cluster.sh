@@ -14,10 +14,14 @@
 #   hack/cluster.sh user USER [--group GROUP]    make a client identity; prints its kubeconfig
 #   hack/cluster.sh restart-apiserver [--signal SIGNAL] [--pause SECONDS]
 #                                                kill it (KILL), wait, start it again
-#   hack/cluster.sh path [PROGRAM]               print the folder of the programs, or
-#                                                where one of them is (also: helm)
+#   hack/cluster.sh path [--real] [PROGRAM]      print the folder of the programs, or
+#                                                where one of them is (also: helm);
+#                                                --real: build all that a real node,
+#                                                cert-manager and helm need, too
+#   hack/cluster.sh missing                      print what keeps this machine from having
+#                                                a real node, a line each; fail if anything
 #
-# All but "path" take --name NAME (default: rbg); clusters of different names run
+# All but "path" and "missing" take --name NAME (default: rbg); clusters of different names run
 # side by side. Paths go to stdout, everything else to stderr.
 #
 # RBG_CLUSTERS   where the clusters' directories are (default: $TMPDIR/rbg-clusters)
@@ -139,7 +143,21 @@ cluster_cert-manager() {
 }
 
 cluster_path() {
-	if [[ $# -gt 0 ]]; then program_path "$1"; else bin_dir; fi
+	local part
+	if [[ $# -gt 0 ]]; then
+		program_path "$1"
+	elif [[ $REAL == yes ]]; then
+		bin_dir "${REAL_NODE[@]}"
+		for part in "${BESIDE_REAL_NODE[@]}"; do part_dir "$part" >/dev/null; done
+	else
+		bin_dir
+	fi
+}
+
+cluster_missing() {
+	local missing
+	missing=$(missing_for_real "$CLUSTERS")
+	[[ -z $missing ]] || { echo "$missing" && return 1; }
 }
 
 # --- the command line ------------------------------------------------------------

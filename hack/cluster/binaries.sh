@@ -11,6 +11,8 @@ readonly PROGRAMS=(etcd "${KUBE_PROGRAMS[@]}" kwok)
 
 readonly CONTROL_PLANE=(etcd kwok kubernetes)
 readonly REAL_NODE=(node containerd coredns)
+# Not in the folder of programs: for containers, and helm.
+readonly BESIDE_REAL_NODE=(pause cni helm cert-manager)
 
 # The module, the programs as paths of packages, and the variables that say what
 # release it is; most programs report none unless told so.

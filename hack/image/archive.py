@@ -28,6 +28,14 @@ def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def qualified(name):
+    """As a kubelet looks for it: a name without a registry is one of docker.io."""
+    first, _, rest = name.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return name
+    return f"docker.io/{name if rest else 'library/' + name}"
+
+
 def add(tar, name, data=None, mode=0o644):
     entry = tarfile.TarInfo(name)
     entry.mtime, entry.mode = EPOCH, mode
@@ -87,7 +95,7 @@ class Archive:
 
     def write(self, path, top, name, first):
         """top: the descriptor that the name stands for; first: the image that docker load gets."""
-        tag = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rsplit(":", 1)[1]}
+        tag = {"io.containerd.image.name": qualified(name), "org.opencontainers.image.ref.name": name.rsplit(":", 1)[1]}
         index = {"schemaVersion": 2, "mediaType": OCI + "index.v1+json", "manifests": [{**top, "annotations": tag}]}
         _, config, layers = first
         docker = [{"Config": blob_path(config["digest"]), "RepoTags": [name],
