@@ -1,8 +1,10 @@
 /* Validation: the list of problems, the ratchet, the rounding, and that no document can bring it
  * down. Which mistakes are found, and how they read, is in tests/golden/validate. */
 #include <string.h>
+#include <time.h>
 
 #include "api/admission.h"
+#include "api/names.h"
 #include "base/str.h"
 #include "common/api/validate.h"
 #include "doc/yaml.h"
@@ -84,6 +86,48 @@ START_TEST(test_suggestions_are_near) {
     ck_assert_str_eq(did_you_mean(a, "scheduler", &w), "");
     ck_assert_str_eq(did_you_mean(a, "b", &w), "");
     ck_assert_str_eq(words_list(a, &w), "\"prefill\", \"decode\", \"router\" or \"a\"");
+}
+END_TEST
+
+START_TEST(test_a_role_is_not_told_to_wait_for_itself) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct problems p =
+        check(a,
+              group(a, "roles: [{name: router, dependencies: [routes], " T "}, {name: b, " T "}]"),
+              NULL);
+    ck_assert_uint_eq(p.n, 1);
+    ck_assert_str_eq(p.items[0].message,
+                     "the group has no role of this name; use \"b\"");
+    p = check(a, group(a, "roles: [{name: router, dependencies: [routes], " T "}]"), NULL);
+    ck_assert_str_eq(p.items[0].message,
+                     "the group has no role of this name; it has no other role: remove it");
+}
+END_TEST
+
+/* An annotation that refers to all of its own ports is read once, not once for each reference. */
+START_TEST(test_many_port_references) {
+    enum { PORTS = 3500 };
+    ARENA_AUTO struct arena *a = arena_new();
+    BUF_AUTO struct buf b = BUF_INIT;
+    for (int i = 0; i < PORTS; i++)
+        buf_printf(&b, "%s{\"name\":\"p%d\",\"env\":\"P\"}", i ? "," : "{\"allocations\":[", i);
+    for (int i = 0; i < PORTS; i++)
+        buf_printf(&b, "%s{\"env\":\"E\",\"from\":\"r.x.p%d\"}", i ? "," : "],\"references\":[",
+                   i == 777 ? PORTS : i);
+    buf_puts(&b, "]}");
+    struct jv *doc = group(a, "roles: [{name: r, customComponentsPattern: {components: [{name: x, "
+                              "size: 1, template: {metadata: {annotations: {}}, spec: {containers: "
+                              "[{name: m, image: i}]}}}]}}]");
+    struct jv *role = jv_idx(jv_path(doc, "spec", "roles", (char *)0), 0);
+    struct jv *component =
+        jv_idx(jv_path(role, "customComponentsPattern", "components", (char *)0), 0);
+    jv_set_str(a, jv_path(component, "template", "metadata", "annotations", (char *)0),
+               A_PORT_ALLOCATOR, b.s);
+    clock_t start = clock();
+    struct problems p = check(a, doc, NULL);
+    ck_assert_msg(clock() - start < 4 * CLOCKS_PER_SEC, "quadratic");
+    ck_assert_msg(p.n == 1 && strstr(p.items[0].path, "references[777].from"), "%s",
+                  problems_text(a, &p));
 }
 END_TEST
 
@@ -353,6 +397,7 @@ END_TEST
 
 TEST_MAIN("api_validate", test_text_of_one_and_of_several, test_fifty_are_spelled_out,
           test_long_values_are_cut_between_characters, test_suggestions_are_near,
+          test_a_role_is_not_told_to_wait_for_itself, test_many_port_references,
           test_stored_mistakes_do_not_lock, test_moved_role_is_the_same_role,
           test_new_mistake_is_refused, test_cycle_that_grows_is_new,
           test_autoscaler_may_go_below_partition, test_one_rounding, test_every_value_of_every_type,

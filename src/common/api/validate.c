@@ -120,9 +120,12 @@ static void check_spec(const struct check *c, const struct jv *spec) {
     check_role_templates(c, spec);
     check_role_names(c);
     for (size_t i = 0; i < c->s->roles.n; i++) {
+        const struct role *r = &c->s->roles.items[i];
+        size_t components = r->custom.components.n + 2; /* or one, or a leader and a worker */
         struct role_check k = {.c = c,
-                               .r = &c->s->roles.items[i],
-                               .path = arena_printf(c->a, "%s.roles[%zu]", c->path, i)};
+                               .r = r,
+                               .path = arena_printf(c->a, "%s.roles[%zu]", c->path, i),
+                               .allocated = ARENA_ARRAY(c->a, components, struct map *)};
         check_role(&k);
         check_deprecated(&k, c->was ? rbg_role(c->was, k.r->name) : NULL);
     }

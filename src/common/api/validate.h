@@ -4,6 +4,7 @@
 
 #include "api/admission.h"
 #include "api/template.h"
+#include "base/map.h"
 
 /* One validation of the spec of a group, or of the groups of a set. */
 struct check {
@@ -21,6 +22,7 @@ struct role_check {
     const struct check *c;
     const struct role *r;
     const char *path; /* "spec.roles[2]" */
+    struct map **allocated; /* names of the ports that each component allocates; made when needed */
 };
 
 /* A list of known words, for messages. */
@@ -58,7 +60,7 @@ void check_pod_types(struct problems *p, const struct jv *tpl);
 void check_spec_types(struct problems *p, const struct jv *doc, enum kind k);
 
 /* Directives in the annotations of component `i`'s template, relative paths. */
-void check_directives(struct problems *p, const struct role *r, const struct effective *all,
+void check_directives(struct problems *p, const struct role_check *k, const struct effective *all,
                       size_t n, size_t i);
 
 /* Whole objects of other kinds. */

@@ -14,6 +14,7 @@ struct directive {
     const struct role *r;
     const struct effective *all;
     size_t n, self;
+    struct map **allocated; /* see role_check */
     const char *key, *path; /* the annotation */
     struct words names;     /* of all components */
 };
@@ -75,12 +76,28 @@ static const struct effective *known_component(const struct directive *d, const 
 
 /* ---- ports ---- */
 
-static bool allocates(const struct directive *d, const struct effective *c, const char *port) {
+static void free_map(void *m) {
+    map_free(m);
+}
+
+static struct map *allocations(struct arena *a, const struct effective *c) {
+    struct map *names = map_new();
+    arena_defer(a, free_map, names);
     const char *text =
         jv_str(jv_path(c->template, "metadata", "annotations", A_PORT_ALLOCATOR, (char *)0), "");
-    const struct jv *v =
-        *text ? json_parse(d->p->a, text, strlen(text), &json_limits_review, NULL) : NULL;
-    return jv_find(jv_get(v, "allocations"), "name", port) != NULL;
+    const struct jv *v = *text ? json_parse(a, text, strlen(text), &json_limits_review, NULL) : NULL;
+    JV_FOR_ARR(it, jv_get(v, "allocations")) {
+        const char *name = jv_get_str(*it, "name");
+        if (name) map_put(names, name, names);
+    }
+    return names;
+}
+
+/* Each component's annotation is read once for all references to it. */
+static bool allocates(const struct directive *d, const struct effective *c, const char *port) {
+    struct map **names = &d->allocated[c - d->all];
+    if (!*names) *names = allocations(d->p->a, c);
+    return map_has(*names, port);
 }
 
 static bool declares(const struct effective *c, const char *port) {
@@ -246,7 +263,7 @@ static void check_depends(const struct directive *d, const struct jv *doc) {
                     self);
 }
 
-void check_directives(struct problems *p, const struct role *r, const struct effective *all,
+void check_directives(struct problems *p, const struct role_check *k, const struct effective *all,
                       size_t n, size_t i) {
     static const struct {
         const char *key;
@@ -254,18 +271,19 @@ void check_directives(struct problems *p, const struct role *r, const struct eff
     } rows[] = {{A_PORT_ALLOCATOR, check_ports},
                 {A_COMPONENT_DISCOVERY, check_discovery},
                 {A_COMPONENT_DEPENDS, check_depends}};
-    struct directive d = {.p = p, .r = r, .all = all, .n = n, .self = i};
-    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+    struct directive d = {
+        .p = p, .r = k->r, .all = all, .n = n, .self = i, .allocated = k->allocated};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         if (jv_is_empty(
-                jv_path(all[i].template, "metadata", "annotations", rows[k].key, (char *)0)))
+                jv_path(all[i].template, "metadata", "annotations", rows[row].key, (char *)0)))
             continue;
         if (!d.names.items) {
             d.names = (struct words){ARENA_ARRAY(p->a, n, const char *), n};
             for (size_t c = 0; c < n; c++) d.names.items[c] = all[c].component;
         }
-        d.key = rows[k].key;
+        d.key = rows[row].key;
         d.path = arena_printf(p->a, "metadata.annotations[%s]", d.key);
         const struct jv *doc = parse(p, all[i].template, d.key, d.path);
-        if (doc) rows[k].check(&d, doc);
+        if (doc) rows[row].check(&d, doc);
     }
 }

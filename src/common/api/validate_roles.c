@@ -150,15 +150,17 @@ static void check_workload(const struct role_check *k) {
 
 static void check_dependencies(const struct role_check *k) {
     const struct rbg_spec *s = k->c->s;
-    struct words known = {ARENA_ARRAY(k->c->a, s->roles.n, const char *), s->roles.n};
-    for (size_t i = 0; i < s->roles.n; i++) known.items[i] = s->roles.items[i].name;
+    struct words known = {ARENA_ARRAY(k->c->a, s->roles.n, const char *), 0}; /* the others */
+    for (size_t i = 0; i < s->roles.n; i++)
+        if (&s->roles.items[i] != k->r) known.items[known.n++] = s->roles.items[i].name;
     for (size_t i = 0; i < k->r->dependencies.n; i++) {
         const char *d = k->r->dependencies.items[i];
         if (rbg_role(s, d)) continue;
         problem_add(k->c->p, arena_printf(k->c->a, "%s.dependencies[%zu]", k->path, i),
                     PROBLEM_NOT_FOUND, jv_idx(jv_get(k->r->doc, "dependencies"), i),
-                    "the group has no role of this name%s; use %s",
-                    did_you_mean(k->c->a, d, &known), words_list(k->c->a, &known));
+                    "the group has no role of this name%s; %s%s", did_you_mean(k->c->a, d, &known),
+                    known.n ? "use " : "it has no other role: remove it",
+                    words_list(k->c->a, &known));
     }
 }
 

@@ -71,7 +71,7 @@ static void check_effective(const struct role_check *k, struct chain *ch,
     struct stage *last = &ch->items[ch->n - 1];
     last->tpl = all[i].template;
     check_pod_template(&last->found, last->tpl, k->r->engine_runtimes.n > 0);
-    check_directives(&last->found, k->r, all, n, i);
+    check_directives(&last->found, k, all, n, i);
     check_port_keys(k, all, i, &last->found);
     last->looked = true;
     report(k, ch);
