@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -78,7 +79,11 @@ void json_write_canonical(struct buf *out, const struct jv *v);
 void json_write_yaml(struct buf *out, const struct jv *v);
 
 /* ---- reading: every function takes NULL for "absent" ---- */
-struct jv *jv_get(const struct jv *obj, const char *key);     /* NULL: absent, or not an object */
+struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen);
+static inline struct jv *jv_get(const struct jv *obj, const char *key) /* NULL: absent, or not an object */
+{
+    return jv_getn(obj, key, strlen(key)); /* inline: the length of a literal costs nothing */
+}
 struct jv *jv_path(const struct jv *v, ...) __attribute__((sentinel)); /* keys, (char *)0 */
 struct jv *jv_idx(const struct jv *arr, size_t i);
 size_t jv_len(const struct jv *v);                            /* of an array or object; else 0 */
@@ -88,7 +93,7 @@ bool jv_bool(const struct jv *v, bool dflt);
 const char *jv_get_str(const struct jv *obj, const char *key); /* NULL when absent or no string */
 int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt);
 bool jv_get_bool(const struct jv *obj, const char *key, bool dflt);
-bool jv_is(const struct jv *v, enum jtype t);
+static inline bool jv_is(const struct jv *v, enum jtype t) { return v && v->type == t; }
 bool jv_is_empty(const struct jv *v); /* absent, null, {} , [] or "" */
 const char *jv_type_name(const struct jv *v); /* "string", "number", ... as shown to users */
 

@@ -104,6 +104,16 @@ START_TEST(strings) {
     char *longer = arena_printf(a, "%0*d", 1000, 5);
     ck_assert_uint_eq(strlen(longer), 1000);
     ck_assert_int_eq(longer[999], '5');
+    ck_assert_str_eq(arena_printf(a, "%s[%zu].%s%%", "spec.roles", (size_t)10, ""), "spec.roles[10].%");
+    ck_assert_str_eq(arena_printf(a, "%zu%zu", (size_t)0, SIZE_MAX), "018446744073709551615");
+    ck_assert_str_eq(arena_printf(a, "%s[%zu]%s", "spec", SIZE_MAX, "."), "spec[18446744073709551615].");
+    for (size_t n = 230; n < 260; n++) { /* around the size of the buffer on the stack */
+        char *x = arena_alloc(a, n + 1);
+        memset(x, 'x', n);
+        ck_assert_str_eq(arena_printf(a, "%s", x), x);
+        char *numbered = arena_printf(a, "%s%zu", x, (size_t)42);
+        ck_assert(strncmp(numbered, x, n) == 0 && strcmp(numbered + n, "42") == 0);
+    }
 }
 END_TEST
 

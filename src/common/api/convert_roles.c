@@ -84,62 +84,60 @@ struct jv *convert_own(struct arena *a, struct jv *obj, const char *key) {
     return own;
 }
 
-/* Splits off the last key of a dotted path. Keys that hold dots themselves (annotations) only ever
- * stand last, after "annotations.". */
-static const char *last_key(struct arena *a, const char *path, char **parent) {
+/* The last key of a dotted path; what is before it is the parent. Keys that hold dots themselves
+ * (annotations) only ever stand last, after "annotations.". */
+static const char *last_key(const char *path) {
     static const char notes[] = "annotations.";
-    const char *dot = str_has_prefix(path, notes) ? path + sizeof notes - 2 : strrchr(path, '.');
-    *parent = dot ? arena_strndup(a, path, (size_t)(dot - path)) : NULL;
+    if (strncmp(path, notes, sizeof notes - 1) == 0) return path + sizeof notes - 1;
+    const char *dot = strrchr(path, '.');
     return dot ? dot + 1 : path;
 }
 
-/* The object at a dotted path, as a copy of its own; made when absent and `make`. NULL: absent, or
- * no object. */
-static struct jv *own_path(struct arena *a, struct jv *role, const char *path, bool make) {
+/* The object at the keys in [path, end), as a copy of its own; made when absent and `make`. NULL:
+ * absent, or no object. */
+static struct jv *own_path(struct arena *a, struct jv *role, const char *path, const char *end,
+                           bool make) {
     struct jv *at = role;
-    while (path && *path && at) {
+    while (path < end && at) {
         size_t n = strcspn(path, ".");
-        char *key = arena_strndup(a, path, n);
-        struct jv *v = jv_get(at, key);
+        const struct jv *v = jv_getn(at, path, n);
+        const char *key = arena_strndup(a, path, n);
         if (make && (!v || v->type == J_NULL)) jv_set(a, at, key, jv_new_obj(a));
-        at = jv_is(jv_get(at, key), J_OBJ) ? convert_own(a, at, key) : NULL;
-        path += n + (path[n] == '.');
+        at = jv_is(jv_getn(at, path, n), J_OBJ) ? convert_own(a, at, key) : NULL;
+        path += n + 1;
     }
     return at;
 }
 
+/* The parent of the last key, see own_path. */
+static struct jv *own_parent(struct arena *a, struct jv *role, const char *path, bool make) {
+    return own_path(a, role, path, last_key(path), make);
+}
+
 /* Looks without copying. */
-static struct jv *peek(struct arena *a, const struct jv *role, const char *path) {
-    char *parent;
-    const char *key = last_key(a, path, &parent);
+static struct jv *peek(const struct jv *role, const char *path) {
     const struct jv *at = role;
-    for (char *save = NULL, *k = parent ? strtok_r(parent, ".", &save) : NULL; k;
-         k = strtok_r(NULL, ".", &save))
-        at = jv_get(at, k);
+    const char *key = last_key(path);
+    for (size_t n; path < key && at; path += n + 1) at = jv_getn(at, path, n = strcspn(path, "."));
     return jv_get(at, key);
 }
 
 /* Removes and returns what is at the path; null counts as nothing. */
 static struct jv *take(struct arena *a, struct jv *role, const char *path) {
-    struct jv *v = peek(a, role, path);
+    struct jv *v = peek(role, path);
     if (!v) return NULL;
-    char *parent;
-    const char *key = last_key(a, path, &parent);
-    struct jv *at = own_path(a, role, parent, false);
-    jv_del(at, key);
+    jv_del(own_parent(a, role, path, false), last_key(path));
     return v->type == J_NULL ? NULL : v;
 }
 
 static void put(struct arena *a, struct jv *role, const char *path, struct jv *v, bool make) {
-    char *parent;
-    const char *key = last_key(a, path, &parent);
-    struct jv *at = v ? own_path(a, role, parent, make) : NULL;
-    if (at) jv_set(a, at, key, v);
+    struct jv *at = v ? own_parent(a, role, path, make) : NULL;
+    if (at) jv_set(a, at, last_key(path), v);
 }
 
 static void move_word(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
     const char *from = to_v2 ? r->v1 : r->v2, *to = to_v2 ? r->v2 : r->v1;
-    struct jv *v = peek(a, role, from);
+    struct jv *v = peek(role, from);
     const char *eq = strchr(r->arg, '=');
     char *v1 = arena_strndup(a, r->arg, (size_t)(eq - r->arg));
     const char *old = to_v2 ? v1 : eq + 1, *new = to_v2 ? eq + 1 : v1;
@@ -169,7 +167,7 @@ static struct jv *workload_of(struct arena *a, const char *type) {
 
 static void move_workload(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
     if (!to_v2) {
-        jv_set(a, role, r->v1, workload_of(a, jv_str(peek(a, role, r->v2), NULL)));
+        jv_set(a, role, r->v1, workload_of(a, jv_str(peek(role, r->v2), NULL)));
         return;
     }
     const struct jv *w = take(a, role, r->v1);
@@ -180,7 +178,7 @@ static void move_workload(struct arena *a, struct jv *role, const struct conv_ro
 
 static void move_restart(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
     struct jv *v = take(a, role, to_v2 ? r->v1 : r->v2);
-    if (!to_v2 && str_empty(jv_str(v, NULL))) v = peek(a, role, r->arg);
+    if (!to_v2 && str_empty(jv_str(v, NULL))) v = peek(role, r->arg);
     if (!str_empty(jv_str(v, NULL))) put(a, role, to_v2 ? r->v2 : r->v1, v, true);
 }
 
@@ -198,7 +196,7 @@ static struct jv *scalar(struct arena *a, const char *json) {
 static void only_v2(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
     if (!to_v2) {
         take(a, role, r->v2);
-    } else if (r->arg && !peek(a, role, r->v2)) {
+    } else if (r->arg && !peek(role, r->v2)) {
         put(a, role, r->v2, scalar(a, r->arg), true);
     }
 }
@@ -207,9 +205,9 @@ static void only_v2(struct arena *a, struct jv *role, const struct conv_row *r, 
 static void each_only_v2(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
     if (to_v2) return;
     const char *mark = strstr(r->v2, "[].");
-    char *parent;
-    const char *key = last_key(a, arena_strndup(a, r->v2, (size_t)(mark - r->v2)), &parent);
-    struct jv *at = own_path(a, role, parent, false),
+    const char *list_path = arena_strndup(a, r->v2, (size_t)(mark - r->v2)),
+               *key = last_key(list_path);
+    struct jv *at = own_parent(a, role, list_path, false),
               *list = jv_is(jv_get(at, key), J_ARR) ? convert_own(a, at, key) : NULL;
     for (uint32_t i = 0; list && i < list->len; i++) {
         if (!jv_get(list->items[i], mark + 3)) continue;
@@ -261,7 +259,7 @@ static unsigned shape_of(const struct jv *role, bool to_v2) {
  * it. */
 static void move_rest(struct arena *a, struct jv *role, const char *from, const char *to) {
     const struct jv *rest = jv_get(role, from);
-    struct jv *into = own_path(a, role, to, true);
+    struct jv *into = own_path(a, role, to, to + strlen(to), true);
     if (!jv_is(rest, J_OBJ) || !into) return;
     JV_FOR_OBJ(m, rest) if (!jv_get(into, m->key)) jv_set(a, into, m->key, m->val);
 }
@@ -271,8 +269,8 @@ static struct jv *convert_role(struct arena *a, const struct jv *from, bool to_v
     struct jv *role = convert_clone(a, from);
     unsigned shape = shape_of(role, to_v2);
     /* The pattern is there even when it says nothing. */
-    if (to_v2)
-        own_path(a, role, shape == CONV_LEADER_WORKER ? LW : shape == CONV_CUSTOM ? CC : SA, true);
+    const char *pattern = shape == CONV_LEADER_WORKER ? LW : shape == CONV_CUSTOM ? CC : SA;
+    if (to_v2) own_path(a, role, pattern, pattern + strlen(pattern), true);
     for (size_t i = 0; i < convert_role_nrows; i++) {
         const struct conv_row *r = &convert_role_rows[to_v2 ? i : convert_role_nrows - 1 - i];
         bool last = r->op == CONV_V1 && str_eq(r->v1, "leaderWorkerSet");

@@ -22,7 +22,7 @@ struct entry {
 
 struct map {
     struct entry *entries;
-    uint32_t *index; /* EMPTY, DELETED or position + 1 */
+    uint32_t *index; /* EMPTY, DELETED or position + 1; in the allocation of `entries` */
     size_t slots;    /* of index; entries has room for slots * 3 / 4 */
     size_t used;     /* entries, holes included */
     size_t live;
@@ -40,7 +40,6 @@ void map_free(struct map *m) {
     if (!m) return;
     for (size_t i = 0; i < m->used; i++) free(m->entries[i].key);
     free(m->entries);
-    free(m->index);
     free(m);
 }
 
@@ -76,14 +75,14 @@ static void rebuild(struct map *m) {
     size_t slots = m->slots ? m->slots : SLOTS_MIN;
     if (m->live >= room(slots) / 2) slots *= 2;
     if (slots > UINT32_MAX / 2) abort();
-    struct entry *entries = calloc(room(slots), sizeof *entries);
-    uint32_t *index = calloc(slots, sizeof *index);
-    if (!entries || !index) abort();
+    size_t size = room(slots) * sizeof(struct entry);
+    struct entry *entries = calloc(1, size + slots * sizeof(uint32_t));
+    if (!entries) abort();
+    uint32_t *index = (uint32_t *)(void *)((char *)entries + size);
     size_t n = 0;
     for (size_t i = 0; i < m->used; i++)
         if (m->entries[i].key) entries[n++] = m->entries[i];
     free(m->entries);
-    free(m->index);
     *m = (struct map){entries, index, slots, n, n};
     for (size_t i = 0; i < n; i++) index_insert(m, i);
 }

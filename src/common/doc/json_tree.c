@@ -11,25 +11,19 @@
 
 /* ---- reading ---- */
 
-bool jv_is(const struct jv *v, enum jtype t)
-{
-    return v && v->type == t;
-}
-
-static struct jmember *member(const struct jv *obj, const char *key, size_t klen)
+static inline struct jmember *member(const struct jv *obj, const char *key, size_t klen)
 {
     if (!jv_is(obj, J_OBJ)) return NULL;
-    for (uint32_t i = 0; i < obj->len; i++) {
-        struct jmember *m = &obj->members[i];
+    for (struct jmember *m = obj->members, *end = m + obj->len; m < end; m++) {
         /* The first byte tells most keys of one length apart without a call; an empty key has its NUL there. */
         if (m->klen == klen && m->key[0] == key[0] && memcmp(m->key, key, klen) == 0) return m;
     }
     return NULL;
 }
 
-struct jv *jv_get(const struct jv *obj, const char *key)
+struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen)
 {
-    struct jmember *m = member(obj, key, strlen(key));
+    struct jmember *m = member(obj, key, klen);
     return m ? m->val : NULL;
 }
 

@@ -278,7 +278,7 @@ static bool plain_of(const struct jv *v, struct plain *out) {
     if (s == first || s - first > DIGITS_MAX || strlen(s) != v->len - (size_t)(s - v->s)) return false;
     if (v->s[0] == '-') out->n = -out->n;
     for (size_t i = 0; i < NSUFFIXES && !out->unit; i++)
-        if (strcmp(s, suffixes[i].text) == 0) out->unit = &suffixes[i];
+        if (suffixes[i].text[0] == *s && strcmp(s, suffixes[i].text) == 0) out->unit = &suffixes[i];
     return out->unit && (out->unit->format != BINARY_SI || out->unit->power <= BINARY_MAX);
 }
 

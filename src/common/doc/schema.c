@@ -11,8 +11,9 @@
 
 const struct field *type_field(const struct type *t, const char *key)
 {
-    for (size_t i = 0; i < t->nfields; i++)
-        if (t->fields[i].key[0] == key[0] && strcmp(t->fields[i].key, key) == 0) return &t->fields[i];
+    if (!*key) return NULL;
+    for (const struct field *f = t->fields, *end = f + t->nfields; f < end; f++)
+        if (f->key[0] == key[0] && f->key[1] == key[1] && strcmp(f->key, key) == 0) return f;
     return NULL;
 }
 
