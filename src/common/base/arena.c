@@ -1,5 +1,5 @@
 /* Region memory. Hides the chunks: a singly linked list, newest first, of which only the head is bumped. Chunks double
- * from 4 KiB to 1 MiB; an allocation beyond a quarter of that gets a chunk of its own. An arena has one owner and no lock.
+ * from 4 KiB to 256 KiB; an allocation beyond a quarter of that gets a chunk of its own. An arena has one owner and no lock.
  * Invariants: `used` is a multiple of ALIGN and never exceeds `size`; memory is zeroed when it is handed out, not
  * before, so a kept chunk may hold old bytes. Under AddressSanitizer everything not handed out is poisoned, and a gap stays behind
  * each allocation, so that an overrun or a use after a reset is reported. */
@@ -24,7 +24,7 @@
 
 #define ALIGN ((size_t)alignof(max_align_t))
 #define CHUNK_MIN ((size_t)4096)
-#define CHUNK_MAX ((size_t)1 << 20)
+#define CHUNK_MAX ((size_t)1 << 18)
 #define OVERSIZED (CHUNK_MAX / 4)
 
 struct chunk {
