@@ -115,10 +115,15 @@ def bundles(case):
     return [base64.b64decode(text).decode() for text in found]
 
 
+def holder(case):
+    """Of the lease: host_pid_start, "" when nobody leads."""
+    return case.api.get("Lease", NS, "rbg-controller")["spec"].get("holderIdentity") or ""
+
+
 def leader(case):
-    """The pod that holds the lease, or None. The identity is host_pid_start."""
-    identity = case.api.get("Lease", NS, "rbg-controller")["spec"].get("holderIdentity") or ""
-    return next((p for p in pods(case) if name(p) == identity.split("_")[0]), None)
+    """The pod that holds the lease, or None."""
+    host = holder(case).split("_")[0]
+    return next((p for p in pods(case) if name(p) == host), None)
 
 
 def kill(pod):

@@ -22,6 +22,8 @@ OURS = "workloads.x-k8s.io"
 INSIDE = {(OURS, f"{kind}/finalizers", None, "update", None) for kind in
           ("rolebasedgroups", "roleinstancesets", "roleinstances")} | {
               ("", kind, None, "delete", None) for kind in ("services", "configmaps")}
+# 403 for other reasons than a right: the namespace ends; that plugin has not read the kinds again since the CRDs came (every 30 s).
+OTHER_REASONS = ("because it is being terminated", "cannot find RESTMapping")
 WITHOUT = "rights-missing"  # the namespace in which rights are missing on purpose
 
 
@@ -181,7 +183,8 @@ def make_own_certificates(case):
     def injected():
         crd = json.loads(case.cluster.kubectl("get", "crd", f"rolebasedgroups.{OURS}", "-o", "json").stdout)
         bundle = crd["spec"]["conversion"]["webhook"]["clientConfig"]["caBundle"]
-        return base64.b64decode(bundle) == base64.b64decode(made["ca-cert.pem"])
+        # The CA of before is trusted for a while, too.
+        return base64.b64decode(made["ca-cert.pem"]).strip() in base64.b64decode(bundle)
     wait(injected, 40, "the CRD has the new CA")
 
 
@@ -282,6 +285,5 @@ def nothing_that_it_asks_is_forbidden(case):
     in_vain = taken_away(case, asked)
     forbidden = [f"{r['verb']} {r['requestURI']}: {r['responseStatus'].get('message')}" for r in asked
                  if r["responseStatus"]["code"] == 403 and r["objectRef"].get("namespace") != WITHOUT
-                 and "because it is being terminated" not in r["responseStatus"].get("message", "")
-                 and not in_vain(r)]
+                 and not any(text in r["responseStatus"].get("message", "") for text in OTHER_REASONS) and not in_vain(r)]
     assert not forbidden, "\n".join(forbidden[:20])
