@@ -103,6 +103,7 @@ start_kube-apiserver() {
 	#   before the response is, so what a test has seen is in it.
 	if is_real "$dir"; then
 		flags=(--authorization-mode Node,RBAC --enable-aggregator-routing
+			--enable-admission-plugins OwnerReferencesPermissionEnforcement
 			--kubelet-preferred-address-types InternalIP
 			--kubelet-certificate-authority "$pki/ca.crt"
 			--kubelet-client-certificate "$pki/admin.crt" --kubelet-client-key "$pki/admin.key")
@@ -113,7 +114,6 @@ start_kube-apiserver() {
 		--cert-dir "$pki" --client-ca-file "$pki/ca.crt" \
 		--tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
 		--allow-privileged \
-		--enable-admission-plugins OwnerReferencesPermissionEnforcement \
 		--service-cluster-ip-range 10.96.0.0/16 \
 		--service-account-issuer https://kubernetes.default.svc \
 		--service-account-key-file "$pki/service-accounts.key" \
