@@ -13,7 +13,7 @@
 
 static inline struct jmember *member(const struct jv *obj, const char *key, size_t klen)
 {
-    if (!jv_is(obj, J_OBJ)) return NULL;
+    if (!jv_is(obj, J_OBJ) || obj->len == 0) return NULL;
     for (struct jmember *m = obj->members, *end = m + obj->len; m < end; m++) {
         /* The first byte tells most keys of one length apart without a call; an empty key has its NUL there. */
         if (m->klen == klen && m->key[0] == key[0] && memcmp(m->key, key, klen) == 0) return m;

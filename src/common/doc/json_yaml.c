@@ -7,6 +7,7 @@
 
 #include "common/doc/json_internal.h"
 #include "doc/json.h"
+#include "number.h"
 
 enum { INDENT = 2, WIDTH = 80, SIMPLE_KEY_MAX = 128 };
 
@@ -173,7 +174,7 @@ static bool reads_as_string(const char *s, size_t n)
 {
     if (strlen(s) != n) return true; /* an embedded NUL: quoted for another reason */
     if (is_word(s)) return false;
-    if (*s == '.') return !is_float(s);
+    if (*s == '.') return !number_underscores_ok(s) || !is_number(s, n);
     if (!is_digit(*s) && *s != '+' && *s != '-') return true;
     return !is_timestamp(s) && !is_number(s, n) && !is_base60(s);
 }

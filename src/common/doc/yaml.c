@@ -156,15 +156,6 @@ static char *without_underscores(struct arena *a, const char *s) {
     return out;
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/* Go's own rule, which holds for numbers that start with a point: an underscore stands between digits. */
-static bool underscores_ok(const char *s) {
-    for (const char *p = s; (p = strchr(p, '_')); p++)
-        if (p == s || !is_digit(p[-1]) || !is_digit(p[1])) return false;
-    return true;
-}
-
 static bool is_infinite(const char *s) {
     static const char *const names[] = {".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf",
                                         "+.INF", "-.inf", "-.Inf", "-.INF", NULL};
@@ -175,7 +166,7 @@ static bool is_infinite(const char *s) {
 static struct jv *resolve(struct arena *a, const char *s, bool *was_float) {
     struct jv *word = resolve_word(a, s);
     if (word) return word;
-    if (*s == '.' && !underscores_ok(s)) return NULL;
+    if (*s == '.' && !number_underscores_ok(s)) return NULL;
     if (!strchr("+-.0123456789", *s)) return NULL;
     const char *plain = without_underscores(a, s);
     struct jv *n = resolve_int(a, plain);
