@@ -34,6 +34,9 @@ struct kube_opts {
 struct kube *kube_new(const struct kube_config *c, const struct kube_opts *o, struct err *e);
 void kube_free(struct kube *k); /* cancels what is in flight; no other thread may still call */
 
+/* kube_request.accept: of an object the metadata alone. A Status is answered as always. */
+#define KUBE_METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
 struct kube_request {
     const char *method;       /* GET, POST, PUT, PATCH, DELETE */
     const char *path;         /* "/api/v1/namespaces/x/pods" */

@@ -46,8 +46,8 @@ int certs_generate(struct arena *a, const char *ca_cert_in, const char *ca_key_i
                    int64_t days, struct cert_set *out, struct err *e);
 
 /* What verifiers are to trust: `ca`, and when `keep`, as while the CA is replaced, the other certificates of `have` (PEM or NULL)
- * that have not expired, the first 8: as the CA comes first, they are the newest. The result is the same text when it is put in again as `have`. *others: how many other ones
- * `have` holds. */
+ * that have not expired, the first 8: as the CA comes first, they are the newest. The result is the same text when it is put in
+ * again as `have`. *others: how many other ones `have` holds. */
 int certs_bundle(struct arena *a, const char *ca, const char *have, bool keep, int64_t now_ms, char **out, size_t *others,
                  struct err *e);
 

@@ -29,7 +29,6 @@
 #define OVERLAP_MS (3600 * 1000LL)
 #define REQUEST_MS 15000
 #define TRIES 5 /* of a patch, when others write to the same object */
-#define METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 static const struct target { enum kind kind; const char *name; } targets[] = {
     {KIND_CRD, "rolebasedgroups.workloads.x-k8s.io"},
@@ -71,7 +70,7 @@ static void set(char **at, const char *value) {
 
 static int get(struct selfcert *s, struct arena *a, enum kind k, const char *ns, const char *name, bool meta_only, struct jv **out,
                struct err *e) {
-    struct kube_request q = {.method = "GET", .path = kind_path(a, k, ns, name, NULL), .accept = meta_only ? METADATA_ONLY : NULL,
+    struct kube_request q = {.method = "GET", .path = kind_path(a, k, ns, name, NULL), .accept = meta_only ? KUBE_METADATA_ONLY : NULL,
                              .timeout_ms = REQUEST_MS};
     struct kube_response r = {0};
     if (kube_do(s->o.kube, &q, &r, e)) return err_wrap(e, "%s %s", kind_info(k)->name, name);

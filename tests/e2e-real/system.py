@@ -13,7 +13,7 @@ import time
 import install
 import manager
 from harness import test
-from kube import ROOT, wait
+from kube import wait
 
 NS = manager.NAMESPACE
 DEPLOYMENT = "deployment/rbgs-controller-manager"
@@ -28,12 +28,8 @@ def own(function):
 
 
 def helm(case, **values):
-    """The release with these values over those of the tests; returns when it is rolled out."""
-    values = {"controller.image.repository": install.IMAGE, "controller.image.tag": "test",
-              "controller.image.pullPolicy": "Never", **values}
-    install.helm(case.cluster, "upgrade", "--install", install.RELEASE,
-                 os.path.join(ROOT, "charts/rbg"), "--namespace", NS, "--wait", "--timeout", "3m",
-                 *(word for key, value in values.items() for word in ("--set", f"{key}={value}")))
+    """The release with these values over those of the tests; returns when it is rolled out, and the old pods are gone."""
+    install.release(case.cluster, **values)
     rolled_out(case)
 
 
@@ -64,16 +60,7 @@ def restarts(pod):
 
 
 def get(pod, path, port=8081):
-    """What a probe answers: status and text; (0, "") when nobody does."""
-    connection = http.client.HTTPConnection(pod["status"]["podIP"], port, timeout=5)
-    try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    except (OSError, http.client.HTTPException):
-        return 0, ""
-    finally:
-        connection.close()
+    return manager.probe(pod["status"]["podIP"], port, path)
 
 
 def metrics(pod, token):

@@ -6,6 +6,7 @@ import install
 import manager
 from harness import changes_within, test
 from kube import wait
+from system import leader, name, pods
 
 import test_groups as groups
 
@@ -35,19 +36,12 @@ def assert_same(case, before, when):
 
 def managers(case):
     """name -> the image that its container runs."""
-    pods = json.loads(case.cluster.kubectl("-n", SYSTEM, "get", "pods", "-l", "control-plane=rbgs-controller", "-o", "json").stdout)
-    return {p["metadata"]["name"]: p["status"]["containerStatuses"][0]["imageID"] for p in pods["items"]
-            if "deletionTimestamp" not in p["metadata"]}
-
-
-def leader(case):
-    done = case.cluster.kubectl("-n", SYSTEM, "get", "lease", "rbg-controller", "-o", "jsonpath={.spec.holderIdentity}", check=False)
-    return done.stdout.split("_")[0]
+    return {name(p): p["status"]["containerStatuses"][0]["imageID"] for p in pods(case)}
 
 
 def leads(case):
     """One of the manager's present pods leads, so what it finds to do has been done soon."""
-    wait(lambda: leader(case) in managers(case), 40, "one of the new pods leads")
+    wait(lambda: leader(case), 40, "one of the new pods leads")
 
 
 def definitions(case):

@@ -35,6 +35,19 @@ def program(build, name):
     return os.path.join(build, name)
 
 
+def probe(address, port, path):
+    """The status and the text that a probe answers; (0, "") when nobody answers."""
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()
+
+
 class Manager:
     """webhook_port None: without webhooks."""
 
@@ -84,16 +97,7 @@ class Manager:
             return None
 
     def probe(self, path, port=None):
-        """The status and the text that a probe answers; (0, "") when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.health_port, timeout=5)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        except (OSError, http.client.HTTPException):
-            return 0, ""
-        finally:
-            connection.close()
+        return probe("127.0.0.1", port or self.health_port, path)
 
     def ready(self):
         assert self.alive(), f"{self.name} has ended with {self.process.returncode}:\n{self.log(20)}"

@@ -1,6 +1,7 @@
 #include "scenario.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/names.h"
@@ -178,6 +179,30 @@ char *scenario_state(struct sim *s, struct arena *a) {
         for (size_t j = 0; j < n; j++) put_object(&out, a, kinds[i], list[j]);
     }
     return arena_strdup(a, buf_str(&out));
+}
+
+void scenario_as_fresh(struct sim *s, const struct jv *group, uint64_t seed) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *fresh = sim_new(&sim_opts_default);
+    scenario_ready(s);
+    scenario_apply(fresh, group);
+    scenario_ready(fresh);
+    const char *have = scenario_state(s, a), *want = scenario_state(fresh, a);
+    SCENARIO_CHECK(s, str_eq(have, want), "seed %llu ends as\n%s\na fresh apply as\n%s", (unsigned long long)seed, have, want);
+    sim_free(s);
+    sim_free(fresh);
+}
+
+size_t scenario_seeds(int64_t runs, void (*one)(uint64_t seed)) {
+    const char *alone = getenv("RBG_SEED"), *more = getenv("RBG_RUNS");
+    int64_t seed;
+    if (alone && str_to_i64(alone, &seed) == 0) {
+        one((uint64_t)seed);
+        return 0;
+    }
+    if (more && str_to_i64(more, &runs)) ck_abort_msg("RBG_RUNS=%s is no number", more);
+    for (seed = 1; seed <= runs; seed++) one((uint64_t)seed);
+    return (size_t)runs;
 }
 
 size_t scenario_events(struct sim *s, const char *reason) {

@@ -141,7 +141,7 @@ static void misbehave(struct script *t, struct sim *s) {
 static void converges(uint64_t seed) {
     ARENA_AUTO struct arena *a = arena_new();
     struct script t = {.a = a, .seed = seed, .state = seed * 2 + 1, .group = first_spec(a)};
-    struct sim *s = random_cluster(seed), *fresh = sim_new(&sim_opts_default);
+    struct sim *s = random_cluster(seed);
     uint32_t edits = 1 + pick(&t, 6);
     scenario_apply(s, t.group);
     for (uint32_t i = 0; i < edits; i++) {
@@ -156,22 +156,12 @@ static void converges(uint64_t seed) {
     sim_wait(s, pick(&t, 20000));
     kubelet_rules_clear(sim_kubelet(s));
     fprintf(stderr, "seed %llu:\n%s", (unsigned long long)seed, buf_str(&t.log));
-    scenario_ready(s);
-    scenario_apply(fresh, t.group);
-    scenario_ready(fresh);
-    const char *have = scenario_state(s, a), *want = scenario_state(fresh, a);
-    SCENARIO_CHECK(s, str_eq(have, want), "seed %llu ends as\n%s\na fresh apply as\n%s", (unsigned long long)seed, have, want);
-    sim_free(s);
-    sim_free(fresh);
+    scenario_as_fresh(s, t.group, seed);
     buf_fini(&t.log);
 }
 
 START_TEST(edits_converge_to_the_last_spec) {
-    const char *one = getenv("RBG_SEED"), *runs = getenv("RBG_RUNS");
-    int64_t seed = 1, n = 20;
-    if (one && str_to_i64(one, &seed) == 0) n = seed;
-    else if (runs && str_to_i64(runs, &n)) ck_abort_msg("RBG_RUNS=%s is no number", runs);
-    for (; seed <= n; seed++) converges((uint64_t)seed);
+    scenario_seeds(20, converges);
 }
 END_TEST
 

@@ -445,12 +445,17 @@ END_TEST
 
 /* ---- before the instance was ever ready ---- */
 
-START_TEST(a_pod_that_fails_at_the_start_is_replaced_alone_with_backoff) {
-    ARENA_AUTO struct arena *a = arena_new();
+static struct rig fails_at_the_start(struct arena *a) {
     struct rig r = setup(a);
     for (int i = 0; i < 3; i++) condition(&r, pod(&r, i), GATE_INSTANCE_POD, "False", NULL);
     condition(&r, r.ri, COND_RI_READY, "False", "PodsNotReady");
     failed(&r, 1);
+    return r;
+}
+
+START_TEST(a_pod_that_fails_at_the_start_is_replaced_alone_with_backoff) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct rig r = fails_at_the_start(a);
     ck_assert_str_eq(deletes(&r), "g-r-0-1");
     ck_assert_int_eq(count(&r), 1);
     ck_assert_str_eq(condition_of(&r, COND_RI_RESTARTING, "status"), "(absent)");
@@ -468,10 +473,7 @@ END_TEST
 
 START_TEST(a_pod_that_fails_after_a_recreation_takes_all_along_again) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct rig r = setup(a);
-    for (int i = 0; i < 3; i++) condition(&r, pod(&r, i), GATE_INSTANCE_POD, "False", NULL);
-    condition(&r, r.ri, COND_RI_READY, "False", "PodsNotReady");
-    failed(&r, 1);
+    struct rig r = fails_at_the_start(a);
     restarted_before(&r, 1, 60);
     ck_assert_str_eq(deletes(&r), ALL);
     restarted_before(&r, 1, 1300);

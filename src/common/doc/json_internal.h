@@ -1,9 +1,14 @@
-/* Shared by the JSON and YAML writers: the shortest decimal digits of a double. */
+/* Shared by the readers and writers of numbers: what a digit is, and the shortest decimal digits of a double. */
 #ifndef RBG_DOC_JSON_INTERNAL_H
 #define RBG_DOC_JSON_INTERNAL_H
 
 #include "base/buf.h"
 #include "doc/json.h"
+
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 /* A finite double as sign and d.ddd x 10^exp with the fewest digits that read back as the same double. */
 struct shortest {

@@ -103,28 +103,19 @@ static inline struct jv *new_node(struct parser *p, enum jtype type)
     return v;
 }
 
-static void stack_grow(struct parser *p)
+/* Doubles an array of which `used` elements are in use: heap memory, or (heap NULL) what the caller lent. */
+static void *grow(void *heap, const void *lent, size_t used, size_t *cap, size_t size)
 {
-    size_t cap = p->stack_cap * 2;
-    struct jmember *heap = must(realloc(p->stack_heap, cap * sizeof *heap));
-    if (!p->stack_heap) memcpy(heap, p->stack, p->top * sizeof *heap);
-    p->stack = p->stack_heap = heap;
-    p->stack_cap = cap;
+    *cap *= 2;
+    void *more = must(realloc(heap, *cap * size));
+    if (!heap) memcpy(more, lent, used * size);
+    return more;
 }
 
 static inline struct jmember *stack_push(struct parser *p)
 {
-    if (p->top == p->stack_cap) stack_grow(p);
+    if (p->top == p->stack_cap) p->stack = p->stack_heap = grow(p->stack_heap, p->stack, p->top, &p->stack_cap, sizeof *p->stack);
     return &p->stack[p->top++];
-}
-
-static void frames_grow(struct parser *p)
-{
-    size_t cap = p->frames_cap * 2;
-    struct frame *heap = must(realloc(p->frames_heap, cap * sizeof *heap));
-    if (!p->frames_heap) memcpy(heap, p->frames, p->depth * sizeof *heap);
-    p->frames = p->frames_heap = heap;
-    p->frames_cap = cap;
 }
 
 static char *too_deep(struct parser *p, const char *at)
@@ -524,7 +515,8 @@ CONST_RAW char *start_value(struct parser *p, char *s, struct jv **v, bool *open
     if (!is_obj && *s != '[') return read_scalar(p, s, v, raw);
     if (!raw && p->keep && stays_text(p, s)) return keep_text(p, s, v);
     if (p->depth >= p->lim->max_depth) return too_deep(p, s);
-    if (p->depth == p->frames_cap) frames_grow(p);
+    if (p->depth == p->frames_cap)
+        p->frames = p->frames_heap = grow(p->frames_heap, p->frames, p->depth, &p->frames_cap, sizeof *p->frames);
     p->frames[p->depth++] = (struct frame){is_obj, p->top};
     s = skip_space(p, s + 1);
     if (*s == (is_obj ? '}' : ']')) return close_container(p, s, v, raw);

@@ -32,11 +32,6 @@ static void newline(struct yaml *y, size_t indent)
 
 /* ---- what a reader would take plain text for ---- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_word(const char *s)
 {
     static const char *const words[] = {

@@ -46,8 +46,6 @@ char *number_key(struct arena *a, double d) {
     return print(a, &s, s.exp >= -4 && s.exp < 6, 2);
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool number_underscores_ok(const char *s) {
     for (const char *p = s; (p = strchr(p, '_')); p++)
         if (p == s || !is_digit(p[-1]) || !is_digit(p[1])) return false;

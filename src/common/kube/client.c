@@ -437,8 +437,9 @@ int kube_stream(struct kube *k, const struct kube_stream *s, struct err *e) {
     if (rc != 0) {
         count(s->verb, 0, e ? e : &(struct err){.code = ERR_TIMEOUT});
         heard(k, 0);
+    } else if (!r.ended) {
+        rc = stream_result(&r, &who, e);
     }
-    else if (!r.ended) rc = stream_result(&r, &who, e);
     xfer_free(r.x);
     waiter_fini(&r.w);
     return rc;

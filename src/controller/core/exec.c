@@ -12,8 +12,6 @@
 #define MERGE_PATCH "application/merge-patch+json"
 #define STRATEGIC_PATCH "application/strategic-merge-patch+json"
 #define APPLY_PATCH "application/apply-patch+yaml"
-/* Of the answer only the resourceVersion is read. */
-#define METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 /* What is written is built from our tables: the API server need not look for misspelt fields, only to tell a program. */
 #define NO_FIELD_CHECK "fieldValidation=Ignore"
 #define STOPPED_RETRY_MS 1000
@@ -63,7 +61,7 @@ static char *patch_body(struct arena *a, const struct action *w) {
 
 static void request_for(struct arena *a, const struct action *w, struct kube_request *q) {
     bool collection = w->act == ACT_CREATE;
-    q->accept = METADATA_ONLY;
+    q->accept = KUBE_METADATA_ONLY; /* only the resourceVersion is read */
     q->query = w->act == ACT_DELETE ? NULL : NO_FIELD_CHECK;
     q->path = kind_path(a, w->kind, w->ns, collection ? NULL : w->name, w->act == ACT_PATCH_STATUS ? "status" : NULL);
     switch (w->act) {
@@ -162,7 +160,7 @@ int exec_plan(const struct exec *x, const struct plan *p, const char *root_key, 
         run_group(&r, from, to);
         from = to + 1;
     }
-    // What stopped them was harmless, so it is no failure to be told of; the plan that is made then says what is still to do.
+    /* What stopped them was harmless, so it is no failure to be told of; the plan that is made then says what is still to do. */
     if (r.stopped && (!out->after_ms || STOPPED_RETRY_MS < out->after_ms)) out->after_ms = STOPPED_RETRY_MS;
     return r.failed ? -1 : 0;
 }

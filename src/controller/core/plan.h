@@ -57,7 +57,7 @@ void action_on_ok(struct plan *p, struct action *w, const char *reason, const ch
 void action_on_fail(struct action *w, const char *reason);
 
 /* Is this failure of a write as good as success? What was to be deleted or patched is gone; a revision of that name can only hold the
- * same data (a plan gives different data a different name); the namespace, and with it the root, is being deleted. */
+ * same data (a plan gives different data a different name). */
 bool action_harmless(const struct action *w, const struct err *e);
 
 /* Would a server-side apply of `desired` change `live`? Exposed for its tests. */

@@ -12,12 +12,6 @@ static const struct jv *statuses(const struct jv *pod) {
     return jv_path(pod, "status", "containerStatuses", (char *)0);
 }
 
-static const struct jv *parse_annotation(struct arena *a, const struct jv *pod, const char *key) {
-    const char *text = meta_annotation(pod, key);
-    struct err ignored = ERR_INIT;
-    return str_empty(text) ? NULL : json_parse(a, text, strlen(text), NULL, &ignored);
-}
-
 const char *pod_start_restarts(struct arena *a, const struct jv *pod) {
     struct jv *out = jv_new_obj(a);
     JV_FOR_ARR(c, statuses(pod)) {
@@ -30,8 +24,7 @@ const char *pod_start_restarts(struct arena *a, const struct jv *pod) {
 bool pod_was_in_service(const struct jv *pod) {
     const struct jv *conditions = jv_path(pod, "status", "conditions", (char *)0);
     const struct jv *gate = jv_find(conditions, "type", GATE_INSTANCE_POD);
-    if (!jv_find(jv_path(pod, "spec", "readinessGates", (char *)0), "conditionType", GATE_INSTANCE_POD))
-        return condition_true(conditions, "Ready");
+    if (!pod_has_gate(pod, GATE_INSTANCE_POD)) return condition_true(conditions, "Ready");
     return condition_true(conditions, GATE_INSTANCE_POD) || !str_empty(jv_get_str(gate, "reason"));
 }
 
@@ -47,9 +40,9 @@ const struct jv *ri_baselines(const struct ri_pass *s, const struct pod *pod) {
 
 /* How many restarts of the container are explained by its start and by changes of its image. */
 static int64_t explained(struct ri_pass *s, const struct pod *pod, const char *container) {
-    int64_t start = jv_get_int(parse_annotation(s->a, pod->doc, A_RESTART_BASELINE), container, 0), most = start;
+    int64_t start = jv_get_int(pod_annotation_json(s->a, pod->doc, A_RESTART_BASELINE), container, 0), most = start;
     const struct jv *noted = jv_get(ri_baselines(s, pod), container);
-    const struct jv *last = jv_get(parse_annotation(s->a, pod->doc, A_INPLACE_STATE), "lastContainerStatuses");
+    const struct jv *last = jv_get(pod_annotation_json(s->a, pod->doc, A_INPLACE_STATE), "lastContainerStatuses");
     if (noted) most = jv_get_int(noted, "restartCount", 0) + 1;
     else if (jv_get(last, container)) most = start + 1;
     return most > start ? most : start;

@@ -20,7 +20,7 @@ struct jv *pod_condition(struct arena *a, const char *type, bool status, const c
     return c;
 }
 
-static bool has_gate(const struct jv *pod, const char *type) {
+bool pod_has_gate(const struct jv *pod, const char *type) {
     return jv_find(jv_path(pod, "spec", "readinessGates", (char *)0), "conditionType", type) != NULL;
 }
 
@@ -70,7 +70,7 @@ static bool condition_is(const struct jv *live, bool status, const char *message
 
 static bool add_instance_gate(struct ri_pass *s, const struct jv *pod, bool hold, struct jv *list) {
     const struct jv *live = jv_find(jv_path(pod, "status", "conditions", (char *)0), "type", GATE_INSTANCE_POD);
-    if (!has_gate(pod, GATE_INSTANCE_POD)) return false;
+    if (!pod_has_gate(pod, GATE_INSTANCE_POD)) return false;
     const char *message = keys_message(s->a, live, hold);
     bool status = str_eq(message, "[]");
     if (condition_is(live, status, message)) return false;
@@ -97,7 +97,7 @@ static bool may_serve(struct ri_pass *s, const struct pod *pod, bool hold) {
 
 static bool add_in_place_gate(struct ri_pass *s, const struct pod *pod, struct jv *list) {
     const struct jv *live = jv_find(jv_path(pod->doc, "status", "conditions", (char *)0), "type", GATE_INPLACE_UPDATE);
-    if (!has_gate(pod->doc, GATE_INPLACE_UPDATE) || !pod->in_place_done || condition_is(live, true, NULL)) return false;
+    if (!pod_has_gate(pod->doc, GATE_INPLACE_UPDATE) || !pod->in_place_done || condition_is(live, true, NULL)) return false;
     jv_push(s->a, list, pod_condition(s->a, GATE_INPLACE_UPDATE, true, NULL, NULL, s->w->w.now_ms));
     return live != NULL;
 }

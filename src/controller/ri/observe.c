@@ -4,6 +4,12 @@
 #include "controller/core/history.h"
 #include "controller/ri/world.h"
 
+const struct jv *pod_annotation_json(struct arena *a, const struct jv *pod, const char *key) {
+    const char *text = meta_annotation(pod, key);
+    struct err ignored = ERR_INIT;
+    return str_empty(text) ? NULL : json_parse(a, text, strlen(text), NULL, &ignored);
+}
+
 static int component_index(const struct ri_world *w, const char *name) {
     for (size_t i = 0; i < w->inst.spec.components.n; i++)
         if (str_eq(w->inst.spec.components.items[i].name, name)) return (int)i;

@@ -166,7 +166,7 @@ static bool turned(const struct jv *old, const struct jv *status, const char *ty
 static bool restart_news(const struct ri_pass *s, const struct jv *old, const struct jv *status) {
     static const char *const types[] = {COND_RI_RESTARTING, COND_RI_FAILED};
     if (s->restart.step == RESTART_BEGINS) return true;
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (!jv_find(jv_get(old, "conditions"), "type", types[i]) != !jv_find(jv_get(status, "conditions"), "type", types[i]) ||
             turned(old, status, types[i]))
             return true;

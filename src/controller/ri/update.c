@@ -117,7 +117,7 @@ static int32_t grace_seconds(const struct ri_pass *s) {
 
 static void lower_gates(struct ri_pass *s, const struct pod *pod, const char *gate, const char *reason) {
     struct jv *list = jv_new_arr(s->a), *patch = jv_new_obj(s->a);
-    if (!jv_find(jv_path(pod->doc, "spec", "readinessGates", (char *)0), "conditionType", gate)) return;
+    if (!pod_has_gate(pod->doc, gate)) return;
     if (str_eq(gate, GATE_INSTANCE_POD) && !pod_was_in_service(pod->doc)) return; /* it is down already */
     const char *message = str_eq(gate, GATE_INSTANCE_POD) ? "[{\"userAgent\":\"Lifecycle\",\"key\":\"InstanceReady\"}]" : NULL;
     jv_push(s->a, list, pod_condition(s->a, gate, false, reason, message, s->w->w.now_ms));
@@ -236,9 +236,7 @@ static const struct jv *grace_metadata(struct arena *a, const struct jv *grace) 
 }
 
 static int64_t grace_left(const struct ri_pass *s, const struct jv *pod, const struct jv *grace) {
-    const char *text = meta_annotation(pod, A_INPLACE_STATE);
-    struct err ignored = ERR_INIT;
-    const struct jv *state = text ? json_parse(s->a, text, strlen(text), NULL, &ignored) : NULL;
+    const struct jv *state = pod_annotation_json(s->a, pod, A_INPLACE_STATE);
     int64_t since;
     if (time_parse_rfc3339(jv_str(jv_get(state, "updateTimestamp"), ""), &since)) return 0;
     return since + jv_get_int(grace, "graceSeconds", 0) * 1000 - s->w->w.now_ms;
@@ -246,9 +244,7 @@ static int64_t grace_left(const struct ri_pass *s, const struct jv *pod, const s
 
 /* A deferred update whose time has come is done; one that a newer revision has overtaken is dropped. */
 static void finish_grace(struct ri_pass *s, const struct pod *pod) {
-    const char *text = meta_annotation(pod->doc, A_INPLACE_GRACE);
-    struct err ignored = ERR_INIT;
-    const struct jv *grace = json_parse(s->a, text, strlen(text), NULL, &ignored);
+    const struct jv *grace = pod_annotation_json(s->a, pod->doc, A_INPLACE_GRACE);
     bool valid = grace && str_eq(name_short_hash(jv_str(jv_get(grace, "revision"), "")), pod->revision);
     int64_t left = valid ? grace_left(s, pod->doc, grace) : 0;
     if (left > 0) {
@@ -277,12 +273,10 @@ static const char *tagged(struct arena *a, const char *image) {
 }
 
 bool pod_update_done(const struct jv *pod) {
-    const char *text = meta_annotation(pod, A_INPLACE_STATE);
     if (!str_empty(meta_annotation(pod, A_INPLACE_GRACE))) return false;
-    if (!text) return true;
+    if (!meta_annotation(pod, A_INPLACE_STATE)) return true;
     ARENA_AUTO struct arena *a = arena_new();
-    struct err ignored = ERR_INIT;
-    const struct jv *state = json_parse(a, text, strlen(text), NULL, &ignored);
+    const struct jv *state = pod_annotation_json(a, pod, A_INPLACE_STATE);
     JV_FOR_OBJ(m, jv_get(state, "lastContainerStatuses")) {
         const struct jv *st = status_of(pod, m->key);
         const struct jv *spec = jv_find(jv_path(pod, "spec", "containers", (char *)0), "name", m->key);

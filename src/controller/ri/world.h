@@ -65,6 +65,9 @@ struct ri_pass {
     struct restart restart;
 };
 
+/* observe.c: the JSON in an annotation of the pod; NULL when there is none that can be read. */
+const struct jv *pod_annotation_json(struct arena *a, const struct jv *pod, const char *key);
+
 /* scale.c: deletes failed and surplus pods, or creates missing ones. Returns true when it planned a write: then nothing is updated. */
 bool ri_plan_scale(struct ri_pass *s);
 void ri_delete_pod(struct ri_pass *s, const struct pod *pod, const char *why);
@@ -84,6 +87,7 @@ bool pod_update_done(const struct jv *pod);
 void ri_plan_gates(struct ri_pass *s);
 /* Adds to `conditions` (a patch list) what makes pod Ready follow its gates, given the new gate conditions in the list. */
 void pod_ready_follows(struct arena *a, const struct jv *pod, struct jv *conditions, int64_t now_ms);
+bool pod_has_gate(const struct jv *pod, const char *type);
 struct jv *pod_condition(struct arena *a, const char *type, bool status, const char *reason, const char *message, int64_t now_ms);
 
 /* crash.c */
