@@ -7,7 +7,7 @@
 #   hack/bench.sh admission  the webhook server alone over kept-alive TLS connections, with a group of 8 KB (tests/bench/group.yaml):
 #                          validate, mutate, convert of one and of fifty objects, by 1 and by 8 connections: requests per second and
 #                          per CPU second of the server, latencies, peak memory; then its memory before and after a million
-#                          requests. SECONDS_EACH (5) and REQUESTS_N (1000000) make it shorter.
+#                          requests. SECONDS_EACH (5) and REQUESTS_N (1000000) make it shorter, WHAT leaves one kind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -80,6 +80,7 @@ void json_write_yaml(struct buf *out, const struct jv *v);
 
 /* ---- reading: every function takes NULL for "absent" ---- */
 struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen);
+struct jmember *jv_member(const struct jv *obj, const char *key, size_t klen); /* the place, to replace the value there */
 static inline struct jv *jv_get(const struct jv *obj, const char *key) /* NULL: absent, or not an object */
 {
     return jv_getn(obj, key, strlen(key)); /* inline: the length of a literal costs nothing */
@@ -115,10 +116,12 @@ struct jv *jv_new_arr(struct arena *a);
 struct jv *jv_dup(struct arena *a, const struct jv *v);      /* deep; NULL yields NULL */
 
 void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val); /* replaces or appends; NULL val: no-op */
+void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val);
 void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s); /* NULL s: no-op */
 void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n);
 void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b);
 bool jv_del(struct jv *obj, const char *key);
+bool jv_deln(struct jv *obj, const char *key, size_t klen);
 void jv_push(struct arena *a, struct jv *arr, struct jv *val);
 void jv_insert(struct arena *a, struct jv *arr, size_t at, struct jv *val);
 void jv_remove(struct jv *arr, size_t at);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "base/sync.h"
 #include "doc/json.h"
 #include "doc/yaml.h"
@@ -311,8 +312,11 @@ static double env_number(const char *name, double dflt) {
     return s && *s ? strtod(s, NULL) : dflt;
 }
 
+/* Every kind of request, or the one that $WHAT names. */
 static void run_all(const struct target *t, const struct load *loads, size_t n, double seconds) {
+    const char *only = getenv("WHAT");
     for (size_t i = 0; i < n; i++) {
+        if (only && !str_eq(only, loads[i].what)) continue;
         for (size_t par = 1; par <= MAX_CONNECTIONS; par += MAX_CONNECTIONS - 1) {
             struct result r = measure(t, &loads[i], 1, par, seconds, 10000000);
             print_result(loads[i].what, par, &r, t->pid);

@@ -519,6 +519,36 @@ START_TEST(test_canonical_escapes)
 }
 END_TEST
 
+/* The escape of one byte, spelled out. */
+static void expect_byte(struct buf *out, unsigned char c)
+{
+    const char *letter = c ? strchr("\bb\ff\nn\rr\tt", c) : NULL;
+    if (c == '"' || c == '\\') buf_printf(out, "\\%c", c);
+    else if (letter && c < 0x20) buf_printf(out, "\\%c", letter[1]);
+    else if (c < 0x20) buf_printf(out, "\\u%04x", c);
+    else buf_putc(out, (char)c);
+}
+
+/* Strings are copied and looked through by eights: each pair of neighbours at each place of strings of 1 to 20 bytes. */
+START_TEST(test_escapes_at_every_place)
+{
+    static const unsigned char special[] = {'"', '\\', 0x00, 0x01, 0x1f, '\n', ' ', '!', '#', '[', ']', 0x7f, 0x80, 0xa2, 0xff};
+    for (size_t n = 1; n <= 20; n++) {
+        for (size_t at = 0; at < n * sizeof special * sizeof special; at++) {
+            BUF_AUTO struct buf want = BUF_INIT, have = BUF_INIT;
+            char text[20];
+            memset(text, 'x', sizeof text);
+            text[at % n] = (char)special[at / n % sizeof special];
+            if (at % n + 1 < n) text[at % n + 1] = (char)special[at / n / sizeof special];
+            for (size_t i = 0; i < n; i++) expect_byte(&want, (unsigned char)text[i]);
+            json_write(&have, &(struct jv){.type = J_STR, .len = (uint32_t)n, .s = text});
+            ck_assert_msg(have.len == want.len + 2 && memcmp(have.s + 1, want.s, want.len) == 0, "%s instead of %s", have.s, want.s);
+        }
+    }
+}
+END_TEST
+
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash, test_outlines,
           test_outline_keeps_text, test_refuses, test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
-          test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes)
+          test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
+          test_escapes_at_every_place)

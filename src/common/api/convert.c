@@ -201,26 +201,31 @@ static struct jv *without_empty_notes(struct arena *a, struct jv *doc) {
 
 static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, struct jv *to,
                           bool to_v2) {
-    const struct jv *stash = stash_diff(a, map_to(a, k, to, !to_v2), from);
+    struct jv *stash = stash_diff(a, map_to(a, k, to, !to_v2), from);
     if (!stash) return to;
     struct jv *out = without_empty_notes(a, to);
     if (out != to) stash = stash_diff(a, map_to(a, k, out, !to_v2), from);
     if (!stash) return to;
     out = convert_clone(a, out);
     struct jv *notes = own_notes(a, convert_own(a, out, "metadata"), true);
-    jv_set_str(a, notes, A_STASH, json_text(a, stash));
+    jv_set(a, notes, A_STASH, stash);
     return out;
 }
 
 /* ---- the entry ---- */
 
 bool convert_keep(const char *key, size_t klen) {
-    static const char *const same_in_both[] = {"containers",  "initContainers",
-                                               "volumes",     "affinity",
-                                               "tolerations", "topologySpreadConstraints",
-                                               "status",      "managedFields"};
+#define SAME(word) {sizeof word - 1, word}
+    static const struct {
+        size_t len;
+        char word[26];
+    } same_in_both[] = {SAME("containers"),  SAME("initContainers"),
+                        SAME("volumes"),     SAME("affinity"),
+                        SAME("tolerations"), SAME("topologySpreadConstraints"),
+                        SAME("status"),      SAME("managedFields")};
+#undef SAME
     for (size_t i = 0; i < sizeof same_in_both / sizeof *same_in_both; i++)
-        if (strlen(same_in_both[i]) == klen && memcmp(same_in_both[i], key, klen) == 0) return true;
+        if (same_in_both[i].len == klen && memcmp(same_in_both[i].word, key, klen) == 0) return true;
     return false;
 }
 

@@ -14,13 +14,13 @@ struct jv *convert_own(struct arena *a, struct jv *obj, const char *key);
 /* Roles of a spec, one version to the other; `spec` is the caller's own copy. */
 void convert_roles(struct arena *a, struct jv *spec, bool to_v2);
 
-/* What `want` has or lacks compared with `base`: an array of {"at": [...], "was": ..., "is": ...},
- * NULL when they are the same document. `at` holds member names, {"name": ...} for an element of a
+/* What `want` has or lacks compared with `base`, as a string: the text of an array of
+ * {"at": [...], "was": ..., "is": ...}; NULL when they are the same document. `at` holds member names, {"name": ...} for an element of a
  * named list and numbers for other elements; "was" or "is" missing means that there is nothing at
  * that place. Changes with the same number "u" are one: all of them hold or none. */
 struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *want);
 
-/* Puts the differences back into `doc`; returns the result, which shares subtrees with `doc` and
+/* Puts the differences, parsed, back into `doc`; returns the result, which shares subtrees with `doc` and
  * `stash`. A change whose place does not hold "was" any more is left out: somebody wrote a newer
  * value. */
 struct jv *stash_apply(struct arena *a, const struct jv *doc, const struct jv *stash);

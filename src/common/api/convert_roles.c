@@ -4,6 +4,7 @@
  * the ones before it have put in place. A field that no row names exists in both versions, or in
  * none that we know, and stays where it is. Edited levels are copies of their own; everything below
  * is shared with the input. Pure. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/names.h"
@@ -84,74 +85,139 @@ struct jv *convert_own(struct arena *a, struct jv *obj, const char *key) {
     return own;
 }
 
-/* The last key of a dotted path; what is before it is the parent. Keys that hold dots themselves
- * (annotations) only ever stand last, after "annotations.". */
-static const char *last_key(const char *path) {
-    static const char notes[] = "annotations.";
-    if (strncmp(path, notes, sizeof notes - 1) == 0) return path + sizeof notes - 1;
-    const char *dot = strrchr(path, '.');
-    return dot ? dot + 1 : path;
+/* ---- paths ---- */
+
+/* The keys of a dotted path. A key that holds dots itself (of an annotation) only ever stands last,
+ * after "annotations.". Of a path "list[].field" the keys of the list. */
+enum { DEEPEST = 3 };
+struct path {
+    struct {
+        const char *s;
+        size_t len;
+    } keys[DEEPEST];
+    size_t n;
+};
+
+static struct path parse_path(const char *text) {
+    struct path p = {.n = 0};
+    const char *end = text ? strstr(text, "[].") : NULL;
+    if (text && !end) end = text + strlen(text);
+    while (text && text < end) {
+        bool note = p.n == 1 && str_has_prefix(p.keys[0].s, "annotations.");
+        const char *dot = note ? NULL : memchr(text, '.', (size_t)(end - text));
+        if (p.n == DEEPEST) abort();
+        p.keys[p.n].s = text;
+        p.keys[p.n++].len = (size_t)((dot ? dot : end) - text);
+        text = dot ? dot + 1 : end;
+    }
+    return p;
 }
 
-/* The object at the keys in [path, end), as a copy of its own; made when absent and `make`. NULL:
- * absent, or no object. */
-static struct jv *own_path(struct arena *a, struct jv *role, const char *path, const char *end,
-                           bool make) {
-    struct jv *at = role;
-    while (path < end && at) {
-        size_t n = strcspn(path, ".");
-        const struct jv *v = jv_getn(at, path, n);
-        const char *key = arena_strndup(a, path, n);
-        if (make && (!v || v->type == J_NULL)) jv_set(a, at, key, jv_new_obj(a));
-        at = jv_is(jv_getn(at, path, n), J_OBJ) ? convert_own(a, at, key) : NULL;
-        path += n + 1;
+/* A row with its paths parsed, once when the program starts. */
+struct row {
+    const struct conv_row *r;
+    struct path v1, v2, arg; /* arg: where it is the path of a field of v1alpha2 */
+};
+static struct row rows[sizeof convert_role_rows / sizeof *convert_role_rows];
+
+__attribute__((constructor)) static void parse_rows(void) {
+    for (size_t i = 0; i < convert_role_nrows; i++) {
+        const struct conv_row *r = &convert_role_rows[i];
+        rows[i] = (struct row){r, parse_path(r->v1), parse_path(r->v2), {.n = 0}};
+        if (r->op == CONV_RESTART) rows[i].arg = parse_path(r->arg);
+    }
+}
+
+/* ---- a role that is edited ---- */
+
+/* A role, and the levels below it that are copies of its own already, so that each is copied once.
+ * What finds no room in `own` is copied again, which is slower and does no harm. */
+enum { OWN_MAX = 12 };
+struct edit {
+    struct arena *a;
+    struct jv *role;
+    const struct jv *own[OWN_MAX];
+    size_t nown;
+    unsigned shape;
+    bool to_v2;
+};
+
+static struct jv *remember(struct edit *e, struct jv *own) {
+    if (e->nown < OWN_MAX) e->own[e->nown++] = own;
+    return own;
+}
+
+static struct jv *owned(struct edit *e, struct jv *v) {
+    for (size_t i = 0; i < e->nown; i++)
+        if (e->own[i] == v) return v;
+    return remember(e, convert_clone(e->a, v));
+}
+
+/* The object at the first n keys, as a copy of its own; made when absent and `make`. NULL: absent,
+ * or no object. */
+static struct jv *own_path(struct edit *e, const struct path *p, size_t n, bool make) {
+    struct jv *at = e->role;
+    for (size_t i = 0; i < n; i++) {
+        struct jmember *m = jv_member(at, p->keys[i].s, p->keys[i].len);
+        if (m && m->val->type == J_OBJ) {
+            at = m->val = owned(e, m->val);
+        } else if (make && (!m || m->val->type == J_NULL)) {
+            struct jv *made = remember(e, jv_new_obj(e->a));
+            jv_setn(e->a, at, p->keys[i].s, p->keys[i].len, made);
+            at = made;
+        } else {
+            return NULL;
+        }
     }
     return at;
 }
 
-/* The parent of the last key, see own_path. */
-static struct jv *own_parent(struct arena *a, struct jv *role, const char *path, bool make) {
-    return own_path(a, role, path, last_key(path), make);
-}
-
 /* Looks without copying. */
-static struct jv *peek(const struct jv *role, const char *path) {
-    const struct jv *at = role;
-    const char *key = last_key(path);
-    for (size_t n; path < key && at; path += n + 1) at = jv_getn(at, path, n = strcspn(path, "."));
-    return jv_get(at, key);
+static struct jv *peek(const struct edit *e, const struct path *p) {
+    struct jv *at = e->role;
+    for (size_t i = 0; i < p->n && at; i++) at = jv_getn(at, p->keys[i].s, p->keys[i].len);
+    return at;
 }
 
 /* Removes and returns what is at the path; null counts as nothing. */
-static struct jv *take(struct arena *a, struct jv *role, const char *path) {
-    struct jv *v = peek(role, path);
+static struct jv *take(struct edit *e, const struct path *p) {
+    struct jv *v = peek(e, p);
     if (!v) return NULL;
-    jv_del(own_parent(a, role, path, false), last_key(path));
+    jv_deln(own_path(e, p, p->n - 1, false), p->keys[p->n - 1].s, p->keys[p->n - 1].len);
     return v->type == J_NULL ? NULL : v;
 }
 
-static void put(struct arena *a, struct jv *role, const char *path, struct jv *v, bool make) {
-    struct jv *at = v ? own_parent(a, role, path, make) : NULL;
-    if (at) jv_set(a, at, last_key(path), v);
+static void put(struct edit *e, const struct path *p, struct jv *v, bool make) {
+    struct jv *at = v ? own_path(e, p, p->n - 1, make) : NULL;
+    if (at) jv_setn(e->a, at, p->keys[p->n - 1].s, p->keys[p->n - 1].len, v);
 }
 
-static void move_word(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
-    const char *from = to_v2 ? r->v1 : r->v2, *to = to_v2 ? r->v2 : r->v1;
-    struct jv *v = peek(role, from);
-    const char *eq = strchr(r->arg, '=');
-    char *v1 = arena_strndup(a, r->arg, (size_t)(eq - r->arg));
-    const char *old = to_v2 ? v1 : eq + 1, *new = to_v2 ? eq + 1 : v1;
-    if (str_eq(jv_str(v, NULL), old)) put(a, role, to, jv_new_str(a, new), false);
+/* ---- rows ---- */
+
+static const struct path *source(const struct edit *e, const struct row *r) {
+    return e->to_v2 ? &r->v1 : &r->v2;
+}
+
+static const struct path *target(const struct edit *e, const struct row *r) {
+    return e->to_v2 ? &r->v2 : &r->v1;
+}
+
+static void move_word(struct edit *e, const struct row *r) {
+    struct jv *v = peek(e, source(e, r));
+    if (!v) return;
+    const char *eq = strchr(r->r->arg, '=');
+    char *v1 = arena_strndup(e->a, r->r->arg, (size_t)(eq - r->r->arg));
+    const char *old = e->to_v2 ? v1 : eq + 1, *new = e->to_v2 ? eq + 1 : v1;
+    if (str_eq(jv_str(v, NULL), old)) put(e, target(e, r), jv_new_str(e->a, new), false);
 }
 
 /* To v1alpha1, an inline template wins over a reference (part A 7.2); to v1alpha2 both are kept,
  * and refused by the schema. */
-static void move_unless(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2,
-                        unsigned shape) {
-    struct jv *v = take(a, role, to_v2 ? r->v1 : r->v2);
+static void move_unless(struct edit *e, const struct row *r) {
+    struct jv *v = take(e, source(e, r));
     const struct jv *inline_template =
-        to_v2 ? NULL : jv_get(jv_get(role, shape == CONV_STANDALONE ? SA : LW), r->arg);
-    if (jv_is_empty(inline_template)) put(a, role, to_v2 ? r->v2 : r->v1, v, r->op != CONV_INTO);
+        e->to_v2 ? NULL : jv_get(jv_get(e->role, e->shape == CONV_STANDALONE ? SA : LW), r->r->arg);
+    if (jv_is_empty(inline_template)) put(e, target(e, r), v, r->r->op != CONV_INTO);
 }
 
 /* Part A 4.1: split at the last '/', which may not be the first character; else a RoleInstanceSet.
@@ -165,21 +231,21 @@ static struct jv *workload_of(struct arena *a, const char *type) {
     return w;
 }
 
-static void move_workload(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
-    if (!to_v2) {
-        jv_set(a, role, r->v1, workload_of(a, jv_str(peek(role, r->v2), NULL)));
+static void move_workload(struct edit *e, const struct row *r) {
+    if (!e->to_v2) {
+        put(e, &r->v1, workload_of(e->a, jv_str(peek(e, &r->v2), NULL)), true);
         return;
     }
-    const struct jv *w = take(a, role, r->v1);
+    const struct jv *w = take(e, &r->v1);
     const char *version = jv_get_str(w, "apiVersion"), *kind = jv_get_str(w, "kind");
     if (!str_empty(version) && !str_empty(kind))
-        put(a, role, r->v2, jv_new_strf(a, "%s/%s", version, kind), true);
+        put(e, &r->v2, jv_new_strf(e->a, "%s/%s", version, kind), true);
 }
 
-static void move_restart(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
-    struct jv *v = take(a, role, to_v2 ? r->v1 : r->v2);
-    if (!to_v2 && str_empty(jv_str(v, NULL))) v = peek(role, r->arg);
-    if (!str_empty(jv_str(v, NULL))) put(a, role, to_v2 ? r->v2 : r->v1, v, true);
+static void move_restart(struct edit *e, const struct row *r) {
+    struct jv *v = take(e, source(e, r));
+    if (!e->to_v2 && str_empty(jv_str(v, NULL))) v = peek(e, &r->arg);
+    if (!str_empty(jv_str(v, NULL))) put(e, target(e, r), v, true);
 }
 
 /* A default of the table: a number, or a word in quotes. */
@@ -193,56 +259,52 @@ static struct jv *scalar(struct arena *a, const char *json) {
 
 /* v1alpha2 only. To v1alpha2, a missing value becomes what v1alpha1 means by it (the schema of
  * v1alpha2 would say the same). */
-static void only_v2(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
-    if (!to_v2) {
-        take(a, role, r->v2);
-    } else if (r->arg && !peek(role, r->v2)) {
-        put(a, role, r->v2, scalar(a, r->arg), true);
-    }
+static void only_v2(struct edit *e, const struct row *r) {
+    if (!e->to_v2)
+        take(e, &r->v2);
+    else if (r->r->arg && !peek(e, &r->v2))
+        put(e, &r->v2, scalar(e->a, r->r->arg), true);
 }
 
 /* Rows "list[].field": v1alpha2 only, in every element. */
-static void each_only_v2(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2) {
-    if (to_v2) return;
-    const char *mark = strstr(r->v2, "[].");
-    const char *list_path = arena_strndup(a, r->v2, (size_t)(mark - r->v2)),
-               *key = last_key(list_path);
-    struct jv *at = own_parent(a, role, list_path, false),
-              *list = jv_is(jv_get(at, key), J_ARR) ? convert_own(a, at, key) : NULL;
-    for (uint32_t i = 0; list && i < list->len; i++) {
-        if (!jv_get(list->items[i], mark + 3)) continue;
-        list->items[i] = convert_clone(a, list->items[i]);
-        jv_del(list->items[i], mark + 3);
+static void each_only_v2(struct edit *e, const struct row *r) {
+    const char *field = strstr(r->r->v2, "[].") + 3;
+    if (e->to_v2 || !jv_is(peek(e, &r->v2), J_ARR)) return;
+    struct jv *list = convert_clone(e->a, peek(e, &r->v2));
+    put(e, &r->v2, list, false);
+    for (uint32_t i = 0; i < list->len; i++) {
+        if (!jv_get(list->items[i], field)) continue;
+        list->items[i] = convert_clone(e->a, list->items[i]);
+        jv_del(list->items[i], field);
     }
 }
 
-static void run_row(struct arena *a, struct jv *role, const struct conv_row *r, bool to_v2,
-                    unsigned shape) {
-    switch (r->op) {
+static void run_row(struct edit *e, const struct row *r) {
+    switch (r->r->op) {
     case CONV_MOVE:
-        put(a, role, to_v2 ? r->v2 : r->v1, take(a, role, to_v2 ? r->v1 : r->v2), true);
+        put(e, target(e, r), take(e, source(e, r)), true);
         break;
     case CONV_INTO:
     case CONV_UNLESS:
-        move_unless(a, role, r, to_v2, shape);
+        move_unless(e, r);
         break;
     case CONV_MAP:
-        move_word(a, role, r, to_v2);
+        move_word(e, r);
         break;
     case CONV_WORKLOAD:
-        move_workload(a, role, r, to_v2);
+        move_workload(e, r);
         break;
     case CONV_RESTART:
-        move_restart(a, role, r, to_v2);
+        move_restart(e, r);
         break;
     case CONV_V1:
-        if (to_v2) take(a, role, r->v1);
+        if (e->to_v2) take(e, &r->v1);
         break;
     case CONV_V2:
-        only_v2(a, role, r, to_v2);
+        only_v2(e, r);
         break;
     case CONV_EACH:
-        each_only_v2(a, role, r, to_v2);
+        each_only_v2(e, r);
         break;
     }
 }
@@ -257,31 +319,45 @@ static unsigned shape_of(const struct jv *role, bool to_v2) {
 
 /* Members that no row names: they stay with their pattern where the other version has an object for
  * it. */
-static void move_rest(struct arena *a, struct jv *role, const char *from, const char *to) {
-    const struct jv *rest = jv_get(role, from);
-    struct jv *into = own_path(a, role, to, to + strlen(to), true);
+static void move_rest(struct edit *e, const char *from, const char *to) {
+    const struct path into_path = parse_path(to);
+    const struct jv *rest = jv_get(e->role, from);
+    struct jv *into = own_path(e, &into_path, 1, true);
     if (!jv_is(rest, J_OBJ) || !into) return;
-    JV_FOR_OBJ(m, rest) if (!jv_get(into, m->key)) jv_set(a, into, m->key, m->val);
+    JV_FOR_OBJ(m, rest) if (!jv_get(into, m->key)) jv_set(e->a, into, m->key, m->val);
+}
+
+static void role_to_v2(struct edit *e) {
+    /* The pattern is there even when it says nothing. */
+    const struct path pattern = parse_path(e->shape == CONV_LEADER_WORKER ? LW
+                                           : e->shape == CONV_CUSTOM      ? CC
+                                                                          : SA);
+    own_path(e, &pattern, 1, true);
+    for (size_t i = 0; i < convert_role_nrows; i++) {
+        const struct conv_row *r = rows[i].r;
+        bool last = r->op == CONV_V1 && str_eq(r->v1, "leaderWorkerSet");
+        if (last && e->shape == CONV_LEADER_WORKER) move_rest(e, r->v1, LW);
+        if (r->shapes & e->shape) run_row(e, &rows[i]);
+    }
+}
+
+static void role_to_v1(struct edit *e) {
+    static const char *const patterns[] = {SA, LW, CC};
+    for (size_t i = convert_role_nrows; i-- > 0;)
+        if (rows[i].r->shapes & e->shape) run_row(e, &rows[i]);
+    if (e->shape == CONV_LEADER_WORKER) move_rest(e, LW, "leaderWorkerSet");
+    for (size_t i = 0; i < 3; i++) jv_del(e->role, patterns[i]);
 }
 
 static struct jv *convert_role(struct arena *a, const struct jv *from, bool to_v2) {
-    if (!jv_is(from, J_OBJ)) return convert_clone(a, from);
-    struct jv *role = convert_clone(a, from);
-    unsigned shape = shape_of(role, to_v2);
-    /* The pattern is there even when it says nothing. */
-    const char *pattern = shape == CONV_LEADER_WORKER ? LW : shape == CONV_CUSTOM ? CC : SA;
-    if (to_v2) own_path(a, role, pattern, pattern + strlen(pattern), true);
-    for (size_t i = 0; i < convert_role_nrows; i++) {
-        const struct conv_row *r = &convert_role_rows[to_v2 ? i : convert_role_nrows - 1 - i];
-        bool last = r->op == CONV_V1 && str_eq(r->v1, "leaderWorkerSet");
-        if (to_v2 && last && shape == CONV_LEADER_WORKER) move_rest(a, role, r->v1, LW);
-        if (r->shapes & shape) run_row(a, role, r, to_v2, shape);
-    }
-    if (to_v2) return role;
-    if (shape == CONV_LEADER_WORKER) move_rest(a, role, LW, "leaderWorkerSet");
-    static const char *const patterns[] = {SA, LW, CC};
-    for (size_t i = 0; i < 3; i++) jv_del(role, patterns[i]);
-    return role;
+    struct edit e = {.a = a, .role = convert_clone(a, from), .to_v2 = to_v2};
+    if (!jv_is(from, J_OBJ)) return e.role;
+    e.shape = shape_of(e.role, to_v2);
+    if (to_v2)
+        role_to_v2(&e);
+    else
+        role_to_v1(&e);
+    return e.role;
 }
 
 void convert_roles(struct arena *a, struct jv *spec, bool to_v2) {

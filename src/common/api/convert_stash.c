@@ -3,15 +3,26 @@
  * trip is the identity for every document, and an unchanged document needs no more than its own
  * differences. Shared subtrees compare by address, so the cost is that of the edited levels. Pure;
  * the recursion is as deep as the documents, which the parser bounds. */
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "convert.h"
 
+/* Where the comparison is: a key, or an element by its number or (named) by its name. On the stack,
+ * and spelled out only for what differs. */
+struct step {
+    const struct step *up; /* NULL: at the top */
+    const struct jmember *member;
+    const struct jv *named; /* an element whose name tells it from the others */
+    uint32_t index;
+};
+
 struct differ {
     struct arena *a;
-    struct jv *path, *out;
+    struct buf *out; /* the text of the changes so far; empty: none */
     int64_t units;
 };
 
@@ -37,41 +48,56 @@ static bool same(const struct jv *x, const struct jv *y) {
     return true;
 }
 
-static void note(struct differ *d, const struct jv *was, const struct jv *is, int64_t unit) {
-    struct jv *change = jv_new_obj(d->a);
-    jv_set(d->a, change, "at", convert_clone(d->a, d->path));
-    jv_set(d->a, change, "was", (struct jv *)(uintptr_t)was);
-    jv_set(d->a, change, "is", (struct jv *)(uintptr_t)is);
-    if (unit) jv_set_int(d->a, change, "u", unit);
-    jv_push(d->a, d->out, change);
+static void spell(struct buf *out, const struct step *at) {
+    if (at->up) {
+        spell(out, at->up);
+        buf_putc(out, ',');
+    }
+    if (at->member) {
+        json_write(out, &(struct jv){J_STR, .len = at->member->klen, .s = at->member->key});
+    } else if (at->named) {
+        buf_puts(out, "{\"name\":");
+        json_write(out, jv_get(at->named, "name"));
+        buf_putc(out, '}');
+    } else {
+        buf_printf(out, "%" PRIu32, at->index);
+    }
 }
 
-static void diff(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit);
-
-static void diff_at(struct differ *d, struct jv *step, const struct jv *base, const struct jv *want,
-                    int64_t unit) {
-    jv_push(d->a, d->path, step);
-    diff(d, base, want, unit);
-    jv_remove(d->path, d->path->len - 1);
+static void note(struct differ *d, const struct step *at, const struct jv *was, const struct jv *is,
+                 int64_t unit) {
+    buf_puts(d->out, d->out->len ? ",{\"at\":[" : "[{\"at\":[");
+    if (at) spell(d->out, at);
+    buf_putc(d->out, ']');
+    if (was) buf_puts(d->out, ",\"was\":"), json_write(d->out, was);
+    if (is) buf_puts(d->out, ",\"is\":"), json_write(d->out, is);
+    if (unit) buf_printf(d->out, ",\"u\":%" PRId64, unit);
+    buf_putc(d->out, '}');
 }
+
+static void diff(struct differ *d, const struct step *at, const struct jv *base,
+                 const struct jv *want, int64_t unit);
 
 /* The policy of restarts is one value in v1alpha1 and two in v1alpha2: they come back together or
  * not at all. */
 static int64_t unit_of(const char *key, int64_t inherited, int64_t fresh) {
+    if (!inherited && !fresh) return 0;
     if (str_eq(key, "restartPolicy") || str_eq(key, "restartPolicyConfig")) return fresh;
     return str_eq(key, "type") ? inherited : 0;
 }
 
-static void diff_members(struct differ *d, const struct jv *base, const struct jv *want,
-                         int64_t unit) {
+static void diff_members(struct differ *d, const struct step *up, const struct jv *base,
+                         const struct jv *want, int64_t unit) {
     int64_t fresh =
         jv_get(base, "restartPolicyConfig") || jv_get(want, "restartPolicyConfig") ? ++d->units : 0;
-    JV_FOR_OBJ(m, base)
-    diff_at(d, jv_new_str(d->a, m->key), m->val, jv_get(want, m->key),
-            unit_of(m->key, unit, fresh));
+    JV_FOR_OBJ(m, base) {
+        const struct step at = {.up = up, .member = m};
+        diff(d, &at, m->val, jv_getn(want, m->key, m->klen), unit_of(m->key, unit, fresh));
+    }
     JV_FOR_OBJ(w, want) {
-        if (!jv_get(base, w->key))
-            diff_at(d, jv_new_str(d->a, w->key), NULL, w->val, unit_of(w->key, unit, fresh));
+        const struct step at = {.up = up, .member = w};
+        if (!jv_getn(base, w->key, w->klen))
+            diff(d, &at, NULL, w->val, unit_of(w->key, unit, fresh));
     }
 }
 
@@ -88,46 +114,46 @@ static bool named_alike(const struct jv *x, const struct jv *y) {
     return alike;
 }
 
-static void diff_items(struct differ *d, const struct jv *base, const struct jv *want) {
+static void diff_items(struct differ *d, const struct step *up, const struct jv *base,
+                       const struct jv *want) {
     bool named = named_alike(base, want);
     for (uint32_t i = 0; i < base->len; i++) {
-        if (base->items[i] == want->items[i]) continue;
-        struct jv *step = jv_new_int(d->a, i);
-        if (named) {
-            step = jv_new_obj(d->a);
-            jv_set(d->a, step, "name", jv_get(base->items[i], "name"));
-        }
-        diff_at(d, step, base->items[i], want->items[i], 0);
+        const struct step at = {.up = up, .index = i, .named = named ? base->items[i] : NULL};
+        diff(d, &at, base->items[i], want->items[i], 0);
     }
 }
 
-static bool at_annotations(const struct differ *d) {
-    return d->path->len && str_eq(jv_str(d->path->items[d->path->len - 1], NULL), "annotations");
+static bool at_annotations(const struct step *at) {
+    return at && at->member && str_eq(at->member->key, "annotations");
 }
 
-static void diff(struct differ *d, const struct jv *base, const struct jv *want, int64_t unit) {
+static void diff(struct differ *d, const struct step *at, const struct jv *base,
+                 const struct jv *want, int64_t unit) {
     if (same(base, want)) return;
     base = jv_open(d->a, base);
     want = jv_open(d->a, want);
     if (jv_is(base, J_OBJ) && jv_is(want, J_OBJ)) {
-        diff_members(d, base, want, unit);
+        diff_members(d, at, base, want, unit);
     } else if (jv_is(base, J_ARR) && jv_is(want, J_ARR) && base->len == want->len) {
-        diff_items(d, base, want);
-    } else if (at_annotations(d) && jv_is(base, J_OBJ) && !want) {
+        diff_items(d, at, base, want);
+    } else if (at_annotations(at) && jv_is(base, J_OBJ) && !want) {
         /* Key by key, so that an annotation that somebody adds does not keep ours from going. */
-        diff_members(d, base, NULL, 0);
-        note(d, jv_new_obj(d->a), NULL, 0);
-    } else if (at_annotations(d) && !base && jv_is(want, J_OBJ) && want->len) {
-        diff_members(d, NULL, want, 0);
+        diff_members(d, at, base, NULL, 0);
+        note(d, at, &(struct jv){.type = J_OBJ}, NULL, 0);
+    } else if (at_annotations(at) && !base && jv_is(want, J_OBJ) && want->len) {
+        diff_members(d, at, NULL, want, 0);
     } else {
-        note(d, base, want, unit);
+        note(d, at, base, want, unit);
     }
 }
 
 struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *want) {
-    struct differ d = {.a = a, .path = jv_new_arr(a), .out = jv_new_arr(a)};
-    diff(&d, base, want, 0);
-    return d.out->len ? d.out : NULL;
+    BUF_AUTO struct buf out = BUF_INIT;
+    struct differ d = {.a = a, .out = &out};
+    diff(&d, NULL, base, want, 0);
+    if (!out.len) return NULL;
+    buf_putc(&out, ']');
+    return jv_new_strn(a, out.s, out.len);
 }
 
 /* ---- putting it back ---- */

@@ -14,8 +14,8 @@ struct place place_root(const struct jv *v) {
     return (struct place){.v = v};
 }
 
-struct place place_field(const struct place *up, const char *field) {
-    return (struct place){.up = up, .field = field, .v = jv_get(up->v, field)};
+struct place place_member(const struct place *up, const char *field, size_t len) {
+    return (struct place){.up = up, .field = field, .v = jv_getn(up->v, field, len)};
 }
 
 struct place place_item(const struct place *up, size_t i) {
@@ -128,26 +128,34 @@ void place_rules(struct problems *p, const struct place *at, const struct place_
     }
 }
 
+static size_t index_of(const char *const *fields, size_t n, const char *key) {
+    size_t i = 0;
+    while (i < n && (fields[i][0] != key[0] || !str_eq(fields[i], key))) i++;
+    return i;
+}
+
+/* Looks each member up among the fields: there are few members, and up to thirty fields. */
 const char *place_one_of(struct problems *p, const struct place *at, const char *const *fields,
                          size_t n, bool needed) {
-    const char *given = NULL, *other = NULL;
+    size_t first = n, last = 0;
     if (place_mistyped(at, J_OBJ)) return NULL;
-    for (size_t i = 0; i < n; i++) {
-        const struct jv *v = jv_get(at->v, fields[i]);
-        if (!v || v->type == J_NULL) continue;
-        if (given) other = fields[i];
-        if (!given) given = fields[i];
+    JV_FOR_OBJ(m, at->v) {
+        size_t i = m->val->type == J_NULL ? n : index_of(fields, n, m->key);
+        if (i == n) continue;
+        if (i < first) first = i;
+        if (i > last) last = i;
     }
-    if (other) {
-        place_problem(p, at, PROBLEM_FORBIDDEN, "%s and %s are both given: keep one of them", given,
-                      other);
+    if (first < last) {
+        place_problem(p, at, PROBLEM_FORBIDDEN, "%s and %s are both given: keep one of them",
+                      fields[first], fields[last]);
         return NULL;
     }
-    if (!given && needed) {
+    if (first < n) return fields[first];
+    if (needed) {
         struct words known = {(const char **)(uintptr_t)fields, n};
         place_problem(p, at, PROBLEM_REQUIRED, "write one of %s", words_list(p->a, &known));
     }
-    return given;
+    return NULL;
 }
 
 void place_unique(struct problems *p, const struct place *at, struct map *seen, const char *what) {

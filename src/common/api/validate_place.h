@@ -4,6 +4,8 @@
 #ifndef RBG_API_VALIDATE_PLACE_H
 #define RBG_API_VALIDATE_PLACE_H
 
+#include <string.h>
+
 #include "api/admission.h"
 #include "base/map.h"
 
@@ -16,7 +18,10 @@ struct place {
 };
 
 struct place place_root(const struct jv *v);
-struct place place_field(const struct place *up, const char *field);
+struct place place_member(const struct place *up, const char *field, size_t len);
+static inline struct place place_field(const struct place *up, const char *field) {
+    return place_member(up, field, strlen(field)); /* inline, as jv_get */
+}
 struct place place_item(const struct place *up, size_t i);
 struct place place_key(const struct place *up, const struct jmember *m);
 

@@ -431,7 +431,7 @@ static const struct jmember *duplicate_linear(const struct jmember *m, size_t n)
 {
     for (size_t i = 1; i < n; i++)
         for (size_t k = 0; k < i; k++)
-            if (m[i].klen == m[k].klen && memcmp(m[i].key, m[k].key, m[i].klen) == 0) return &m[i];
+            if (m[i].klen == m[k].klen && m[i].key[0] == m[k].key[0] && memcmp(m[i].key, m[k].key, m[i].klen) == 0) return &m[i];
     return NULL;
 }
 
@@ -502,7 +502,8 @@ static bool stays_text(const struct parser *p, const char *s)
 {
     if (p->depth == 0 || !p->frames[p->depth - 1].is_obj) return false;
     const struct jmember *m = &p->stack[p->top - 1];
-    const char *next = s + 1 + strspn(s + 1, " \t\r\n");
+    const char *next = s + 1;
+    while (*next == ' ' || *next == '\n' || *next == '\t' || *next == '\r') next++;
     return *next != ']' && *next != '}' && p->keep(m->key, m->klen);
 }
 

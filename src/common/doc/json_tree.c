@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/doc/json_internal.h"
 #include "doc/json.h"
 
 /* ---- reading ---- */
@@ -19,6 +20,11 @@ static inline struct jmember *member(const struct jv *obj, const char *key, size
         if (m->klen == klen && m->key[0] == key[0] && memcmp(m->key, key, klen) == 0) return m;
     }
     return NULL;
+}
+
+struct jmember *jv_member(const struct jv *obj, const char *key, size_t klen)
+{
+    return member(obj, key, klen);
 }
 
 struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen)
@@ -53,9 +59,23 @@ const char *jv_str(const struct jv *v, const char *dflt)
 }
 
 /* An integer may be written with a fraction or exponent ("1.0", "1e3"), as JSON schema has it. */
+/* Digits alone, so few that any number of them fits; -1 for anything else. */
+static int64_t few_digits(const struct jv *v)
+{
+    if (v->len == 0 || v->len > 18) return -1;
+    int64_t n = 0;
+    for (const char *s = v->s, *end = s + v->len; s < end; s++) {
+        if (!is_digit(*s)) return -1;
+        n = n * 10 + (*s - '0');
+    }
+    return n;
+}
+
 int64_t jv_int(const struct jv *v, int64_t dflt)
 {
     if (!jv_is(v, J_NUM)) return dflt;
+    int64_t few = few_digits(v);
+    if (few >= 0) return few;
     if (!strpbrk(v->s, ".eE")) {
         errno = 0;
         long long n = strtoll(v->s, NULL, 10);
@@ -391,8 +411,12 @@ static void append_member(struct arena *a, struct jv *obj, const char *key, uint
 
 void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val)
 {
+    jv_setn(a, obj, key, strlen(key), val);
+}
+
+void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val)
+{
     if (!val) return;
-    size_t klen = strlen(key);
     struct jmember *m = member(obj, key, klen);
     if (m) m->val = val;
     else append_member(a, obj, arena_strndup(a, key, klen), (uint32_t)klen, val);
@@ -415,7 +439,12 @@ void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b)
 
 bool jv_del(struct jv *obj, const char *key)
 {
-    struct jmember *m = member(obj, key, strlen(key));
+    return jv_deln(obj, key, strlen(key));
+}
+
+bool jv_deln(struct jv *obj, const char *key, size_t klen)
+{
+    struct jmember *m = member(obj, key, klen);
     if (!m) return false;
     size_t after = (size_t)(obj->members + obj->len - (m + 1));
     memmove(m, m + 1, after * sizeof *m);
