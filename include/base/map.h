@@ -1,4 +1,4 @@
-/* String-keyed hash map on the heap. Keys are copied; values are pointers that the map does not own. */
+/* String-keyed hash map, on the heap or in an arena. Keys are copied; values are pointers that the map does not own. */
 #ifndef RBG_BASE_MAP_H
 #define RBG_BASE_MAP_H
 
@@ -7,7 +7,10 @@
 
 struct map;
 
+struct arena;
+
 struct map *map_new(void);
+struct map *map_in(struct arena *a);       /* goes with the arena, map_free does nothing to it; not for many deletions */
 void map_free(struct map *m);              /* not the values */
 void *map_get(const struct map *m, const char *key);          /* NULL when absent */
 bool map_has(const struct map *m, const char *key);

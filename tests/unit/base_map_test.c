@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "testing.h"
 
@@ -25,10 +26,9 @@ START_TEST(put_get_delete) {
 }
 END_TEST
 
-START_TEST(as_a_model) {
+static void as_a_model(struct map *m) {
     enum { KEYS = 500, STEPS = 200000 };
-    static uintptr_t model[KEYS];
-    struct map *m = map_new();
+    uintptr_t model[KEYS] = {0};
     size_t live = 0;
     uint32_t seed = 42;
     for (uintptr_t step = 1; step <= STEPS; step++) {
@@ -50,6 +50,14 @@ START_TEST(as_a_model) {
         ck_assert_ptr_eq(map_get(m, key), ptr(model[k]));
     }
     map_free(m);
+}
+
+START_TEST(on_the_heap_as_a_model) { as_a_model(map_new()); }
+END_TEST
+
+START_TEST(in_an_arena_as_a_model) {
+    ARENA_AUTO struct arena *a = arena_new();
+    as_a_model(map_in(a));
 }
 END_TEST
 
@@ -88,4 +96,4 @@ START_TEST(deletes_while_iterating) {
 }
 END_TEST
 
-TEST_MAIN("map", put_get_delete, as_a_model, iterates_in_insertion_order, deletes_while_iterating)
+TEST_MAIN("map", put_get_delete, on_the_heap_as_a_model, in_an_arena_as_a_model, iterates_in_insertion_order, deletes_while_iterating)

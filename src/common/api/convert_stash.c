@@ -102,21 +102,20 @@ static void diff_members(struct differ *d, const struct step *up, const struct j
 }
 
 /* True when the elements of both lists have the same names in the same order, each of them once. */
-static bool named_alike(const struct jv *x, const struct jv *y) {
-    struct map *seen = map_new();
+static bool named_alike(struct arena *a, const struct jv *x, const struct jv *y) {
+    struct map *seen = map_in(a);
     bool alike = true;
     for (uint32_t i = 0; alike && i < x->len; i++) {
         const char *name = jv_get_str(x->items[i], "name");
         alike = !str_empty(name) && str_eq(name, jv_get_str(y->items[i], "name"));
         alike = alike && !map_put(seen, name, x->items[i]);
     }
-    map_free(seen);
     return alike;
 }
 
 static void diff_items(struct differ *d, const struct step *up, const struct jv *base,
                        const struct jv *want) {
-    bool named = named_alike(base, want);
+    bool named = named_alike(d->a, base, want);
     for (uint32_t i = 0; i < base->len; i++) {
         const struct step at = {.up = up, .index = i, .named = named ? base->items[i] : NULL};
         diff(d, &at, base->items[i], want->items[i], 0);

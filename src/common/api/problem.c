@@ -72,7 +72,7 @@ static char *problem_text(struct arena *a, const struct problem *p) {
 }
 
 char *problems_text(struct arena *a, const struct problems *p) {
-    struct map *seen = map_new();
+    struct map *seen = map_in(a);
     BUF_AUTO struct buf out = BUF_INIT;
     size_t shown = 0, more = 0;
     for (size_t i = 0; i < p->n; i++) {
@@ -85,7 +85,6 @@ char *problems_text(struct arena *a, const struct problems *p) {
         if (shown++) buf_puts(&out, ", ");
         buf_puts(&out, text);
     }
-    map_free(seen);
     if (more) buf_printf(&out, ", and %zu more", more);
     return shown > 1 ? arena_printf(a, "[%s]", buf_str(&out)) : arena_strdup(a, buf_str(&out));
 }

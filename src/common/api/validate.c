@@ -62,7 +62,7 @@ void check_group_annotations(struct problems *p, const struct jv *notes, const c
 /* ---- the spec of a group ---- */
 
 static void check_role_templates(const struct check *c, const struct jv *spec) {
-    struct map *seen = map_new();
+    struct map *seen = map_in(c->a);
     for (size_t i = 0; i < c->s->role_templates.n; i++) {
         const struct role_template *t = &c->s->role_templates.items[i];
         const char *path = arena_printf(c->a, "%s.roleTemplates[%zu]", c->path, i),
@@ -81,7 +81,6 @@ static void check_role_templates(const struct check *c, const struct jv *spec) {
             problem_add(c->p, arena_printf(c->a, "%s.template.spec.containers", path),
                         PROBLEM_REQUIRED, NULL, "a role template needs at least one container");
     }
-    map_free(seen);
 }
 
 static bool dependencies_known(const struct rbg_spec *s) {
@@ -102,7 +101,7 @@ static void check_cycle(const struct check *c) {
 
 /* Names twice, and names that are cut to the same workload. */
 static void check_role_names(const struct check *c) {
-    struct map *seen = map_new();
+    struct map *seen = map_in(c->a);
     for (size_t i = 0; i < c->s->roles.n; i++) {
         const struct role *r = &c->s->roles.items[i];
         if (!str_empty(r->name) && map_put(seen, r->name, seen))
@@ -110,7 +109,6 @@ static void check_role_names(const struct check *c) {
                         PROBLEM_DUPLICATE, jv_get(r->doc, "name"),
                         "another role has this name: rename one");
     }
-    map_free(seen);
 }
 
 static void check_spec(const struct check *c, const struct jv *spec) {
@@ -295,14 +293,13 @@ static char *identity(struct arena *a, const struct jv *doc, const struct proble
 
 static void drop_known(struct problems *p, size_t first, const struct jv *doc, const struct jv *old,
                        const struct problems *known) {
-    struct map *seen = map_new();
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < known->n; i++)
         map_put(seen, identity(p->a, old, &known->items[i]), seen);
     size_t kept = first;
     for (size_t i = first; i < p->n; i++)
         if (!map_has(seen, identity(p->a, doc, &p->items[i]))) p->items[kept++] = p->items[i];
     p->n = kept;
-    map_free(seen);
 }
 
 void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old,

@@ -38,7 +38,7 @@ static void check_ports(struct pod_check *k, const struct place *c, bool init) {
         {.field = "protocol", .enums = "TCP|UDP|SCTP"},
         {.field = "name", .text = name_port}};
     struct place list = place_field(c, "ports");
-    struct map *seen = place_len(&list) ? map_new() : NULL;
+    struct map *seen = map_in(k->p->a);
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place at = place_item(&list, i), name = place_field(&at, "name");
         if (place_mistyped(&at, J_OBJ)) continue;
@@ -46,7 +46,6 @@ static void check_ports(struct pod_check *k, const struct place *c, bool init) {
         place_unique(k->p, &name, seen, "a port");
         check_host_port(k, &at, init);
     }
-    if (seen) map_free(seen);
 }
 
 /* ---- environment ---- */
@@ -263,13 +262,12 @@ static void check_resize(struct problems *p, const struct place *c) {
          .needs = "write NotRequired or RestartContainer",
          .enums = "NotRequired|RestartContainer"}};
     struct place list = place_field(c, "resizePolicy");
-    struct map *seen = place_len(&list) ? map_new() : NULL;
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place at = place_item(&list, i), name = place_field(&at, "resourceName");
         PLACE_RULES(p, &at, rules);
         place_unique(p, &name, seen, "a resource");
     }
-    if (seen) map_free(seen);
 }
 
 void check_container_resources(struct pod_check *k, const struct place *c) {

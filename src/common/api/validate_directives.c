@@ -76,13 +76,8 @@ static const struct effective *known_component(const struct directive *d, const 
 
 /* ---- ports ---- */
 
-static void free_map(void *m) {
-    map_free(m);
-}
-
 static struct map *allocations(struct arena *a, const struct effective *c) {
-    struct map *names = map_new();
-    arena_defer(a, free_map, names);
+    struct map *names = map_in(a);
     const char *text =
         jv_str(jv_path(c->template, "metadata", "annotations", A_PORT_ALLOCATOR, (char *)0), "");
     const struct jv *v = *text ? json_parse(a, text, strlen(text), &json_limits_review, NULL) : NULL;
@@ -158,12 +153,11 @@ static void check_port_reference(const struct directive *d, const struct jv *ent
 }
 
 static void check_ports(const struct directive *d, const struct jv *doc) {
-    struct map *names = map_new();
+    struct map *names = map_in(d->p->a);
     const struct jv *list = list_of(d, doc, "allocations");
     for (size_t i = 0; i < jv_len(list); i++) check_allocation(d, jv_idx(list, i), i, names);
     list = list_of(d, doc, "references");
     for (size_t i = 0; i < jv_len(list); i++) check_port_reference(d, jv_idx(list, i), i);
-    map_free(names);
 }
 
 /* ---- discovery ---- */

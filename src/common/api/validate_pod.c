@@ -99,13 +99,12 @@ static void check_gates(struct problems *p, const struct place *spec) {
         struct place at = place_item(&conditions, i);
         PLACE_RULES(p, &at, ready);
     }
-    struct map *seen = place_len(&gates) ? map_new() : NULL;
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(&gates); i++) {
         struct place at = place_item(&gates, i), name = place_field(&at, "name");
         PLACE_RULES(p, &at, gate);
         place_unique(p, &name, seen, "a gate");
     }
-    if (seen) map_free(seen);
 }
 
 static void check_resource_claims(struct pod_check *k) {
@@ -176,17 +175,13 @@ void check_pod_template(struct problems *p, const struct jv *tpl, bool injected)
     check_pod_types(p, tpl);
     check_metadata(p, &root);
     if (place_mistyped(&spec, J_OBJ)) return;
-    k.containers = map_new();
-    k.volumes = map_new();
-    k.claims = map_new();
-    k.host_ports = map_new();
+    k.containers = map_in(p->a);
+    k.volumes = map_in(p->a);
+    k.claims = map_in(p->a);
+    k.host_ports = map_in(p->a);
     check_spec(&k);
     check_volumes(&k);
     check_containers(&k);
     check_scheduling(p, &spec);
     check_pod_security(p, &spec);
-    map_free(k.containers);
-    map_free(k.volumes);
-    map_free(k.claims);
-    map_free(k.host_ports);
 }

@@ -53,7 +53,7 @@ static void check_rule(struct problems *p, const struct place *rule, const struc
     struct place roles = place_field(rule, "roles"), strategy = place_field(rule, "strategy"),
                  update = place_field(&strategy, "rollingUpdate"),
                  scaling = place_field(&strategy, "scaling");
-    struct map *seen = map_new();
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(&roles); i++) {
         struct place at = place_item(&roles, i);
         const char *role = place_text(&at);
@@ -62,7 +62,6 @@ static void check_rule(struct problems *p, const struct place *rule, const struc
         else if (found)
             warn_role(p, &at, role, known, group);
     }
-    map_free(seen);
     if (place_len(&roles) == 1)
         problem_warn(p, "%s: one role alone is always in step: name the others too",
                      place_path(p->a, &roles));
@@ -74,7 +73,7 @@ static void check_rule(struct problems *p, const struct place *rule, const struc
 
 /* Two rules that say something about the same role: which one holds? */
 static void warn_overlap(struct problems *p, const struct place *rules, const char *strategy) {
-    struct map *seen = map_new();
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(rules); i++) {
         struct place rule = place_item(rules, i), roles = place_field(&rule, "roles");
         if (!jv_path(rule.v, "strategy", strategy, (char *)0)) continue;
@@ -87,7 +86,6 @@ static void warn_overlap(struct problems *p, const struct place *rules, const ch
                              place_text(&at));
         }
     }
-    map_free(seen);
 }
 
 void validate_coordination(struct problems *p, const struct jv *doc, const struct lookup *l) {

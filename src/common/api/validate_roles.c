@@ -103,9 +103,8 @@ static void check_custom(const struct role_check *k) {
     const char *path = sub(k, "customComponentsPattern.components");
     if (p->components.n == 0)
         problem_add(k->c->p, path, PROBLEM_REQUIRED, NULL, "write at least one component");
-    struct map *seen = map_new();
+    struct map *seen = map_in(k->c->a);
     for (size_t i = 0; i < p->components.n; i++) check_component(k, i, seen);
-    map_free(seen);
     if (p->components.n && role_group_size(k->r) < 1)
         problem_add(
             k->c->p, path, PROBLEM_INVALID, NULL,
@@ -275,7 +274,7 @@ static void check_labels(const struct role_check *k, const struct jv *labels, co
 }
 
 static void check_runtimes(const struct role_check *k) {
-    struct map *seen = map_new();
+    struct map *seen = map_in(k->c->a);
     for (size_t i = 0; i < k->r->engine_runtimes.n; i++) {
         const char *name = k->r->engine_runtimes.items[i].profile_name;
         const char *path = arena_printf(k->c->a, "%s.engineRuntimes[%zu].profileName", k->path, i);
@@ -298,7 +297,6 @@ static void check_runtimes(const struct role_check *k) {
                 "%s: there is no ClusterEngineRuntimeProfile \"%s\" yet; role \"%s\" waits for it",
                 path, name, k->r->name ? k->r->name : "");
     }
-    map_free(seen);
 }
 
 void check_role(const struct role_check *k) {

@@ -228,10 +228,9 @@ void check_scheduling(struct problems *p, const struct place *spec) {
     check_pod_affinity(p, &with);
     check_pod_affinity(p, &apart);
     check_tolerations(p, spec);
-    struct map *seen = place_len(&spreads) ? map_new() : NULL;
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(&spreads); i++) {
         struct place at = place_item(&spreads, i);
         check_spread(p, &at, seen);
     }
-    if (seen) map_free(seen);
 }

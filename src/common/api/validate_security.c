@@ -107,13 +107,12 @@ static void check_sysctls(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
         {.field = "name", .needs = "name a kernel setting", .text = sysctl_name}};
     struct place list = place_field(at, "sysctls");
-    struct map *seen = place_len(&list) ? map_new() : NULL;
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place one = place_item(&list, i), name = place_field(&one, "name");
         PLACE_RULES(p, &one, rules);
         place_unique(p, &name, seen, "a kernel setting");
     }
-    if (seen) map_free(seen);
 }
 
 static void check_user_namespace(struct problems *p, const struct place *spec) {

@@ -179,13 +179,12 @@ static void check_projection(struct problems *p, const struct place *at, struct 
 static void check_projected(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {MODE_RULE("defaultMode")};
     struct place list = place_field(at, "sources");
-    struct map *paths = map_new();
+    struct map *paths = map_in(p->a);
     PLACE_RULES(p, at, rules);
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place source = place_item(&list, i);
         check_projection(p, &source, paths);
     }
-    map_free(paths);
 }
 
 static const struct {
@@ -317,7 +316,7 @@ void check_mounts(struct pod_check *k, const struct place *container) {
     struct place mounts = place_field(container, "volumeMounts"),
                  devices = place_field(container, "volumeDevices");
     if (place_len(&mounts) + place_len(&devices) == 0) return;
-    struct map *paths = map_new();
+    struct map *paths = map_in(k->p->a);
     for (size_t i = 0; i < place_len(&mounts); i++) {
         struct place at = place_item(&mounts, i);
         if (!place_mistyped(&at, J_OBJ)) check_mount(k, &at, container, paths);
@@ -330,5 +329,4 @@ void check_mounts(struct pod_check *k, const struct place *container) {
             place_problem(k->p, &name, PROBLEM_INVALID,
                           "the container mounts this volume already: keep one of the two");
     }
-    map_free(paths);
 }

@@ -1,13 +1,15 @@
 /* String-keyed hash map. Hides an insertion-ordered layout: `entries` holds the pairs in the order of insertion, `index`
  * is an open-addressed table (linear probing, power of two) of positions in it. A deleted entry stays as a hole with a
  * NULL key, and its slot as DELETED, until the next insertion that needs room rebuilds both: so deleting never moves
- * anything and is safe while iterating. Invariant: used < slots * 3 / 4, so probing always ends. One owner, no lock. */
+ * anything and is safe while iterating. Invariant: used < slots * 3 / 4, so probing always ends. One owner, no lock.
+ * In an arena, what a rebuild leaves behind stays there; without deletions, that is as much again as the map at most. */
 #include "base/map.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/hash.h"
 
 #define EMPTY 0u
@@ -21,6 +23,7 @@ struct entry {
 };
 
 struct map {
+    struct arena *a; /* NULL: the heap */
     struct entry *entries;
     uint32_t *index; /* EMPTY, DELETED or position + 1; in the allocation of `entries` */
     size_t slots;    /* of index; entries has room for slots * 3 / 4 */
@@ -30,14 +33,28 @@ struct map {
 
 static size_t room(size_t slots) { return slots / 4 * 3; }
 
-struct map *map_new(void) {
-    struct map *m = calloc(1, sizeof *m);
-    if (!m) abort();
+/* Zeroed memory. */
+static void *alloc(struct arena *a, size_t n) {
+    if (a) return arena_alloc(a, n);
+    void *p = calloc(1, n);
+    if (!p) abort();
+    return p;
+}
+
+static void release(struct arena *a, void *p) {
+    if (!a) free(p);
+}
+
+struct map *map_in(struct arena *a) {
+    struct map *m = alloc(a, sizeof *m);
+    m->a = a;
     return m;
 }
 
+struct map *map_new(void) { return map_in(NULL); }
+
 void map_free(struct map *m) {
-    if (!m) return;
+    if (!m || m->a) return;
     for (size_t i = 0; i < m->used; i++) free(m->entries[i].key);
     free(m->entries);
     free(m);
@@ -76,15 +93,21 @@ static void rebuild(struct map *m) {
     if (m->live >= room(slots) / 2) slots *= 2;
     if (slots > UINT32_MAX / 2) abort();
     size_t size = room(slots) * sizeof(struct entry);
-    struct entry *entries = calloc(1, size + slots * sizeof(uint32_t));
-    if (!entries) abort();
+    struct entry *entries = alloc(m->a, size + slots * sizeof(uint32_t));
     uint32_t *index = (uint32_t *)(void *)((char *)entries + size);
     size_t n = 0;
     for (size_t i = 0; i < m->used; i++)
         if (m->entries[i].key) entries[n++] = m->entries[i];
-    free(m->entries);
-    *m = (struct map){entries, index, slots, n, n};
+    release(m->a, m->entries);
+    *m = (struct map){m->a, entries, index, slots, n, n};
     for (size_t i = 0; i < n; i++) index_insert(m, i);
+}
+
+static char *copy_key(struct arena *a, const char *key) {
+    if (a) return arena_strdup(a, key);
+    char *copy = strdup(key);
+    if (!copy) abort();
+    return copy;
 }
 
 void *map_put(struct map *m, const char *key, void *value) {
@@ -96,9 +119,7 @@ void *map_put(struct map *m, const char *key, void *value) {
         return old;
     }
     if (m->used >= room(m->slots)) rebuild(m);
-    char *copy = strdup(key);
-    if (!copy) abort();
-    m->entries[m->used] = (struct entry){copy, hash, value};
+    m->entries[m->used] = (struct entry){copy_key(m->a, key), hash, value};
     index_insert(m, m->used);
     m->used++;
     m->live++;
@@ -110,7 +131,7 @@ void *map_del(struct map *m, const char *key) {
     if (!slot) return NULL;
     struct entry *en = &m->entries[*slot - 1];
     void *old = en->value;
-    free(en->key);
+    release(m->a, en->key);
     *en = (struct entry){0};
     *slot = DELETED;
     m->live--;
