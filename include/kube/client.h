@@ -57,6 +57,9 @@ struct kube_response {
  * 429 and 503 with Retry-After are tried again within the deadline. Returns -1 on every error; `r` may be NULL. */
 int kube_do(struct kube *k, const struct kube_request *q, struct kube_response *r, struct err *e);
 
+/* As kube_do, with the answer as a document in `a`. */
+int kube_ask(struct kube *k, const struct kube_request *q, struct arena *a, struct jv **answer, struct err *e);
+
 /* Several independent requests at once, at most `parallel` in flight, each with its own result. */
 struct kube_job {
     struct kube_request q;

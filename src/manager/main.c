@@ -22,10 +22,12 @@
 #include "manager/probes.h"
 #include "manager/selfcert.h"
 #include "manager/selftest.h"
+#include "manager/trust.h"
 #include "webhook/webhook.h"
 
 #define LEASE_NAME "rbg-controller"
 #define DRAIN_MS 10000
+#define TRUST_EVERY_MS 1000
 
 struct manager {
     struct manager_options o;
@@ -92,7 +94,8 @@ static int start_certs(struct manager *m, struct err *e) {
 /* Metrics are secured where there is a certificate: not without webhooks (part A 8.1). */
 static int start_probes(struct manager *m, bool webhooks, struct err *e) {
     bool secure = webhooks && m->o.metrics_secure, own = secure && !str_empty(m->o.metrics_cert_dir);
-    m->probes = (struct probes){.clock = clock_real(), .kube = m->kube, .engine = m->engine, .certs = m->certs};
+    m->probes = (struct probes){.clock = clock_real(), .kube = m->kube, .engine = m->engine, .certs = m->certs,
+                                .untrusted = webhooks && !str_empty(m->o.cert_dir)};
     if (secure) m->metrics_auth = metrics_auth_new(m->kube, clock_real());
     m->probes.metrics_auth = m->metrics_auth;
     if (own) {
@@ -195,6 +198,20 @@ static int wait_synced(struct manager *m, const sigset_t *signals, struct err *e
     return 0;
 }
 
+/* A pair from files is vouched for by somebody else, who may need a moment: who waits for us to be ready wants to use the webhooks
+ * then. Only at the start: a CA that goes later is no reason to take all replicas out. */
+static void wait_trusted(struct manager *m, const sigset_t *signals) {
+    char said[sizeof((struct err *)0)->msg] = "";
+    while (m->probes.untrusted) {
+        struct err e = ERR_INIT;
+        int rc = trust_injected(m->kube, &e);
+        if (rc == 0 || e.code == ERR_FORBIDDEN) m->probes.untrusted = false;
+        if (rc && !str_eq(said, e.msg)) log_warn("waiting until API servers trust the webhooks", "error", e.msg);
+        snprintf(said, sizeof said, "%s", e.msg);
+        if (m->probes.untrusted && signaled(signals, TRUST_EVERY_MS)) return;
+    }
+}
+
 static int run(struct manager *m, const sigset_t *signals, struct err *e) {
     bool webhooks = str_eq(m->o.enable_webhooks, "all");
     m->ns = options_namespace();
@@ -207,7 +224,8 @@ static int run(struct manager *m, const sigset_t *signals, struct err *e) {
     if (webhooks && start_webhook(m, e)) return -1;
     if (wait_synced(m, signals, e)) return e->code == ERR_CANCELED ? 0 : -1;
     start_leading(m);
-    while (!signaled(signals, 3600 * 1000LL)) {
+    wait_trusted(m, signals);
+    while (!m->probes.untrusted && !signaled(signals, 3600 * 1000LL)) {
     }
     return 0;
 }

@@ -88,14 +88,10 @@ static struct jv *review(struct arena *a, const char *version, const char *kind)
 static struct jv *ask(struct metrics_auth *m, struct arena *a, const char *path, const struct jv *body, struct err *e) {
     char *text = json_text(a, body);
     struct kube_request q = {.method = "POST", .path = path, .body = text, .len = strlen(text), .timeout_ms = ASK_MS};
-    struct kube_response r = {0};
     struct err why = ERR_INIT;
     struct jv *answer = NULL;
-    if (kube_do(m->kube, &q, &r, &why) == 0) {
-        answer = json_parse(a, buf_str(&r.body), r.body.len, NULL, &why);
-        buf_fini(&r.body);
-    }
-    if (answer && jv_is(jv_get(answer, "status"), J_OBJ)) return jv_get(answer, "status");
+    if (kube_ask(m->kube, &q, a, &answer, &why) == 0 && jv_is(jv_get(answer, "status"), J_OBJ))
+        return jv_get(answer, "status");
     log_warn("can't find out who may read the metrics", "path", path, "error", answer ? "the answer has no status" : why.msg);
     err_set(e, ERR_UNAVAILABLE, "the API server could not be asked who you are and what you may do; see the manager's log");
     return NULL;

@@ -13,6 +13,7 @@ struct probes {
     struct engine *engine;
     struct certs *certs, *metrics_certs; /* NULL: no webhooks; none of their own */
     struct metrics_auth *metrics_auth; /* NULL: everybody may read /metrics */
+    _Atomic bool untrusted; /* API servers can't call the webhooks yet */
     _Atomic bool stopping; /* not ready any more, so that no new request comes while the old ones end */
     struct server *health, *metrics;
 };

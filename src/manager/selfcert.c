@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sync.h"
+#include "manager/trust.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
 #define VALID_DAYS 365
@@ -29,14 +30,6 @@
 #define OVERLAP_MS (3600 * 1000LL)
 #define REQUEST_MS 15000
 #define TRIES 5 /* of a patch, when others write to the same object */
-
-static const struct target { enum kind kind; const char *name; } targets[] = {
-    {KIND_CRD, "rolebasedgroups.workloads.x-k8s.io"},
-    {KIND_CRD, "rolebasedgroupsets.workloads.x-k8s.io"},
-    {KIND_VALIDATING_CONFIG, "rbgs-validating-webhook-configuration"},
-    {KIND_MUTATING_CONFIG, "rbgs-mutating-webhook-configuration"},
-};
-#define NTARGETS (sizeof targets / sizeof *targets)
 
 struct selfcert {
     struct selfcert_opts o;
@@ -52,9 +45,9 @@ struct selfcert {
     bool trusted;                      /* every target was seen to hold `ca` ... */
     int64_t trusted_ms;                /* ... since then */
     bool overlap;                      /* some target held other CAs */
-    char *seen[NTARGETS];              /* resourceVersion of each target after it was found right */
+    char *seen[TRUST_TARGETS];              /* resourceVersion of each target after it was found right */
     int64_t pause_ms;                  /* after the last look */
-    bool others[NTARGETS];             /* that target held other CAs at that time */
+    bool others[TRUST_TARGETS];             /* that target held other CAs at that time */
 };
 
 static int64_t mono_ms(const struct selfcert *s) { return clock_mono_ms(s->o.clock); }
@@ -72,11 +65,7 @@ static int get(struct selfcert *s, struct arena *a, enum kind k, const char *ns,
                struct err *e) {
     struct kube_request q = {.method = "GET", .path = kind_path(a, k, ns, name, NULL), .accept = meta_only ? KUBE_METADATA_ONLY : NULL,
                              .timeout_ms = REQUEST_MS};
-    struct kube_response r = {0};
-    if (kube_do(s->o.kube, &q, &r, e)) return err_wrap(e, "%s %s", kind_info(k)->name, name);
-    *out = json_parse(a, buf_str(&r.body), r.body.len, NULL, e);
-    buf_fini(&r.body);
-    return *out ? 0 : -1;
+    return kube_ask(s->o.kube, &q, a, out, e) ? err_wrap(e, "%s %s", kind_info(k)->name, name) : 0;
 }
 
 static int put(struct selfcert *s, struct arena *a, const char *method, const char *path, const char *type, const struct jv *body,
@@ -84,11 +73,7 @@ static int put(struct selfcert *s, struct arena *a, const char *method, const ch
     char *text = json_text(a, body);
     struct kube_request q = {.method = method, .path = path, .content_type = type, .body = text, .len = strlen(text),
                              .timeout_ms = REQUEST_MS};
-    struct kube_response r = {0};
-    if (kube_do(s->o.kube, &q, &r, e)) return -1;
-    if (out) *out = json_parse(a, buf_str(&r.body), r.body.len, NULL, e);
-    buf_fini(&r.body);
-    return out && !*out ? -1 : 0;
+    return kube_ask(s->o.kube, &q, a, out, e);
 }
 
 static struct jv *base64(struct arena *a, const char *text) {
@@ -143,7 +128,7 @@ static int renew(struct selfcert *s, struct arena *a, const struct jv *old, stru
 }
 
 static void forget_targets(struct selfcert *s) {
-    for (size_t i = 0; i < NTARGETS; i++) set(&s->seen[i], NULL);
+    for (size_t i = 0; i < TRUST_TARGETS; i++) set(&s->seen[i], NULL);
     s->trusted = false;
 }
 
@@ -224,7 +209,7 @@ static int visit(struct selfcert *s, struct arena *a, enum kind k, const struct 
  * find that nothing is left to do: replicas that start together all want the same. The API server says 422 when the test in the
  * patch fails. */
 static int inject_once(struct selfcert *s, struct arena *a, size_t i, bool *again, struct err *e) {
-    const struct target *t = &targets[i];
+    const struct trust_target *t = &trust_targets[i];
     struct visit v = {0};
     struct jv *doc = NULL;
     *again = false;
@@ -250,7 +235,7 @@ static bool over(const struct selfcert *s, size_t i) {
 }
 
 static int inject(struct selfcert *s, struct arena *a, size_t i, struct err *e) {
-    const struct target *t = &targets[i];
+    const struct trust_target *t = &trust_targets[i];
     struct jv *meta = NULL;
     if (get(s, a, t->kind, NULL, t->name, true, &meta, e)) return e->code == ERR_NOT_FOUND ? 0 : -1;
     if (str_eq(s->seen[i], meta_rv(meta)) && !over(s, i)) return 0;
@@ -264,14 +249,14 @@ static int inject(struct selfcert *s, struct arena *a, size_t i, struct err *e) 
 
 static int inject_all(struct selfcert *s, struct arena *a, struct err *e) {
     int rc = 0;
-    for (size_t i = 0; i < NTARGETS; i++) {
+    for (size_t i = 0; i < TRUST_TARGETS; i++) {
         struct err one = ERR_INIT;
         if (inject(s, a, i, &one) == 0) continue;
         if (!rc) *e = one;
         rc = -1;
     }
     s->overlap = false;
-    for (size_t i = 0; i < NTARGETS; i++) s->overlap = s->overlap || s->others[i];
+    for (size_t i = 0; i < TRUST_TARGETS; i++) s->overlap = s->overlap || s->others[i];
     if (!s->trusted) s->trusted_ms = mono_ms(s);
     s->trusted = rc == 0;
     return rc;
@@ -335,7 +320,7 @@ static void *run(void *arg) {
 void selfcert_free(struct selfcert *s) {
     char **all[] = {&s->secret_rv, &s->ca, &s->cert, &s->key};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) set(all[i], NULL);
-    for (size_t i = 0; i < NTARGETS; i++) set(&s->seen[i], NULL);
+    for (size_t i = 0; i < TRUST_TARGETS; i++) set(&s->seen[i], NULL);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->lock);
     free(s);

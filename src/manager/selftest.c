@@ -29,11 +29,7 @@ static int create(struct kube *kube, const char *ns, struct arena *a, const stru
     char *body = arena_printf(a, HEAD, s->version, s->role);
     char *path = arena_printf(a, "/apis/" GROUP "/%s/namespaces/%s/rolebasedgroups", s->version, ns);
     struct kube_request q = {.method = "POST", .path = path, .query = "dryRun=All", .body = body, .len = strlen(body)};
-    struct kube_response r = {0};
-    if (kube_do(kube, &q, &r, e)) return -1;
-    *answer = json_parse(a, buf_str(&r.body), r.body.len, NULL, e);
-    buf_fini(&r.body);
-    return *answer ? 0 : -1;
+    return kube_ask(kube, &q, a, answer, e);
 }
 
 /* The mutating webhook writes an annotation, which no schema can; a v1alpha1 role keeps its template under its old name only when

@@ -97,6 +97,34 @@ def a_ca_with_a_new_key_by_the_script(case):
     helm(case)  # finds nothing to complain about
 
 
+@own
+def ready_when_trusted(case):
+    """Where cainjector has still to write the CA, a replica that starts is not ready, says why, and then becomes it by itself."""
+    def cainjector(replicas):
+        case.cluster.kubectl("-n", "cert-manager", "scale", "deployment/cert-manager-cainjector", f"--replicas={replicas}")
+
+    configuration = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/rbgs-mutating-webhook-configuration"
+    hooks = len(case.api.request("GET", configuration)["webhooks"])
+    old = [name(p) for p in pods(case)]
+    cainjector(0)
+    try:
+        wait(lambda: not case.api.list("Pod", "cert-manager", "app.kubernetes.io/component=cainjector"), 60, "cainjector is gone")
+        case.api.request("PATCH", configuration, [{"op": "remove", "path": f"/webhooks/{i}/clientConfig/caBundle"}
+                                                  for i in range(hooks)], "application/json-patch+json")
+        kubectl(case, "delete", "pod", old[0], "--wait=false")
+        fresh = wait(lambda: next((p for p in pods(case) if name(p) not in old and p["status"].get("podIP")), None), 60, "a new pod")
+        status, text = wait(lambda: (lambda answer: answer if "trust" in answer[1] else None)(get(fresh, "/readyz")), 60,
+                            "the new pod says what it waits for")
+        assert status == 503 and "cainjector" in text, (status, text)
+        said = kubectl(case, "logs", name(fresh))
+        assert "MutatingWebhookConfiguration rbgs-mutating-webhook-configuration" in said, said
+        assert get(next(p for p in pods(case) if name(p) == old[1]), "/readyz")[0] == 200, "a replica that was ready is so no more"
+    finally:
+        cainjector(1)
+    wait(lambda: all(is_ready(p) for p in pods(case)) and len(pods(case)) == 2, 120, "both are ready")
+    assert all(text.count(BEGIN) for text in bundles(case)), bundles(case)
+
+
 # --- the self-managed certificate ----------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ static void add_kind(struct arena *a, struct jv *doc, const struct kind_info *k)
     if (k->owner) add(a, doc, k->group, arena_printf(a, "%s/finalizers", k->plural), "update");
 }
 
-/* The definitions that the manager gives its CA to. */
+/* The definitions with a conversion webhook. */
 static struct jv *converted_crds(struct arena *a)
 {
     struct jv *out = jv_new_arr(a);
@@ -62,20 +62,23 @@ static struct jv *converted_crds(struct arena *a)
     return out;
 }
 
+/* Objects with a CA bundle. Every manager looks whether there is one; the rule to write it is for those with a CA of their own. */
+static void add_trusting(struct arena *a, struct jv *doc, enum kind k, struct jv *names)
+{
+    const struct kind_info *info = kind_info(k);
+    add_named(a, doc, info->group, info->plural, "get", names);
+    add_named(a, doc, info->group, info->plural, "patch", names);
+}
+
 static struct jv *cluster_role(struct arena *a, const struct print_opts *o)
 {
     struct jv *doc = role(a, "ClusterRole", "rbgs-controller-role", NULL);
     bool deprecated = o && o->deprecated_workloads;
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (deprecated || !kind_info(k)->deprecated_workload) add_kind(a, doc, kind_info(k));
-    const struct kind_info *crd = kind_info(KIND_CRD);
-    add_named(a, doc, crd->group, crd->plural, "get,patch", converted_crds(a));
-    const struct kind_info *validating = kind_info(KIND_VALIDATING_CONFIG);
-    add_named(a, doc, validating->group, validating->plural, "get,patch",
-              print_one(a, VALIDATING_CONFIG));
-    const struct kind_info *mutating = kind_info(KIND_MUTATING_CONFIG);
-    add_named(a, doc, mutating->group, mutating->plural, "get,patch",
-              print_one(a, MUTATING_CONFIG));
+    add_trusting(a, doc, KIND_CRD, converted_crds(a));
+    add_trusting(a, doc, KIND_VALIDATING_CONFIG, print_one(a, VALIDATING_CONFIG));
+    add_trusting(a, doc, KIND_MUTATING_CONFIG, print_one(a, MUTATING_CONFIG));
     return doc;
 }
 

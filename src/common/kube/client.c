@@ -334,6 +334,15 @@ int kube_do(struct kube *k, const struct kube_request *q, struct kube_response *
     return job.rc;
 }
 
+int kube_ask(struct kube *k, const struct kube_request *q, struct arena *a, struct jv **answer, struct err *e) {
+    struct kube_response r = {0};
+    *answer = NULL;
+    if (kube_do(k, q, &r, e)) return -1;
+    *answer = json_parse(a, buf_str(&r.body), r.body.len, NULL, e);
+    buf_fini(&r.body);
+    return *answer ? 0 : err_wrap(e, "%s %s", q->method, q->path);
+}
+
 /* In words only: not every version puts the cause NamespaceTerminating into its Status. */
 bool kube_namespace_ends(const struct err *e) {
     if (e->code == ERR_FORBIDDEN) return strstr(e->msg, "because it is being terminated");

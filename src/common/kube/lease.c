@@ -82,7 +82,6 @@ static void observe(struct lease *l, const struct jv *doc) {
 static int request(struct lease *l, struct arena *a, const char *method, const struct jv *doc, struct jv **out,
                    struct err *e) {
     bool create = str_eq(method, "POST");
-    struct kube_response r = {0};
     char *text = doc ? json_text(a, doc) : NULL;
     int64_t timeout = l->deadline_ms - now_ms();
     if (timeout <= 0) return err_set(e, ERR_TIMEOUT, "lease %s/%s: no time left", l->ns, l->name);
@@ -90,13 +89,7 @@ static int request(struct lease *l, struct arena *a, const char *method, const s
     struct kube_request q = {.method = method, .body = text, .len = text ? strlen(text) : 0, .timeout_ms = timeout};
     q.path = arena_printf(a, "/apis/coordination.k8s.io/v1/namespaces/%s/leases%s%s", l->ns, create ? "" : "/",
                           create ? "" : l->name);
-    int rc = kube_do(l->k, &q, &r, e);
-    if (rc == 0) {
-        *out = json_parse(a, buf_str(&r.body), r.body.len, NULL, e);
-        if (!*out) rc = err_wrap(e, "lease %s/%s", l->ns, l->name);
-    }
-    buf_fini(&r.body);
-    return rc;
+    return kube_ask(l->k, &q, a, out, e);
 }
 
 static struct jv *fresh(struct lease *l, struct arena *a) {
