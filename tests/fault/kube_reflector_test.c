@@ -63,18 +63,9 @@ static bool queried(const char *part) {
 }
 
 static void begin(const struct script_ops *ops, bool optional) {
-    struct err e = ERR_INIT;
-    char path[] = "/tmp/rbg-reflector-XXXXXX", text[512];
     script = (struct script){.ops = ops, .lock = PTHREAD_MUTEX_INITIALIZER};
     api = fakeapi_start(0, dispatch, &script);
-    int n = snprintf(text, sizeof text, "current-context: c\ncontexts: [{name: c, context: {cluster: s}}]\n"
-                     "clusters: [{name: s, cluster: {server: '%s'}}]\n", fakeapi_url(api));
-    int fd = mkstemp(path);
-    ck_assert_int_eq(write(fd, text, (size_t)n), n);
-    close(fd);
-    ASSERT_PTR(config = kube_config_load(path, NULL, &e));
-    unlink(path);
-    ASSERT_PTR(k = kube_new(config, &(struct kube_opts){.timeout_ms = 5000}, &e));
+    k = fakeapi_client(api, &(struct kube_opts){.timeout_ms = 5000}, &config);
     store = store_new("pods", NULL, NULL);
     refl = reflector_start(k, store, &(struct reflector_opts){
         .path = "/api/v1/pods", .label_selector = "a=b,c in (d)", .optional = optional});

@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "fakeapi.h"
@@ -48,19 +47,8 @@ static void answer(void *ctx, struct fake_conn *c, const struct fake_request *q)
 }
 
 static void begin(void) {
-    struct err e = ERR_INIT;
-    char path[] = "/tmp/rbg-kubeconfig-XXXXXX";
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
     api = fakeapi_start(0, answer, NULL);
-    dprintf(fd, "current-context: c\ncontexts: [{name: c, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: '%s'}}]\n",
-            fakeapi_url(api));
-    close(fd);
-    config = kube_config_load(path, NULL, &e);
-    unlink(path);
-    ASSERT_PTR(config);
-    k = kube_new(config, &(struct kube_opts){.user_agent = "test"}, &e);
-    ASSERT_PTR(k);
+    k = fakeapi_client(api, &(struct kube_opts){.user_agent = "test"}, &config);
     now = clock_fake_new(1000000);
     auth = metrics_auth_new(k, now);
 }

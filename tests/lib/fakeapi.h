@@ -31,6 +31,12 @@ int fakeapi_connections(struct fakeapi *f); /* so far */
 /* Value of a header of the request, copied to out; "" when absent. */
 const char *fake_header(const struct fake_request *q, const char *name, char *out, size_t size);
 
+/* A client that talks to it, without credentials (fakeapi_client.c). To be freed: kube_free, then kube_config_free of *config. */
+struct kube;
+struct kube_opts;
+struct kube_config;
+struct kube *fakeapi_client(const struct fakeapi *f, const struct kube_opts *o, struct kube_config **config);
+
 /* ---- answers: from the handler only ---- */
 
 /* A whole answer; extra: more header lines ("Retry-After: 1\r\n") or NULL. */

@@ -69,17 +69,8 @@ static void handle(void *ctx, struct fake_conn *c, const struct fake_request *q)
 }
 
 static void begin(void) {
-    struct err e = ERR_INIT;
-    char path[] = "/tmp/rbg-lease-XXXXXX", text[512];
     api = fakeapi_start(0, handle, NULL);
-    int n = snprintf(text, sizeof text, "current-context: c\ncontexts: [{name: c, context: {cluster: s}}]\n"
-                     "clusters: [{name: s, cluster: {server: '%s'}}]\n", fakeapi_url(api));
-    int fd = mkstemp(path);
-    ck_assert_int_eq(write(fd, text, (size_t)n), n);
-    close(fd);
-    ASSERT_PTR(config = kube_config_load(path, NULL, &e));
-    unlink(path);
-    ASSERT_PTR(k = kube_new(config, &(struct kube_opts){.field_manager = "rbg"}, &e));
+    k = fakeapi_client(api, &(struct kube_opts){.field_manager = "rbg"}, &config);
 }
 
 static void end(void) {

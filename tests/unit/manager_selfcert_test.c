@@ -43,10 +43,10 @@ static const char *const target_name[NTARGETS] = {"rolebasedgroups.workloads.x-k
                                                   "rbgs-validating-webhook-configuration", "rbgs-mutating-webhook-configuration"};
 
 static struct fakeapi *api;
-static struct kube_config *config;
 static struct clock *now;
 static struct replica {
     struct kube *kube;
+    struct kube_config *config;
     struct certs *certs;
     struct selfcert *selfcert; /* NULL: it does not run */
 } replica[NREPLICAS];
@@ -128,16 +128,8 @@ static struct jv *new_target(size_t i) {
 }
 
 static void connect_all(void) {
-    struct err e = ERR_INIT;
-    char path[] = "/tmp/rbg-kubeconfig-XXXXXX";
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    dprintf(fd, "current-context: c\ncontexts: [{name: c, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: '%s'}}]\n",
-            fakeapi_url(api));
-    close(fd);
-    ASSERT_PTR(config = kube_config_load(path, NULL, &e));
-    unlink(path);
-    for (size_t i = 0; i < NREPLICAS; i++) ASSERT_PTR(replica[i].kube = kube_new(config, &(struct kube_opts){.user_agent = "t"}, &e));
+    for (size_t i = 0; i < NREPLICAS; i++)
+        replica[i].kube = fakeapi_client(api, &(struct kube_opts){.user_agent = "t"}, &replica[i].config);
 }
 
 static void run_replica(size_t i) {
@@ -168,8 +160,8 @@ static void teardown(void) {
     for (size_t i = 0; i < NREPLICAS; i++) {
         end_replica(i);
         kube_free(replica[i].kube);
+        kube_config_free(replica[i].config);
     }
-    kube_config_free(config);
     fakeapi_stop(api);
     clock_fake_free(now);
     arena_free(w.arena);

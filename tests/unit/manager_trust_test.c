@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "fakeapi.h"
@@ -44,17 +43,8 @@ static void answer(void *ctx, struct fake_conn *c, const struct fake_request *q)
 }
 
 static void setup(void) {
-    struct err e = ERR_INIT;
-    char path[] = "/tmp/rbg-kubeconfig-XXXXXX";
     api = fakeapi_start(0, answer, NULL);
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    dprintf(fd, "current-context: c\ncontexts: [{name: c, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: '%s'}}]\n",
-            fakeapi_url(api));
-    close(fd);
-    ASSERT_PTR(config = kube_config_load(path, NULL, &e));
-    unlink(path);
-    ASSERT_PTR(kube = kube_new(config, &(struct kube_opts){.user_agent = "t"}, &e));
+    kube = fakeapi_client(api, &(struct kube_opts){.user_agent = "t"}, &config);
     forbidden = false;
     atomic_store(&whole, 0);
     for (size_t i = 0; i < TRUST_TARGETS; i++) there[i] = true, annotation[i] = "cert-manager.io/inject-ca-from", ca[i] = "Q0E=";
