@@ -148,6 +148,48 @@ START_TEST(test_flipped_bytes_never_crash)
 }
 END_TEST
 
+/* ---- the scan for the end of a string ---- */
+
+/* Any byte at any place of a word, with what resembles it around it: neither overlooked, nor seen where it is not, nor read past. */
+static void one_byte(struct arena *a, size_t len, size_t at, unsigned char c, char filler)
+{
+    char text[64];
+    struct err e = ERR_INIT;
+    memset(text, filler, sizeof text);
+    text[0] = text[len + 1] = '"';
+    text[at + 1] = (char)c;
+    char *exact = strndup(text, len + 2); /* the sanitizer sees a read behind the end */
+    size_t n = c ? len + 2 : at + 1;      /* a NUL ends the copy */
+    struct jv *v = json_parse_insitu(a, exact, n, NULL, &e);
+    bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+    if (plain) {
+        ck_assert_msg(jv_is(v, J_STR) && v->len == len, "0x%02x at %zu of %zu: %s", c, at, len, e.msg);
+        ck_assert_mem_eq(v->s, text + 1, len);
+    } else {
+        ck_assert_msg(!v, "0x%02x at %zu of %zu was accepted", c, at, len);
+        const char *says = c == '"' ? "end of the document" : c == '\\' ? "" : arena_printf(a, "column %zu:", at + 2);
+        ck_assert_msg(strstr(e.msg, says), "0x%02x at %zu of %zu: %s", c, at, len, e.msg);
+    }
+    free(exact);
+}
+
+START_TEST(test_every_byte_at_every_place_of_a_string)
+{
+    static const size_t lengths[] = {1, 7, 8, 9, 15, 16, 17, 31, 33};
+    static const unsigned char bytes[] = {0,    1,    0x1f, 0x20, 0x21, '"',  0x23, 0x5b, '\\', 0x5d,
+                                          0x7e, 0x7f, 0x80, 0x81, 0x9f, 0xa0, 0xa2, 0xc3, 0xdc, 0xff};
+    static const char fillers[] = {'a', '#', ' '}; /* the latter two are next to what ends a scan */
+    enum { BYTES = sizeof bytes, FILLERS = sizeof fillers };
+    ARENA_AUTO struct arena *a = arena_new();
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+        for (size_t at = 0; at < lengths[l]; at++)
+            for (size_t i = 0; i < BYTES * FILLERS; i++) {
+                one_byte(a, lengths[l], at, bytes[i % BYTES], fillers[i / BYTES]);
+                arena_reset(a);
+            }
+}
+END_TEST
+
 /* ---- outlines ---- */
 
 static bool keep_all(const char *key, size_t klen)
@@ -548,7 +590,8 @@ START_TEST(test_escapes_at_every_place)
 }
 END_TEST
 
-TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash, test_outlines,
+TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
+          test_every_byte_at_every_place_of_a_string, test_outlines,
           test_outline_keeps_text, test_refuses, test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)
