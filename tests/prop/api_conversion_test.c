@@ -200,7 +200,8 @@ static void forget_stash(struct jv *doc) {
     if (notes && jv_del(notes, STASH) && notes->len == 0) jv_del(meta, "annotations");
 }
 
-/* As the webhook reads documents: what conversion passes on stays text. It must not make a difference. */
+/* As the webhook reads documents: what conversion passes on stays text. It must not make a
+ * difference. */
 static void outline_alike(struct arena *a, enum kind k, const char *text, const char *to,
                           const struct jv *converted, uint64_t seed) {
     struct err e = ERR_INIT;
@@ -235,8 +236,8 @@ static void there_and_back(struct arena *a, enum kind k, const char *from, const
                   kind_info(k)->name, from, want, got, to, text);
 }
 
-/* So many at a time that a run takes seconds; RBG_ROUNDS=250000 makes a million documents. A seed of the clock makes the next run
- * try others. */
+/* So many at a time that a run takes seconds; RBG_ROUNDS=250000 makes a million documents. A seed
+ * of the clock makes the next run try others. */
 enum { ROUNDS = 6000 };
 
 START_TEST(test_round_trips) {

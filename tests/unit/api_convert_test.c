@@ -1,13 +1,13 @@
 /* Conversion: what the other version sees, and who wins when both versions have written. That
- * nothing is lost is shown by tests/prop/api_conversion_test.c; here are the meanings, among them a
- * comparison with recorded reads of the first implementation. */
+ * nothing is lost is shown by tests/prop/api_conversion_test.c, where each field goes by
+ * api_convert_rows_test.c; here are the meanings, among them a comparison with recorded reads of
+ * the first implementation. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/admission.h"
 #include "api/names.h"
 #include "base/str.h"
-#include "common/api/convert.h"
 #include "doc/scalar.h"
 #include "doc/yaml.h"
 #include "recorded.h"
@@ -329,123 +329,6 @@ START_TEST(test_errors_say_why) {
 }
 END_TEST
 
-/* ---- the table ---- */
-
-static const struct type *role_type(const char *version) {
-    const struct type *t = kind_version(KIND_RBG, version)->type;
-    return type_field(type_field(t, "spec")->type, "roles")->type;
-}
-
-static bool is_pattern(const char *key) {
-    return str_has_suffix(key, "Pattern");
-}
-
-/* How many rows say where this leaf of a role goes when it has that shape; `path` as in the rows. A
- * row about an object is about all that is in it, unless a row of its own names that. */
-static size_t rows_of(const char *path, bool v2, unsigned shape) {
-    size_t n = 0, nearest = 0;
-    for (size_t i = 0; i < convert_role_nrows; i++) {
-        const struct conv_row *r = &convert_role_rows[i];
-        const char *row = v2 ? r->v2 : r->v1;
-        size_t len = row ? strlen(row) : 0;
-        bool about = len && strncmp(row, path, len) == 0 && (path[len] == '\0' || strchr(".[", path[len]));
-        if (!about || !(r->shapes & shape) || len < nearest) continue;
-        n = len > nearest ? 1 : n + 1;
-        nearest = len;
-    }
-    return n;
-}
-
-/* The field at a path, NULL when that version has none; a key of a map is the map. */
-static const struct field *field_at(const struct type *t, const char *path) {
-    const struct field *f = NULL;
-    while (*path && t) {
-        char key[128];
-        size_t n = strcspn(path, ".[");
-        snprintf(key, sizeof key, "%.*s", (int)n, path);
-        f = type_field(t, key);
-        if (!f || f->kind == F_MAP) return f;
-        path += n + strspn(path + n, "[].");
-        t = f->type;
-    }
-    return *path ? NULL : f;
-}
-
-/* The same place in both versions, with the same type: it stays where it is. */
-static bool stays(const char *path) {
-    const struct field *old = field_at(role_type("v1alpha1"), path), *new = field_at(role_type("v1alpha2"), path);
-    return old && new && old->kind == new->kind;
-}
-
-struct leaves {
-    bool v2;
-    unsigned shape;
-    size_t n;
-};
-
-/* A leaf is a field that has no rows of its own below it: everything inside moves with it. */
-static bool named_below(const char *path, bool v2) {
-    size_t n = strlen(path);
-    for (size_t i = 0; i < convert_role_nrows; i++) {
-        const char *row = v2 ? convert_role_rows[i].v2 : convert_role_rows[i].v1;
-        if (row && strncmp(row, path, n) == 0 && (row[n] == '.' || row[n] == '[')) return true;
-    }
-    return false;
-}
-
-static void check_leaf(struct leaves *l, const char *path) {
-    size_t rows = rows_of(path, l->v2, l->shape);
-    l->n++;
-    if (stays(path)) {
-        /* A row that only spells a word differently, or drops a member of one version. */
-        ck_assert_msg(rows <= 1, "%s %s, shape %u: %zu rows", l->v2 ? "v1alpha2" : "v1alpha1", path, l->shape, rows);
-        return;
-    }
-    ck_assert_msg(rows == 1, "%s %s, shape %u: %zu rows", l->v2 ? "v1alpha2" : "v1alpha1", path, l->shape, rows);
-}
-
-static void each_leaf(struct leaves *l, struct arena *a, const struct type *t, const char *path) {
-    static const char *const patterns[] = {"standalonePattern", "leaderWorkerPattern", "customComponentsPattern"};
-    for (size_t i = 0; i < t->nfields; i++) {
-        const struct field *f = &t->fields[i];
-        const char *here = *path ? arena_printf(a, "%s.%s", path, f->key) : f->key;
-        /* A pattern that the role has not is stashed as a whole. */
-        bool other = false;
-        for (size_t k = 0; k < 3; k++)
-            other = other || (str_eq(here, patterns[k]) && l->shape != 1u << k);
-        if (other) continue;
-        if (f->type && (is_pattern(f->key) || named_below(here, l->v2)))
-            each_leaf(l, a, f->type, f->kind == F_LIST ? arena_printf(a, "%s[]", here) : here);
-        else
-            check_leaf(l, here);
-    }
-}
-
-/* Every leaf of a role, in both versions and in every shape, stays where it is in both or is named
- * by exactly one row: none is lost, none is written twice. */
-START_TEST(test_every_leaf_has_one_row) {
-    static const unsigned shapes[] = {CONV_STANDALONE, CONV_LEADER_WORKER, CONV_CUSTOM};
-    ARENA_AUTO struct arena *a = arena_new();
-    for (size_t v = 0; v < 2; v++)
-        for (size_t s = 0; s < 3; s++) {
-            struct leaves l = {.v2 = v == 1, .shape = shapes[s]};
-            each_leaf(&l, a, role_type(v ? "v1alpha2" : "v1alpha1"), "");
-            ck_assert_uint_ge(l.n, 18);
-        }
-}
-END_TEST
-
-/* No row is about a field that does not exist. */
-START_TEST(test_every_row_names_a_field) {
-    for (size_t i = 0; i < convert_role_nrows; i++)
-        for (size_t v = 0; v < 2; v++) {
-            const char *path = v ? convert_role_rows[i].v2 : convert_role_rows[i].v1;
-            const struct type *t = role_type(v ? "v1alpha2" : "v1alpha1");
-            ck_assert_msg(!path || field_at(t, path), "row %zu: there is no field %s", i, path);
-        }
-}
-END_TEST
-
 TEST_MAIN("api_convert", test_reads_as_recorded, test_restart_policy_of_plain_role_survives,
           test_recreate_is_recreate_pod, test_gang_reaches_groups_of_v1alpha1_set,
           test_unreadable_preservation_stays_an_annotation, test_newer_policy_beats_stashed,
@@ -453,5 +336,4 @@ TEST_MAIN("api_convert", test_reads_as_recorded, test_restart_policy_of_plain_ro
           test_native_gang_survives_v1alpha1_write, test_removed_gang_policy_removes_gang,
           test_changed_workload_beats_stashed, test_roles_are_found_by_name,
           test_newer_v1alpha2_value_beats_stash_of_v1alpha1, test_strange_stashes_do_no_harm,
-          test_errors_say_why, test_every_leaf_has_one_row,
-          test_every_row_names_a_field)
+          test_errors_say_why)

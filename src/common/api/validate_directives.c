@@ -80,7 +80,8 @@ static struct map *allocations(struct arena *a, const struct effective *c) {
     struct map *names = map_in(a);
     const char *text =
         jv_str(jv_path(c->template, "metadata", "annotations", A_PORT_ALLOCATOR, (char *)0), "");
-    const struct jv *v = *text ? json_parse(a, text, strlen(text), &json_limits_review, NULL) : NULL;
+    const struct jv *v =
+        *text ? json_parse(a, text, strlen(text), &json_limits_review, NULL) : NULL;
     JV_FOR_ARR(it, jv_get(v, "allocations")) {
         const char *name = jv_get_str(*it, "name");
         if (name) map_put(names, name, names);
