@@ -85,6 +85,7 @@ void check_resource_ref(struct problems *p, const struct place *at, bool volume)
 void check_scheduling(struct problems *p, const struct place *spec);
 void check_tolerations(struct problems *p, const struct place *spec);
 void check_labels_at(struct problems *p, const struct place *map);
+void check_label_selector(struct problems *p, const struct place *at);
 void check_pod_security(struct problems *p, const struct place *spec);
 void check_container_security(struct problems *p, const struct place *container,
                               const struct place *spec);

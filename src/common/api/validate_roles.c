@@ -41,18 +41,24 @@ static void check_restart(const struct role_check *k, const char *pattern,
                           const struct restart_config *c) {
     const char *path = arena_printf(k->c->a, "%s.%s.restartPolicyConfig", k->path, pattern);
     const struct jv *doc = jv_path(k->r->doc, pattern, "restartPolicyConfig", (char *)0);
-    bool negative = (c->base_delay_seconds.set && c->base_delay_seconds.v < 0) ||
-                    (c->max_delay_seconds.set && c->max_delay_seconds.v < 0);
-    if (negative) {
-        problem_add(k->c->p, path, PROBLEM_INVALID, doc, "delays must not be negative");
-        return;
+    const struct {
+        const char *field;
+        struct opt32 v;
+    } delays[] = {{"baseDelaySeconds", c->base_delay_seconds},
+                  {"maxDelaySeconds", c->max_delay_seconds}};
+    bool negative = false;
+    for (size_t i = 0; i < 2; i++) {
+        if (!delays[i].v.set || delays[i].v.v >= 0) continue;
+        problem_add(k->c->p, arena_printf(k->c->a, "%s.%s", path, delays[i].field), PROBLEM_INVALID,
+                    jv_get(doc, delays[i].field), "must not be negative");
+        negative = true;
     }
     if (c->max_restarts.set && c->max_restarts.v < 0)
         problem_add(k->c->p, arena_printf(k->c->a, "%s.maxRestarts", path), PROBLEM_INVALID,
                     jv_get(doc, "maxRestarts"),
                     "must not be negative: 0 means never, leave it out for no limit");
     struct restart_effective e = role_restart(k->r);
-    if (c->set && e.max < e.base)
+    if (c->set && !negative && e.max < e.base)
         problem_add(k->c->p, path, PROBLEM_INVALID, doc,
                     "maxDelaySeconds (%d) must not be less than baseDelaySeconds (%d): raise the "
                     "one or lower the other",

@@ -60,7 +60,7 @@ static void check_node_term(struct problems *p, const struct place *term) {
     }
 }
 
-static void check_selector(struct problems *p, const struct place *at) {
+void check_label_selector(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
         {.field = "key", .needs = "name a label", .text = name_qualified},
         {.field = "operator", .needs = "write an operator",
@@ -123,8 +123,8 @@ static void check_pod_term(struct problems *p, const struct place *term) {
                  names = place_field(term, "namespaces"), keys = place_field(term, "matchLabelKeys"),
                  others = place_field(term, "mismatchLabelKeys");
     PLACE_RULES(p, term, rules);
-    check_selector(p, &selector);
-    check_selector(p, &spaces);
+    check_label_selector(p, &selector);
+    check_label_selector(p, &spaces);
     check_words(p, &names, name_dns1123_label);
     check_words(p, &keys, name_qualified);
     check_words(p, &others, name_qualified);
@@ -199,7 +199,7 @@ static void check_spread(struct problems *p, const struct place *at, struct map 
     struct place selector = place_field(at, "labelSelector"), least = place_field(at, "minDomains"),
                  key = place_field(at, "topologyKey"), when = place_field(at, "whenUnsatisfiable");
     PLACE_RULES(p, at, rules);
-    check_selector(p, &selector);
+    check_label_selector(p, &selector);
     check_spread_keys(p, at, &selector);
     if (place_given(&least) && !str_eq(place_text(&when), "DoNotSchedule"))
         place_problem(p, &least, PROBLEM_INVALID, "needs whenUnsatisfiable: DoNotSchedule");

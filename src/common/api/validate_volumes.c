@@ -122,12 +122,29 @@ static void check_image(struct problems *p, const struct place *at) {
     PLACE_RULES(p, at, rules);
 }
 
+/* What a claim is filled from. */
+static void check_data_source(struct problems *p, const struct place *at) {
+    static const struct place_rule rules[] = {
+        {.field = "name", .needs = "name the object"},
+        {.field = "kind", .needs = "write the kind of the object"}};
+    struct place kind = place_field(at, "kind");
+    if (!place_given(at) || place_mistyped(at, J_OBJ)) return;
+    PLACE_RULES(p, at, rules);
+    if (*place_text(&kind) && str_empty(jv_get_str(at->v, "apiGroup")) &&
+        !str_eq(place_text(&kind), "PersistentVolumeClaim"))
+        place_problem(p, &kind, PROBLEM_INVALID,
+                      "without apiGroup it must be PersistentVolumeClaim: write apiGroup too");
+}
+
 static void check_ephemeral(struct problems *p, const struct place *at) {
     struct place claim = place_field(at, "volumeClaimTemplate"), spec = place_field(&claim, "spec"),
                  list = place_field(&spec, "accessModes"),
                  resources = place_field(&spec, "resources"),
                  requests = place_field(&resources, "requests"),
-                 size = place_field(&requests, "storage");
+                 size = place_field(&requests, "storage"),
+                 selector = place_field(&spec, "selector"),
+                 source = place_field(&spec, "dataSource"),
+                 other = place_field(&spec, "dataSourceRef");
     if (!place_given(&claim)) {
         place_problem(p, &claim, PROBLEM_REQUIRED, "write the template of the claim");
         return;
@@ -146,6 +163,9 @@ static void check_ephemeral(struct problems *p, const struct place *at) {
         place_problem(p, &size, PROBLEM_REQUIRED, "write how much storage to ask for");
     else if (quantity_sign(size.v) == 0 || quantity_sign(size.v) == -1)
         place_problem(p, &size, PROBLEM_INVALID, "must be greater than 0");
+    check_label_selector(p, &selector);
+    check_data_source(p, &source);
+    check_data_source(p, &other);
 }
 
 static void check_token(struct problems *p, const struct place *at, struct map *paths) {
