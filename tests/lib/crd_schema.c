@@ -3,7 +3,6 @@
  * Regular expressions are compiled once for each text. */
 #include "crd_schema.h"
 
-#include <check.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "api/print.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "testing.h"
 
 /* A keyword that is not checked here would make every test that relies on it pass. */
 static void known_keywords(const struct jv *schema) {
@@ -22,7 +22,7 @@ static void known_keywords(const struct jv *schema) {
     JV_FOR_OBJ(m, schema) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) found = found || str_eq(known[i], m->key);
-        ck_assert_msg(found, "the validator of tests does not know the keyword %s", m->key);
+        ASSERT_MSG(found, "the validator of tests does not know the keyword %s", m->key);
     }
     JV_FOR_OBJ(p, jv_get(schema, "properties")) known_keywords(p->val);
     if (jv_get(schema, "items")) known_keywords(jv_get(schema, "items"));
@@ -70,7 +70,7 @@ static bool matches(const char *pattern, const char *text) {
     regex_t *re = map_get(compiled, pattern);
     if (!re) {
         re = malloc(sizeof *re);
-        ck_assert_msg(re && regcomp(re, pattern, REG_EXTENDED | REG_NOSUB) == 0, "pattern %s", pattern);
+        ASSERT_MSG(re && regcomp(re, pattern, REG_EXTENDED | REG_NOSUB) == 0, "pattern %s", pattern);
         map_put(compiled, pattern, re);
     }
     return regexec(re, text, 0, NULL, 0) == 0;
@@ -107,7 +107,7 @@ static bool of_type(const struct jv *v, const struct jv *schema) {
     if (str_eq(type, "string")) return v->type == J_STR;
     if (str_eq(type, "boolean")) return v->type == J_BOOL;
     if (str_eq(type, "number")) return v->type == J_NUM;
-    ck_assert_str_eq(type, "integer");
+    ASSERT_MSG(str_eq(type, "integer"), "type %s", type);
     return is_integer(v);
 }
 

@@ -1,11 +1,11 @@
 /* The routes run in the calling thread, with the request in the caller's arena. */
 #include "reviews.h"
 
-#include <check.h>
 #include <string.h>
 
 #include "api/names.h"
 #include "base/str.h"
+#include "testing.h"
 #include "webhook/webhook.h"
 
 #define UID "4f8e2c1a-review"
@@ -14,13 +14,13 @@ static const struct webhook_opts opts = {.admission = {.deprecated_workloads = t
 
 struct review_answer review_post(struct arena *a, const char *path, const char *content_type, const char *body, size_t n) {
     struct serve_route routes[WEBHOOK_ROUTES];
-    ck_assert_uint_eq(webhook_routes(&opts, routes, WEBHOOK_ROUTES), WEBHOOK_ROUTES);
+    ASSERT_MSG(webhook_routes(&opts, routes, WEBHOOK_ROUTES) == WEBHOOK_ROUTES, "not all routes are here");
     struct serve_request q = {.arena = a, .method = "POST", .path = path, .query = "", .content_type = content_type,
                               .authorization = "", .body = arena_strndup(a, body, n), .len = n};
     struct serve_response r = {0};
     for (size_t i = 0; i < WEBHOOK_ROUTES; i++)
         if (str_eq(routes[i].path, path)) routes[i].fn(routes[i].ctx, &q, &r);
-    ck_assert_msg(r.status != 0, "%s: no answer", path);
+    ASSERT_MSG(r.status != 0, "%s: no answer", path);
     struct review_answer out = {.status = r.status, .text = arena_strdup(a, buf_str(&r.body))};
     buf_fini(&r.body);
     out.doc = r.status == 200 ? json_parse(a, out.text, strlen(out.text), NULL, NULL) : NULL;
@@ -39,10 +39,9 @@ const char *review_route(struct arena *a, const char *verb, enum kind k) {
 
 /* Every answer to a review that could be read. */
 static void check_frame(const struct review_answer *r, const char *api_version, const char *kind, const char *sent) {
-    ck_assert_msg(r->status == 200 && r->doc, "%d %s\n%s", r->status, r->text, sent);
-    ck_assert_str_eq(jv_str(jv_get(r->doc, "apiVersion"), ""), api_version);
-    ck_assert_str_eq(jv_str(jv_get(r->doc, "kind"), ""), kind);
-    ck_assert_str_eq(jv_str(jv_get(r->response, "uid"), ""), UID);
+    ASSERT_MSG(r->status == 200 && r->doc, "%d %s\n%s", r->status, r->text, sent);
+    bool framed = str_eq(jv_get_str(r->doc, "apiVersion"), api_version) && str_eq(jv_get_str(r->doc, "kind"), kind);
+    ASSERT_MSG(framed && str_eq(jv_get_str(r->response, "uid"), UID), "%s", r->text);
 }
 
 struct review_answer review_admit(struct arena *a, const char *verb, enum kind k, const struct jv *object, const struct jv *old) {
@@ -58,9 +57,9 @@ struct review_answer review_admit(struct arena *a, const char *verb, enum kind k
     buf_puts(&b, "}}");
     struct review_answer r = review_post(a, review_route(a, verb, k), "application/json", b.s, b.len);
     check_frame(&r, "admission.k8s.io/v1", "AdmissionReview", b.s);
-    ck_assert_msg(jv_is(jv_get(r.response, "allowed"), J_BOOL), "%s", r.text);
+    ASSERT_MSG(jv_is(jv_get(r.response, "allowed"), J_BOOL), "%s", r.text);
     int64_t code = jv_int(jv_path(r.response, "status", "code", (char *)0), 0);
-    ck_assert_msg(review_allowed(&r) || (*review_message(&r) && (code == 400 || code == 403)), "%s", r.text);
+    ASSERT_MSG(review_allowed(&r) || (*review_message(&r) && (code == 400 || code == 403)), "%s", r.text);
     return r;
 }
 
@@ -74,7 +73,7 @@ struct review_answer review_convert_all(struct arena *a, const struct jv *object
     check_frame(&r, "apiextensions.k8s.io/v1", "ConversionReview", b.s);
     const char *status = jv_str(jv_path(r.response, "result", "status", (char *)0), "");
     bool done = str_eq(status, "Success") && jv_len(jv_get(r.response, "convertedObjects")) == jv_len(objects);
-    ck_assert_msg(done || (str_eq(status, "Failure") && jv_path(r.response, "result", "message", (char *)0)), "%s", r.text);
+    ASSERT_MSG(done || (str_eq(status, "Failure") && jv_path(r.response, "result", "message", (char *)0)), "%s", r.text);
     return r;
 }
 

@@ -3,11 +3,11 @@
  * or needs a seed. */
 #include "specimen.h"
 
-#include <check.h>
 #include <regex.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "testing.h"
 
 /* What a type or field needs. value: of the field; with: members that are there too, made if they are empty objects, taken away if null, later rows over earlier ones; when: only
  * on the way to one of these keys, '|'-separated, the empty one when the way ends here; unless: the contrary; way: only when what
@@ -29,7 +29,7 @@ static struct jv *make(struct maker *m, const struct type *t, const char *rest);
 static struct jv *json(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    ck_assert_msg(v != NULL, "%s: %s", text, e.msg);
+    ASSERT_MSG(v != NULL, "%s: %s", text, e.msg);
     return v;
 }
 
@@ -49,7 +49,7 @@ static struct jv *text_for(struct arena *a, const struct field *f) {
     if (f->enums) return jv_new_strn(a, f->enums, strcspn(f->enums, "|"));
     for (size_t i = 0; f->pattern && i < sizeof tries / sizeof *tries; i++) {
         regex_t re;
-        ck_assert_int_eq(regcomp(&re, f->pattern, REG_EXTENDED | REG_NOSUB), 0);
+        ASSERT_MSG(regcomp(&re, f->pattern, REG_EXTENDED | REG_NOSUB) == 0, "pattern %s", f->pattern);
         bool fits = regexec(&re, tries[i], 0, NULL, 0) == 0;
         regfree(&re);
         if (fits) return jv_new_str(a, tries[i]);
@@ -118,12 +118,12 @@ static const struct field *next(const struct type *t, const char *rest, const ch
     if (*rest == '.') rest++;
     char key[64];
     size_t n = strcspn(rest, ".[{");
-    ck_assert_uint_lt(n, sizeof key);
+    ASSERT_MSG(n < sizeof key, "%s", rest);
     memcpy(key, rest, n);
     key[n] = '\0';
     *behind = rest + n;
     const struct field *f = n ? type_field(t, key) : NULL;
-    ck_assert_msg(f || n == 0, "%s has no field %s", t->name, rest);
+    ASSERT_MSG(f || n == 0, "%s has no field %s", t->name, rest);
     return f;
 }
 

@@ -156,7 +156,7 @@ static const char *target(struct leaf *l, const char **copy) {
     if (!in_role) {
         const struct object_row *r = object_row(l, &rows);
         bool same = stays(l, NULL);
-        ck_assert_msg(rows + same == 1, "%s %s %s: %zu rows%s", kind_info(l->kind)->name,
+        ASSERT_MSG(rows + same == 1, "%s %s %s: %zu rows%s", kind_info(l->kind)->name,
                       version_of(l->v2), l->path, rows, same ? ", and it stays" : "");
         if (same) return l->path;
         *copy = r->copy;
@@ -169,7 +169,7 @@ static const char *target(struct leaf *l, const char **copy) {
     const char *there = roles_of(l->kind, !l->v2);
     /* A row may spell a word of a field that stays, or take away a member that one version lacks.
      */
-    ck_assert_msg(other ? rows == 0 : rows == 1 || (rows == 0 && same),
+    ASSERT_MSG(other ? rows == 0 : rows == 1 || (rows == 0 && same),
                   "%s %s %s, shape %u: %zu rows%s", kind_info(l->kind)->name, version_of(l->v2),
                   l->path, l->shape, rows, same ? ", and it stays" : "");
     if (other) return NULL;
@@ -313,7 +313,7 @@ static bool changes_shape(const struct leaf *l) {
 static void check_leaf(struct leaf *l) {
     struct err e = ERR_INIT;
     const char *copy, *to = target(l, &copy);
-    ck_assert_msg(!to || str_has_prefix(to, "metadata.") ||
+    ASSERT_MSG(!to || str_has_prefix(to, "metadata.") ||
                       field_at(kind_version(l->kind, version_of(!l->v2))->type, to),
                   "%s %s %s goes to %s, which is no field", kind_info(l->kind)->name,
                   version_of(l->v2), l->path, to);
@@ -324,7 +324,7 @@ static void check_leaf(struct leaf *l) {
     ASSERT_PTR(out);
     BUF_AUTO struct buf got = BUF_INIT, before = BUF_INIT;
     find(doc, l, "", &before);
-    ck_assert_msg(before.len || is_head(l), "%s is not in its document", l->path);
+    ASSERT_MSG(before.len || is_head(l), "%s is not in its document", l->path);
     find(out, l, "", &got);
     bool list = l->f->kind == F_LIST, member = l->f->kind == F_MAP || l->f->kind == F_ANY ||
                                                (list && l->f->elem == F_OBJECT) ||
@@ -340,15 +340,15 @@ static void check_leaf(struct leaf *l) {
         bool set_notes = copy && str_has_prefix(copy, "spec.groupTemplate.annotations.") &&
                          str_eq(at + sizeof "metadata" - 1, strstr(copy, ".annotations."));
         bool known = str_eq(at, want) || text || (copy && str_eq(at, copy)) || set_notes;
-        ck_assert_msg(known, "%s %s %s, shape %u: is at %s, not at %s", kind_info(l->kind)->name,
+        ASSERT_MSG(known, "%s %s %s, shape %u: is at %s, not at %s", kind_info(l->kind)->name,
                       version_of(l->v2), l->path, l->shape, at, want);
     }
     bool stashed = strstr(json_text(l->a, out), STASH) != NULL;
-    ck_assert_msg(is_head(l) || (to ? found > 0 : stashed && (found == 0 || copy)),
+    ASSERT_MSG(is_head(l) || (to ? found > 0 : stashed && (found == 0 || copy)),
                   "%s %s %s, shape %u: in %zu places, %s", kind_info(l->kind)->name,
                   version_of(l->v2), l->path, l->shape, found, json_text(l->a, out));
     const struct jv *back = convert(l->a, l->kind, out, version_of(l->v2), &e);
-    ck_assert_msg(jv_eq(back, doc), "%s became %s", json_text(l->a, doc), json_text(l->a, back));
+    ASSERT_MSG(jv_eq(back, doc), "%s became %s", json_text(l->a, doc), json_text(l->a, back));
 }
 
 static void each_leaf(struct leaf *l, const struct type *t, const char *path) {
@@ -398,12 +398,12 @@ START_TEST(test_every_row_names_a_field) {
     for (size_t i = 0; i < convert_role_nrows; i++)
         for (int v = 0; v < 2; v++) {
             const char *path = v ? convert_role_rows[i].v2 : convert_role_rows[i].v1;
-            ck_assert_msg(!path || field_at(role_type(v), path), "row %zu: there is no field %s", i,
+            ASSERT_MSG(!path || field_at(role_type(v), path), "row %zu: there is no field %s", i,
                           path);
         }
     for (size_t i = 0; i < OBJECT_ROWS_N; i++) {
         const struct object_row *r = &object_rows[i];
-        ck_assert_msg(!r->v1 || field_at(kind_version(r->kind, "v1alpha1")->type, r->v1),
+        ASSERT_MSG(!r->v1 || field_at(kind_version(r->kind, "v1alpha1")->type, r->v1),
                       "there is no field %s", r->v1);
     }
 }

@@ -87,10 +87,10 @@ static void check_case(struct tour *t, const struct specimen *s, enum property p
     const char *text = json_text(a, doc);
     crd_schema_check(a, t->schema, doc, &m);
     bool by_schema = outside && !s->schemaless;
-    ck_assert_msg(mismatches_has(&m, at) == by_schema, "%s %s: the schema %s %s (%s)\n%s", kind_info(t->kind)->name, t->version,
+    ASSERT_MSG(mismatches_has(&m, at) == by_schema, "%s %s: the schema %s %s (%s)\n%s", kind_info(t->kind)->name, t->version,
                   by_schema ? "takes" : "refuses", at, property_names[p], text);
     for (size_t i = 0; i < m.n; i++)
-        ck_assert_msg(str_eq(m.items[i].path, at), "%s: the schema says %s %s too", at, m.items[i].path, m.items[i].why);
+        ASSERT_MSG(str_eq(m.items[i].path, at), "%s: the schema says %s %s too", at, m.items[i].path, m.items[i].why);
     t->cases[p]++;
     if (outside) t->outside++;
     else t->inside++;
@@ -99,7 +99,7 @@ static void check_case(struct tour *t, const struct specimen *s, enum property p
     bool by_webhook = outside && said_to_refuse(t, s, p);
     /* Of an object that is not there its required parts may be named. */
     bool named = review_names(&r, at, p == REQUIRED);
-    ck_assert_msg(named == by_webhook, "%s: the webhook %s %s (%s): %s\n%s", kind_info(t->kind)->name,
+    ASSERT_MSG(named == by_webhook, "%s: the webhook %s %s (%s): %s\n%s", kind_info(t->kind)->name,
                   by_webhook ? "takes" : "refuses", at, property_names[p], review_message(&r), text);
 }
 
@@ -108,7 +108,7 @@ static void with_value(struct tour *t, const struct specimen *s, enum property p
     struct tour here = *t;
     here.a = a;
     struct jv *doc = specimen_new(a, t->kind, t->version, s->path), **place = specimen_at(doc, s->path);
-    ck_assert_msg(place != NULL, "%s is not in its specimen", s->path);
+    ASSERT_MSG(place != NULL, "%s is not in its specimen", s->path);
     if (value) *place = value;
     else ck_assert(jv_del(specimen_parent(doc, s->path), s->f->key));
     /* A reference has to find something. */
@@ -197,13 +197,13 @@ static void unique(struct tour *t, const struct specimen *s) {
     struct mismatches m;
     crd_schema_check(a, t->schema, doc, &m);
     const char *second = arena_printf(a, "%s[1]", specimen_path(a, s->path));
-    ck_assert_msg(mismatches_has(&m, second) == !s->schemaless, "%s", second);
+    ASSERT_MSG(mismatches_has(&m, second) == !s->schemaless, "%s", second);
     t->cases[UNIQUE]++;
     t->outside++;
     if (!t->webhook) return;
     struct review_answer r = review_admit(a, "validate", t->kind, doc, NULL);
     bool own = !s->core && said_to_refuse(t, s, UNIQUE);
-    ck_assert_msg(!own || review_names(&r, second, true), "%s: %s", second, review_message(&r));
+    ASSERT_MSG(!own || review_names(&r, second, true), "%s: %s", second, review_message(&r));
 }
 
 /* ---- all rows ---- */
@@ -224,9 +224,9 @@ static void check_row(void *ctx, const struct specimen *s) {
     if (text) texts(t, s);
     if (count) counts(t, s);
     if (list) unique(t, s);
-    ck_assert_msg(t->outside > 0 || (f->flags & FF_REQUIRED && f->dflt), "%s: nothing was outside", s->path);
+    ASSERT_MSG(t->outside > 0 || (f->flags & FF_REQUIRED && f->dflt), "%s: nothing was outside", s->path);
     bool one_sided = !f->min && !f->max && !f->enums && !text && !count;
-    ck_assert_msg(t->inside > 0 || one_sided, "%s: nothing was inside", s->path);
+    ASSERT_MSG(t->inside > 0 || one_sided, "%s: nothing was inside", s->path);
 }
 
 START_TEST(test_every_bound_of_every_row) {
@@ -260,8 +260,8 @@ START_TEST(test_exceptions_name_fields) {
     ARENA_AUTO struct arena *a = arena_new();
     for (enum kind k = KIND_RBG; k <= KIND_INSTANCE; k++)
         if (kind_version(k, "v1alpha2")) specimen_each(a, kind_version(k, "v1alpha2")->type, note_end, seen);
-    for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) ck_assert_msg(seen[i], "%s", repeated[i].end);
-    for (size_t i = 0; i < sizeof not_demanded / sizeof *not_demanded; i++) ck_assert_msg(seen[100 + i], "%s", not_demanded[i]);
+    for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) ASSERT_MSG(seen[i], "%s", repeated[i].end);
+    for (size_t i = 0; i < sizeof not_demanded / sizeof *not_demanded; i++) ASSERT_MSG(seen[100 + i], "%s", not_demanded[i]);
 }
 END_TEST
 

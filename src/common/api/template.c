@@ -122,14 +122,14 @@ static int check_metadata(const struct role *r, const struct component *c, struc
     if (meta && !jv_is(meta, J_OBJ) && !jv_is(meta, J_NULL))
         return err_set(
             e, ERR_INVALID,
-            "role \"%s\": component \"%s\": template.metadata must be an object, not a %s", r->name,
+            "role \"%s\": component \"%s\": template.metadata must be an object, got %s", r->name,
             c->name, jv_type_name(meta));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct jv *v = jv_get(meta, keys[i]);
         if (v && !jv_is(v, J_OBJ) && !jv_is(v, J_NULL))
             return err_set(e, ERR_INVALID,
                            "role \"%s\": component \"%s\": template.metadata.%s must be an object, "
-                           "not a %s",
+                           "got %s",
                            r->name, c->name, keys[i], jv_type_name(v));
     }
     return 0;

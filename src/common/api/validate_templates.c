@@ -12,6 +12,7 @@
 struct stage {
     const struct jv *tpl;
     const char *path;
+    const struct component *own; /* whose labels and annotations are in the template; NULL: nobody's */
     struct problems found;
     bool looked;
 };
@@ -52,14 +53,28 @@ static const struct stage *origin(const struct role_check *k, struct chain *ch,
     return &ch->items[at];
 }
 
+/* What a component writes over its template's metadata is beside the template. */
+static const char *place_of(struct arena *a, const struct stage *from, const char *path) {
+    static const char meta[] = "metadata.";
+    const char *rest = str_has_prefix(path, meta) ? path + sizeof meta - 1 : NULL,
+               *key = rest ? strchr(rest, '[') : NULL;
+    if (!from->own || !key) return arena_printf(a, "%s.%s", from->path, path);
+    const struct jv *notes = *rest == 'l' ? from->own->labels : from->own->annotations;
+    size_t n = strlen(key);
+    bool beside = n > 2 && jv_getn(notes, key + 1, n - 2);
+    const char *holder = arena_strndup(a, from->path, strlen(from->path) - strlen(".template"));
+    return beside ? arena_printf(a, "%s.%s", holder, rest)
+                  : arena_printf(a, "%s.%s", from->path, path);
+}
+
 static void report(const struct role_check *k, struct chain *ch) {
     struct stage *last = &ch->items[ch->n - 1];
     for (size_t i = 0; i < last->found.n; i++) {
         const struct problem *x = &last->found.items[i];
         const struct stage *from = origin(k, ch, x);
         const char *note = from == &ch->items[0] ? "" : " (after the patch is applied)";
-        const char *path = arena_printf(k->c->a, "%s.%s", from->path, x->path);
-        problem_add(k->c->p, path, x->kind, NULL, "%s%s", x->message, note);
+        problem_add(k->c->p, place_of(k->c->a, from, x->path), x->kind, NULL, "%s%s", x->message,
+                    note);
         k->c->p->items[k->c->p->n - 1].value = x->value;
     }
     for (size_t i = 0; i < last->found.nwarnings; i++)
@@ -126,6 +141,7 @@ static void check_custom(const struct role_check *k, const struct effective *all
         push(&ch, k->c->a, NULL,
              arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path,
                           i));
+        ch.items[0].own = &k->r->custom.components.items[i];
         check_effective(k, &ch, all, n, i);
     }
 }
@@ -205,15 +221,39 @@ static bool patches_apply(const struct role_check *k, const struct jv **resolved
     return ok;
 }
 
+/* Labels and annotations of the component can only be added to objects. */
+static bool check_component_metadata(const struct role_check *k, const struct jv *tpl,
+                                     const char *path) {
+    const struct jv *meta = jv_get(tpl, "metadata");
+    const struct {
+        const char *field;
+        const struct jv *v;
+    } objects[] = {{"metadata", meta},
+                   {"metadata.labels", jv_get(meta, "labels")},
+                   {"metadata.annotations", jv_get(meta, "annotations")}};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        const struct jv *v = objects[i].v;
+        if (!v || v->type == J_NULL || v->type == J_OBJ) continue;
+        problem_add(k->c->p, arena_printf(k->c->a, "%s.%s", path, objects[i].field),
+                    PROBLEM_INVALID, v, "write an object instead of %s %s",
+                    v->type == J_ARR ? "an" : "a", jv_type_name(v));
+        ok = false;
+    }
+    return ok;
+}
+
 static bool check_component_templates(const struct role_check *k) {
     bool ok = true;
     for (size_t i = 0; i < k->r->custom.components.n; i++) {
-        if (jv_is(k->r->custom.components.items[i].template, J_OBJ)) continue;
         const struct jv *t = k->r->custom.components.items[i].template;
-        problem_add(k->c->p,
-                    arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu].template",
-                                 k->path, i),
-                    t ? PROBLEM_INVALID : PROBLEM_REQUIRED, t,
+        const char *path = arena_printf(
+            k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path, i);
+        if (jv_is(t, J_OBJ)) {
+            ok = check_component_metadata(k, t, path) && ok;
+            continue;
+        }
+        problem_add(k->c->p, path, t ? PROBLEM_INVALID : PROBLEM_REQUIRED, t,
                     "write the component's pod template");
         ok = false;
     }
