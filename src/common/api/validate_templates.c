@@ -57,11 +57,10 @@ static const struct stage *origin(const struct role_check *k, struct chain *ch,
 static const char *place_of(struct arena *a, const struct stage *from, const char *path) {
     static const char meta[] = "metadata.";
     const char *rest = str_has_prefix(path, meta) ? path + sizeof meta - 1 : NULL,
-               *key = rest ? strchr(rest, '[') : NULL;
-    if (!from->own || !key) return arena_printf(a, "%s.%s", from->path, path);
+               *key = rest ? strchr(rest, '[') : NULL, *end = key ? strchr(key, ']') : NULL;
+    if (!from->own || !end) return arena_printf(a, "%s.%s", from->path, path);
     const struct jv *notes = *rest == 'l' ? from->own->labels : from->own->annotations;
-    size_t n = strlen(key);
-    bool beside = n > 2 && jv_getn(notes, key + 1, n - 2);
+    bool beside = jv_getn(notes, key + 1, (size_t)(end - key) - 1);
     const char *holder = arena_strndup(a, from->path, strlen(from->path) - strlen(".template"));
     return beside ? arena_printf(a, "%s.%s", holder, rest)
                   : arena_printf(a, "%s.%s", from->path, path);
