@@ -60,8 +60,8 @@ const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
     const struct jv *doc =
         json_parse_outline(q->arena, q->body, q->len, &json_limits_review, keep, &e);
     if (!doc) {
-        serve_text(r, e.code == ERR_LIMIT ? 413 : 400, "the body can't be read as a %s: %s", kind,
-                   e.msg);
+        serve_text(r, e.code == ERR_LIMIT ? 413 : 400, "the body can't be read as %s %s: %s",
+                   *kind == 'A' ? "an" : "a", kind, e.msg);
         return NULL;
     }
     const char *version = jv_get_str(doc, "apiVersion"), *got = jv_get_str(doc, "kind");
