@@ -43,10 +43,14 @@ void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create
  * takes its place, and left that one alone, it follows (restartPolicy and restartPolicyConfig.type). old: the stored object. */
 void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old);
 
-/* Validates a document of version v1alpha2: groups, sets, coordinated policies, warmups; nothing is said about other kinds. old: the stored object on update (ratchets: only what the update makes wrong is
- * refused), NULL on create. */
+/* Validates a document of version v1alpha2: groups, sets, coordinated policies, warmups; nothing is said about other kinds. old: the
+ * stored object on update (ratchets: only what the update makes wrong is refused), NULL on create. */
 void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old, const struct lookup *l,
                         const struct admission_opts *o);
+
+/* What the schema of a kind's definition says of a document of that version, as it is written (not of its status): for manifests that
+ * no API server has looked at. CEL rules are left out. The version must be one of the kind's. */
+void admission_check_schema(struct problems *p, enum kind k, const char *version, const struct jv *doc);
 
 /* Converts a document (kind RBG or RBGSET) between "v1alpha1" and "v1alpha2". Lossless in both directions: what the target can't
  * say is stashed in annotation conversion.workloads.x-k8s.io/stash, and taken out of it on the way back unless the other version

@@ -18,7 +18,7 @@ static int run_lint(const struct command *self, int argc, char **argv) {
 const struct command cmd_lint = {
     .name = "lint",
     .args = "-f FILE...",
-    .summary = "Check manifests as the admission webhook would",
+    .summary = "Check manifests as the API server and the webhooks would",
     .help = "Prints every problem with its field path, the reason and what to write instead. Exit code: 0 when there is none, else 1.",
     .files = true,
     .run = run_lint,

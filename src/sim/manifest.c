@@ -76,15 +76,25 @@ static int profile_exists(void *ctx, const char *name, struct err *e) {
     return 0;
 }
 
+static const struct jv *group(void *ctx, struct arena *a, const char *ns, const char *name) {
+    (void)a;
+    const struct manifests *m = ctx;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct jv *doc = m->items[i].doc;
+        if (m->items[i].kind == KIND_RBG && str_eq(meta_name(doc), name) && str_eq(meta_ns(doc), ns)) return doc;
+    }
+    return NULL;
+}
+
 static void line(struct buf *out, const struct manifest *m, const char *text) {
     buf_printf(out, "%s: %s/%s: %s\n", m->file, jv_str(jv_get(m->given, "kind"), "?"), meta_name(m->given), text);
 }
 
 /* To v1alpha2, with the defaults. Returns false with a line in out when it can't be converted. */
-static bool convert_manifest(struct arena *a, struct manifest *m, struct buf *out) {
+static bool convert_manifest(struct arena *a, struct manifest *m, const char *version, struct buf *out) {
     struct err e = ERR_INIT;
-    const char *version = strchr(jv_str(jv_get(m->doc, "apiVersion"), ""), '/');
-    if (version && !str_eq(version + 1, kind_info(m->kind)->version)) {
+    if (!kind_info(m->kind)->convert) return true;
+    if (!str_eq(version, kind_info(m->kind)->version)) {
         struct jv *current = convert(a, m->kind, m->doc, kind_info(m->kind)->version, &e);
         if (!current) {
             line(out, m, e.msg);
@@ -96,24 +106,44 @@ static bool convert_manifest(struct arena *a, struct manifest *m, struct buf *ou
     return true;
 }
 
-static size_t check(struct arena *a, struct manifests *all, struct manifest *m, struct buf *out) {
-    struct lookup lookup = {.ctx = all, .profile_exists = profile_exists};
+/* The schema of the version it is written in comes first, as in the API server; what the webhook says of the same place too is left
+ * out. */
+static size_t report(struct arena *a, const struct manifest *m, const struct problems *p, const struct problems *said, struct buf *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->nwarnings; i++) line(out, m, arena_printf(a, "warning: %s", p->warnings[i]));
+    for (size_t i = 0; i < p->n; i++) {
+        struct problems one = {.a = a, .items = &p->items[i], .n = 1};
+        bool again = false;
+        for (size_t k = 0; said && k < said->n; k++) again = again || str_eq(said->items[k].path, p->items[i].path);
+        if (again) continue;
+        line(out, m, problems_text(a, &one));
+        n++;
+    }
+    return n;
+}
+
+static size_t check_ours(struct arena *a, struct manifests *all, struct manifest *m, struct buf *out) {
+    struct lookup lookup = {.ctx = all, .profile_exists = profile_exists, .group = group};
     struct admission_opts opts = {.deprecated_workloads = true};
-    struct problems p = {.a = a};
-    if (m->kind == KIND_NONE) {
-        line(out, m, arena_printf(a, "apiVersion %s has no such kind here: known are the kinds of " "workloads.x-k8s.io and those that "
-                                  "they are made of", jv_str(jv_get(m->given, "apiVersion"), "?")));
+    struct problems schema = {.a = a}, p = {.a = a};
+    const char *version = strchr(jv_str(jv_get(m->given, "apiVersion"), ""), '/');
+    version = version ? version + 1 : "";
+    if (!kind_version(m->kind, version)) {
+        line(out, m, arena_printf(a, "apiVersion: there is no version \"%s\" of this kind: write %s", version, kind_info(m->kind)->api_version));
         return 1;
     }
-    if (!kind_info(m->kind)->convert) return 0;
-    if (!convert_manifest(a, m, out)) return 1;
+    admission_check_schema(&schema, m->kind, version, m->given);
+    size_t n = report(a, m, &schema, NULL, out);
+    if (!convert_manifest(a, m, version, out)) return n + 1;
     admission_validate(&p, m->kind, m->doc, NULL, &lookup, &opts);
-    for (size_t i = 0; i < p.nwarnings; i++) line(out, m, arena_printf(a, "warning: %s", p.warnings[i]));
-    for (size_t i = 0; i < p.n; i++) {
-        struct problems one = {.a = a, .items = &p.items[i], .n = 1};
-        line(out, m, problems_text(a, &one));
-    }
-    return p.n;
+    return n + report(a, m, &p, &schema, out);
+}
+
+static size_t check(struct arena *a, struct manifests *all, struct manifest *m, struct buf *out) {
+    if (m->kind != KIND_NONE) return kind_info(m->kind)->ours ? check_ours(a, all, m, out) : 0;
+    line(out, m, arena_printf(a, "apiVersion %s has no such kind here: known are the kinds of workloads.x-k8s.io and those that they are "
+                              "made of", jv_str(jv_get(m->given, "apiVersion"), "?")));
+    return 1;
 }
 
 size_t manifests_check(struct arena *a, struct manifests *m, struct buf *out) {

@@ -94,8 +94,9 @@ static bool of_format(const struct jv *v, const char *format) {
     return false;
 }
 
+/* Beyond 64 bits a number is none, as Go reads it. */
 static bool is_integer(const struct jv *v) {
-    return jv_is(v, J_NUM) && !strpbrk(v->s, ".eE");
+    return jv_is(v, J_NUM) && !strpbrk(v->s, ".eE") && jv_int(v, 0) == jv_int(v, 1);
 }
 
 static bool of_type(const struct jv *v, const struct jv *schema) {

@@ -9,9 +9,13 @@
 #include "base/str.h"
 #include "testing.h"
 
-/* What a type or field needs. value: of the field; with: members that are there too, made if they are empty objects, taken away if null, later rows over earlier ones; when: only
- * on the way to one of these keys, '|'-separated, the empty one when the way ends here; unless: the contrary; way: only when what
- * is left of the way holds this; inside: only when all of it does. */
+/* What a type or field needs.
+ *   value   of the field
+ *   with    members that are there too: made if they are empty objects, taken away if null; a later row wins over an earlier one
+ *   when    only on the way to one of these keys, '|'-separated; the empty one: when the way ends here
+ *   unless  the contrary
+ *   way     only when what is left of the way holds this
+ *   inside  only when all of the way does */
 static const struct seed {
     const char *type, *key, *value, *with, *when, *unless, *way, *inside;
 } seeds[] = {

@@ -78,10 +78,13 @@ static const char policy[] =
     "{name: a, roles: [x, w], strategy: {rollingUpdate: {maxSkew: 1, partition: 10%, maxUnavailable: 1}, scaling: {maxSkew: 5%}}},\n"
     "{name: b, roles: [x, z], strategy: {scaling: {maxSkew: 5%, progression: OrderReady}}}]}}";
 
-static const char warmup[] =
-    "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroupWarmup, metadata: {name: w, namespace: space}, spec: {targetNodes: {nodeSelector: {a: b},\n"
-    "imagePreload: {images: [i]}, customizedAction: {containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /v}]}], volumes: [{name: v, emptyDir: {}}]}},\n"
-    "targetRoleBasedGroup: {name: g, roles: {x: {imagePreload: {images: [i]}}}}, tolerations: [{operator: Exists}]}}";
+#define WARMUP(spec) \
+    "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroupWarmup, metadata: {name: w, namespace: space}, spec: {" spec \
+    ", policies: {maxFailedNodes: 1, backoffLimitPerNode: 2}, tolerations: [{operator: Exists}]}}"
+static const char warmup_of_nodes[] =
+    WARMUP("targetNodes: {nodeSelector: {a: b}, imagePreload: {images: [i]}, customizedAction: {containers: [{name: c, image: i,\n"
+           "volumeMounts: [{name: v, mountPath: /v}]}], volumes: [{name: v, emptyDir: {}}]}}");
+static const char warmup_of_group[] = WARMUP("targetRoleBasedGroup: {name: g, roles: {x: {imagePreload: {images: [i]}}}}");
 
 static struct jv *yaml(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
@@ -157,7 +160,8 @@ START_TEST(test_every_value_of_a_policy) {
 END_TEST
 
 START_TEST(test_every_value_of_a_warmup) {
-    every_value(warmup, false, 400);
+    every_value(warmup_of_nodes, false, 400);
+    every_value(warmup_of_group, false, 150);
 }
 END_TEST
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/admission.h"
 #include "base/base64.h"
 #include "base/str.h"
 #include "crd_schema.h"
@@ -59,6 +60,7 @@ struct tour {
 };
 
 static bool accepted_once(const struct specimen *s) {
+    if (strstr(s->path, "engineRuntimes[]")) return true; /* additions to containers, of which only some fields are read */
     for (size_t i = 0; i < sizeof never_accepted / sizeof *never_accepted; i++)
         if (strstr(s->path, never_accepted[i].part)) return false;
     return true;
@@ -130,6 +132,10 @@ static void replace(struct tour *t, const struct specimen *s, struct jv *doc, co
     struct mismatches m;
     crd_schema_check(a, t->schema, doc, &m);
     bool by_schema = mismatches_has(&m, at);
+    struct problems p = {.a = a}; /* what the program says when there is no API server */
+    admission_check_schema(&p, t->kind, t->version, doc);
+    ASSERT_MSG((m.n > 0) == (p.n > 0) || str_has_prefix(s->path, "status"), "%s is %s: %s instead of %s", at, value,
+               problems_text(a, &p), m.n ? m.items[0].path : "nothing");
     ASSERT_MSG(by_schema || named_here || !accepted_once(s), "%s may be %s\n%s", at, value, text);
 }
 

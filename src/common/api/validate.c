@@ -229,6 +229,7 @@ static void validate_all(struct problems *p, enum kind k, const struct jv *doc,
                          const struct jv *old, const struct lookup *l,
                          const struct admission_opts *o) {
     struct check c = {.p = p, .a = p->a, .l = l, .deprecated = o && o->deprecated_workloads};
+    if (k != KIND_RBG && k != KIND_RBGSET && k != KIND_POLICY && k != KIND_WARMUP) return;
     if (!jv_is(jv_get(doc, "spec"), J_OBJ)) {
         problem_add(p, "spec", PROBLEM_REQUIRED, NULL, "write a spec");
         return;

@@ -66,6 +66,9 @@ const char *text_no_backsteps(const char *s);
 const char *text_file_key(const char *s);    /* of a ConfigMap or Secret */
 const char *text_absolute_path(const char *s);
 
+/* Is the value of this kind? Else a problem says what to write. */
+bool check_type(struct problems *p, enum fkind k, const struct place *at);
+
 /* The nouns, one file each; `at` is the place of what they look at. */
 struct pod_check {
     struct problems *p;

@@ -139,6 +139,27 @@ static void check_images(struct problems *p, const struct place *at) {
     }
 }
 
+/* What CEL says in the definition, for manifests that no API server has seen. */
+static void check_action_given(struct problems *p, const struct place *at) {
+    if (!jv_is(at->v, J_OBJ) || jv_get(at->v, "imagePreload") || jv_get(at->v, "customizedAction"))
+        return;
+    place_problem(p, at, PROBLEM_REQUIRED,
+                  "nothing to do: write imagePreload, customizedAction or both");
+}
+
+static void check_choices(struct problems *p, const struct place *spec, const struct place *nodes) {
+    static const char *const targets[] = {"targetNodes", "targetRoleBasedGroup"};
+    static const char *const ways[] = {"nodeNames", "nodeSelector"};
+    struct place policies = place_field(spec, "policies"),
+                 failed = place_field(&policies, "maxFailedNodes");
+    place_one_of(p, spec, targets, 2, true);
+    if (place_given(nodes)) place_one_of(p, nodes, ways, 2, true);
+    check_action_given(p, nodes);
+    if (place_given(&failed) && !jv_get(policies.v, "backoffLimitPerNode"))
+        place_problem(p, &failed, PROBLEM_FORBIDDEN,
+                      "needs backoffLimitPerNode: without it no node ever counts as failed");
+}
+
 void validate_warmup(struct problems *p, const struct jv *doc, const struct lookup *l) {
     struct place root = place_root(doc), spec = place_field(&root, "spec"),
                  nodes = place_field(&spec, "targetNodes"),
@@ -147,6 +168,7 @@ void validate_warmup(struct problems *p, const struct jv *doc, const struct look
     const char *name = jv_str(jv_get(group.v, "name"), "");
     bool found;
     struct words known = roles_of(p, l, meta_ns(doc), name, &found);
+    check_choices(p, &spec, &nodes);
     check_labels_at(p, &labels);
     check_images(p, &nodes);
     check_action(p, &nodes);
@@ -157,6 +179,7 @@ void validate_warmup(struct problems *p, const struct jv *doc, const struct look
     JV_FOR_OBJ(m, roles.v) {
         struct place at = place_key(&roles, m);
         if (found) warn_role(p, &at, m->key, &known, name);
+        check_action_given(p, &at);
         check_images(p, &at);
         check_action(p, &at);
     }

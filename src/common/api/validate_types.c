@@ -64,14 +64,16 @@ static bool type_fits(const struct jv *v, enum fkind k) {
     return false;
 }
 
+bool check_type(struct problems *p, enum fkind k, const struct place *at) {
+    if (type_fits(at->v, k)) return true;
+    place_problem(p, at, PROBLEM_INVALID, "write %s instead of %s %s", expected(k),
+                  at->v->type == J_ARR || at->v->type == J_OBJ ? "an" : "a", jv_type_name(at->v));
+    return false;
+}
+
 static void walk_value(struct problems *p, enum fkind k, const struct type *t,
                        const struct place *at) {
-    if (!type_fits(at->v, k)) {
-        place_problem(p, at, PROBLEM_INVALID, "write %s instead of %s %s", expected(k),
-                      at->v->type == J_ARR || at->v->type == J_OBJ ? "an" : "a",
-                      jv_type_name(at->v));
-        return;
-    }
+    if (!check_type(p, k, at)) return;
     /* The pod templates in a spec are looked at later, as they are after their patches. */
     if (k == F_OBJECT && t && t != &core_PodTemplateSpec) walk_object(p, t, at);
 }

@@ -1,0 +1,148 @@
+/* What the schema of a definition refuses, said about a manifest that no API server has seen. Walks
+ * the document along the same rows that the schema is printed from, so both say the same: types, what
+ * is required and has no default, words, bounds, patterns, lengths, elements that are there twice.
+ * Does not look into fields that the schema leaves open. The recursion is as deep as the tables.
+ * Pure. */
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/str.h"
+#include "validate.h"
+#include "validate_place.h"
+
+static void check_object(struct problems *p, const struct type *t, const struct place *at);
+
+/* ---- scalars ---- */
+
+static void check_word(struct problems *p, const char *enums, const struct place *at) {
+    enum { WORDS_MAX = 16 };
+    const char *words[WORDS_MAX];
+    struct words known = {words, 0};
+    for (char *save = NULL, *w = strtok_r(arena_strdup(p->a, enums), "|", &save);
+         w && known.n < WORDS_MAX; w = strtok_r(NULL, "|", &save)) {
+        if (str_eq(w, place_text(at))) return;
+        words[known.n++] = w;
+    }
+    place_problem(p, at, PROBLEM_NOT_SUPPORTED, "write %s%s", words_list(p->a, &known),
+                  did_you_mean(p->a, place_text(at), &known));
+}
+
+static bool matches(const char *pattern, const char *s) {
+    regex_t re;
+    if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB)) abort(); /* the tables are ours */
+    bool found = regexec(&re, s, 0, NULL, 0) == 0;
+    regfree(&re);
+    return found;
+}
+
+static void check_text(struct problems *p, const struct field *f, const struct place *at) {
+    size_t n = 0; /* characters */
+    for (const char *c = at->v->s; *c; c++) n += ((unsigned char)*c & 0xc0) != 0x80;
+    if (f->enums)
+        check_word(p, f->enums, at);
+    else if (n < f->min_length)
+        place_problem(p, at, PROBLEM_REQUIRED, "must not be empty");
+    else if (f->max_length && n > f->max_length)
+        place_problem(p, at, PROBLEM_TOO_LONG, "has %zu characters, at most %u are allowed", n,
+                      f->max_length);
+    else if (f->pattern && !matches(f->pattern, at->v->s))
+        place_problem(p, at, PROBLEM_INVALID, "must match %s", f->pattern);
+}
+
+static void check_bounds(struct problems *p, const struct field *f, const struct place *at) {
+    int64_t n = jv_int(at->v, 0), limit;
+    if (f->min && str_to_i64(f->min, &limit) == 0 && n < limit)
+        place_problem(p, at, PROBLEM_INVALID, "must be at least %s", f->min);
+    if (f->max && str_to_i64(f->max, &limit) == 0 && n > limit)
+        place_problem(p, at, PROBLEM_INVALID, "must be at most %s", f->max);
+}
+
+/* Kubernetes' own types take a fraction for a quantity, a schema does not. */
+static bool is_fraction(const struct jv *v) {
+    return v->type == J_NUM && jv_int(v, 0) != jv_int(v, 1) && strpbrk(v->s, ".eE");
+}
+
+/* ---- lists, objects ---- */
+
+/* The value of a key of the list, or its default. */
+static const char *key_text(struct arena *a, const struct field *f, const struct jv *item,
+                            const char *key) {
+    const struct field *k = f->type ? type_field(f->type, key) : NULL;
+    const struct jv *v = jv_get(item, key);
+    if (v && v->type != J_NULL) return json_text(a, v);
+    return k && k->dflt ? k->dflt : "";
+}
+
+static void check_unique(struct problems *p, const struct field *f, const struct place *at) {
+    if (!f->list_keys && !(f->flags & FF_SET)) return;
+    struct map *seen = map_new();
+    for (size_t i = 0; i < place_len(at); i++) {
+        struct place item = place_item(at, i);
+        const char *id = f->list_keys ? "" : json_text(p->a, item.v);
+        for (char *save = NULL, *key = strtok_r(arena_strdup(p->a, f->list_keys ? f->list_keys : ""),
+                                                ",", &save);
+             key; key = strtok_r(NULL, ",", &save))
+            id = arena_printf(p->a, "%s|%s", id, key_text(p->a, f, item.v, key));
+        if (map_put(seen, id, seen))
+            place_problem(p, &item, PROBLEM_DUPLICATE, "another element has the same %s",
+                          f->list_keys ? f->list_keys : "value");
+    }
+    map_free(seen);
+}
+
+static void check_value(struct problems *p, enum fkind k, const struct type *t,
+                        const struct place *at) {
+    if (k == F_QUANTITY && is_fraction(at->v))
+        place_problem(p, at, PROBLEM_INVALID, "write it in quotes");
+    else if (check_type(p, k, at) && k == F_OBJECT && t)
+        check_object(p, t, at);
+}
+
+static void check_elements(struct problems *p, const struct field *f, const struct place *at) {
+    for (size_t i = 0; i < place_len(at); i++) {
+        struct place item = place_item(at, i);
+        check_value(p, f->elem, f->type, &item);
+    }
+    JV_FOR_OBJ(m, f->kind == F_MAP ? at->v : NULL) {
+        struct place entry = place_key(at, m);
+        check_value(p, f->elem, f->type, &entry);
+    }
+    if (jv_len(at->v) < f->min_items || jv_len(at->v) < f->min_properties)
+        place_problem(p, at, PROBLEM_REQUIRED, "write at least one");
+    check_unique(p, f, at);
+}
+
+static void check_field(struct problems *p, const struct field *f, const struct place *at) {
+    if (f->flags & FF_SCHEMALESS) return;
+    size_t before = p->n;
+    check_value(p, f->kind, f->type, at);
+    if (p->n > before) return;
+    if (f->kind == F_STRING) check_text(p, f, at);
+    if (f->kind == F_INT32 || f->kind == F_INT64) check_bounds(p, f, at);
+    if (f->kind == F_LIST || f->kind == F_MAP) check_elements(p, f, at);
+}
+
+static void check_object(struct problems *p, const struct type *t, const struct place *at) {
+    for (size_t i = 0; i < t->nfields; i++) {
+        const struct field *f = &t->fields[i];
+        struct place v = place_field(at, f->key);
+        bool null = jv_is(v.v, J_NULL), given = v.v && !(null && f->dflt);
+        if (given)
+            check_field(p, f, &v);
+        else if (f->flags & FF_REQUIRED && !f->dflt)
+            place_problem(p, &v, PROBLEM_REQUIRED, "%s", f->desc ? f->desc : "write it");
+    }
+}
+
+void admission_check_schema(struct problems *p, enum kind k, const char *version,
+                            const struct jv *doc) {
+    const struct field *f = type_field(kind_version(k, version)->type, "spec");
+    const struct place root = place_root(doc);
+    struct place spec = place_field(&root, "spec");
+    if (spec.v)
+        check_field(p, f, &spec);
+    else if (f->flags & FF_REQUIRED)
+        place_problem(p, &spec, PROBLEM_REQUIRED, "%s", f->desc);
+}

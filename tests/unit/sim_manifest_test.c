@@ -1,0 +1,93 @@
+/* Manifests from files, as `kubectl rbg lint` checks them: what an API server's schema would refuse, then what the webhooks would,
+ * each place once; all kinds, both versions. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "sim/manifest.h"
+#include "testing.h"
+
+#define T "template: {spec: {containers: [{name: c, image: i}]}}"
+#define HEAD(version, kind) "apiVersion: workloads.x-k8s.io/" version "\nkind: " kind "\nmetadata: {name: g}\n"
+
+/* The lines about a file with this text; *problems: how many of them are more than a warning. */
+static const char *lint(struct arena *a, const char *text, size_t *problems) {
+    struct err e = ERR_INIT;
+    struct manifests m = {0};
+    BUF_AUTO struct buf out = BUF_INIT;
+    char path[] = "/tmp/rbg-manifest-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    int rc = manifests_read(a, path, &m, &e);
+    unlink(path);
+    if (rc) ck_abort_msg("%s", e.msg);
+    *problems = manifests_check(a, &m, &out);
+    return arena_strdup(a, buf_str(&out));
+}
+
+static void expect(const char *text, size_t problems, const char *const *says) {
+    ARENA_AUTO struct arena *a = arena_new();
+    size_t n;
+    const char *lines = lint(a, text, &n);
+    ck_assert_msg(n == problems, "%zu problems in\n%s\n%s", n, text, lines);
+    for (; *says; says++) ck_assert_msg(strstr(lines, *says), "\"%s\" is not in\n%s", *says, lines);
+}
+#define EXPECT(text, n, ...) expect(text, n, (const char *const[]){__VA_ARGS__, NULL})
+
+START_TEST(what_the_schema_refuses_is_found) {
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroup") "spec: {roles: [{name: a, podManagementPolicy: Orderd, leaderWorkerPattern: {" T
+           ", sharedServiceSelection: All, restartPolicy: Always}}]}\n", 2,
+           "RoleBasedGroup/g: spec.roles[0].podManagementPolicy: Unsupported value: \"Orderd\": write \"OrderedReady\" or \"Parallel\"",
+           "spec.roles[0].leaderWorkerPattern.restartPolicy: Unsupported value: \"Always\"");
+    EXPECT(HEAD("v1alpha1", "RoleBasedGroup") "spec: {coordination: [{name: c, roles: [a], strategy: {rollingUpdate: {maxSkew: 5}}}], "
+           "roles: [{name: a, workload: {apiVersion: v1, kind: StatefulSet}, " T "}]}\n", 3,
+           "spec.roles[0].workload.apiVersion: Invalid value: \"v1\": must match",
+           "spec.coordination[0].strategy.rollingUpdate.maxSkew: Invalid value: 5: write a string instead of a number");
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroupScalingAdapter") "spec: {replicas: many}\n", 2, "spec.scaleTargetRef: Required value",
+           "spec.replicas: Invalid value: \"many\"");
+    EXPECT(HEAD("v1alpha2", "ClusterEngineRuntimeProfile") "spec: {containers: [{image: i}], updateStrategy: Never}\n", 2,
+           "spec.containers[0].name: Required value", "spec.updateStrategy: Unsupported value: \"Never\"");
+}
+END_TEST
+
+START_TEST(a_place_is_reported_once) {
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroup") "spec: {roles: [{name: a, replicas: -1, standalonePattern: {" T "}}]}\n", 1,
+           "spec.roles[0].replicas: Invalid value: -1: must be at least 0");
+}
+END_TEST
+
+START_TEST(policies_and_warmups_are_checked_as_their_webhooks_do) {
+    EXPECT(HEAD("v1alpha2", "CoordinatedPolicy") "spec: {policies: [{name: p, roles: [a, a, x], strategy: {rollingUpdate: {maxSkew: -1}}}]}\n"
+           "---\n" HEAD("v1alpha2", "RoleBasedGroup") "spec: {roles: [{name: a, standalonePattern: {" T "}}]}\n", 2,
+           "CoordinatedPolicy/g: spec.policies[0].roles[1]: Duplicate value", "spec.policies[0].strategy.rollingUpdate.maxSkew: Invalid value",
+           "warning: spec.policies[0].roles[2]: group \"g\" has no role \"x\"");
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroupWarmup") "spec: {policies: {maxFailedNodes: 1}, targetNodes: {nodeNames: [node-1], "
+           "nodeSelector: {a: b}}, targetRoleBasedGroup: {name: g, roles: {a: {}}}}\n", 5,
+           "spec: Forbidden: targetNodes and targetRoleBasedGroup are both given",
+           "spec.targetNodes: Forbidden: nodeNames and nodeSelector are both given",
+           "spec.targetNodes: Required value: nothing to do: write imagePreload", "spec.targetRoleBasedGroup.roles[a]: Required value",
+           "spec.policies.maxFailedNodes: Forbidden: needs backoffLimitPerNode");
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroupWarmup") "spec: {policies: {maxFailedNodes: 1, backoffLimitPerNode: 0}, targetNodes: "
+           "{nodeNames: [node-1], imagePreload: {images: [i]}}}\n", 0, "");
+}
+END_TEST
+
+START_TEST(versions_and_kinds_that_are_not_served_are_told) {
+    EXPECT(HEAD("v1beta1", "CoordinatedPolicy") "spec: {}\n", 1, "there is no version \"v1beta1\" of this kind: write workloads.x-k8s.io/v1alpha2");
+    EXPECT(HEAD("v1alpha2", "InstanceSet") "spec: {}\n", 1, "write workloads.x-k8s.io/v1alpha1");
+    EXPECT("apiVersion: workloads.x-k8s.io/v1alpha2\nkind: RoleBasedGrup\nmetadata: {name: g}\n", 1, "has no such kind here");
+    EXPECT("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: g}\ndata: 7\n", 0, ""); /* Kubernetes' own are not looked into */
+}
+END_TEST
+
+START_TEST(a_list_is_taken_apart) {
+    EXPECT("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstance, metadata: {name: a}, spec: {}}\n"
+           "- {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstance, metadata: {name: b}, spec: {components: []}}\n", 1,
+           "RoleInstance/a: spec.components: Required value");
+}
+END_TEST
+
+TEST_MAIN("sim_manifest", what_the_schema_refuses_is_found, a_place_is_reported_once,
+          policies_and_warmups_are_checked_as_their_webhooks_do, versions_and_kinds_that_are_not_served_are_told, a_list_is_taken_apart)
