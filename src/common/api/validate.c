@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "doc/scalar.h"
 #include "validate.h"
+#include "validate_place.h"
 
 /* ---- group annotations ---- */
 
@@ -204,6 +205,11 @@ static void validate_set(struct check *c, const struct jv *doc, const struct jv 
                             "metadata.annotations");
     check_group_annotations(c->p, jv_get(template, "annotations"),
                             "spec.groupTemplate.annotations");
+    const struct place labels = place_at("spec.groupTemplate.labels", jv_get(template, "labels")),
+                       notes = place_at("spec.groupTemplate.annotations",
+                                        jv_get(template, "annotations"));
+    check_labels_at(c->p, &labels);
+    check_annotations_at(c->p, &notes);
     if (!jv_is(template, J_OBJ) || !jv_is(jv_get(template, "spec"), J_OBJ)) {
         problem_add(c->p, "spec.groupTemplate.spec", PROBLEM_REQUIRED, NULL,
                     "write the spec of the groups");

@@ -14,6 +14,13 @@ struct place place_root(const struct jv *v) {
     return (struct place){.v = v};
 }
 
+struct place place_at(const char *path, const struct jv *v) {
+    static const struct place nowhere;
+    struct place at = place_member(&nowhere, path, strlen(path));
+    at.v = v;
+    return at;
+}
+
 struct place place_member(const struct place *up, const char *field, size_t len) {
     return (struct place){.up = up, .field = field, .v = jv_getn(up->v, field, len)};
 }

@@ -18,6 +18,8 @@ struct place {
 };
 
 struct place place_root(const struct jv *v);
+/* A place that is spelled like this; the path must live as long. */
+struct place place_at(const char *path, const struct jv *v);
 struct place place_member(const struct place *up, const char *field, size_t len);
 static inline struct place place_field(const struct place *up, const char *field) {
     return place_member(up, field, strlen(field)); /* inline, as jv_get */
@@ -88,6 +90,7 @@ void check_resource_ref(struct problems *p, const struct place *at, bool volume)
 void check_scheduling(struct problems *p, const struct place *spec);
 void check_tolerations(struct problems *p, const struct place *spec);
 void check_labels_at(struct problems *p, const struct place *map);
+void check_annotations_at(struct problems *p, const struct place *map);
 void check_label_selector(struct problems *p, const struct place *at);
 void check_pod_security(struct problems *p, const struct place *spec);
 void check_container_security(struct problems *p, const struct place *container,

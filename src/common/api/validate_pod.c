@@ -12,25 +12,30 @@
 
 enum { NOTES_MAX = 256 * 1024, NAMESERVERS_MAX = 3, SEARCHES_MAX = 32, SEARCH_BYTES_MAX = 2048 };
 
-static void check_metadata(struct problems *p, const struct place *tpl) {
-    struct place metadata = place_field(tpl, "metadata"), labels = place_field(&metadata, "labels"),
-                 notes = place_field(&metadata, "annotations");
+void check_annotations_at(struct problems *p, const struct place *notes) {
     size_t bytes = 0;
-    check_labels_at(p, &labels);
-    JV_FOR_OBJ(m, notes.v) {
+    JV_FOR_OBJ(m, notes->v) {
         const char *wrong = name_qualified(m->key);
         char *lower = wrong ? arena_strdup(p->a, m->key) : NULL;
         for (char *c = lower; c && *c; c++)
             if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + 32);
         if (lower) wrong = name_qualified(lower);
-        struct place at = place_key(&notes, m);
+        struct place at = place_key(notes, m);
         if (wrong) place_problem(p, &at, PROBLEM_INVALID, "no valid annotation key: %s", wrong);
         bytes += m->klen + (jv_is(m->val, J_STR) ? m->val->len : 0);
     }
-    notes.v = NULL;
+    struct place all = *notes;
+    all.v = NULL; /* too much to be shown */
     if (bytes > NOTES_MAX)
-        place_problem(p, &notes, PROBLEM_TOO_LONG, "has %zu bytes, at most %d are allowed", bytes,
+        place_problem(p, &all, PROBLEM_TOO_LONG, "has %zu bytes, at most %d are allowed", bytes,
                       NOTES_MAX);
+}
+
+static void check_metadata(struct problems *p, const struct place *tpl) {
+    struct place metadata = place_field(tpl, "metadata"), labels = place_field(&metadata, "labels"),
+                 notes = place_field(&metadata, "annotations");
+    check_labels_at(p, &labels);
+    check_annotations_at(p, &notes);
 }
 
 /* ---- names and addresses ---- */
@@ -146,6 +151,15 @@ static void check_containers(struct pod_check *k) {
                       "ephemeral containers are added to running pods only: remove them");
 }
 
+static void check_overhead(struct problems *p, const struct place *spec) {
+    struct place overhead = place_field(spec, "overhead");
+    JV_FOR_OBJ(m, overhead.v) {
+        struct place at = place_key(&overhead, m);
+        if (quantity_sign(m->val) == -1)
+            place_problem(p, &at, PROBLEM_INVALID, "must not be negative");
+    }
+}
+
 static void check_spec(struct pod_check *k) {
     static const struct place_rule rules[] = {
         {.field = "restartPolicy", .enums = "Always|OnFailure|Never"},
@@ -167,6 +181,7 @@ static void check_spec(struct pod_check *k) {
     check_host_aliases(k->p, k->spec);
     check_gates(k->p, k->spec);
     check_resource_claims(k);
+    check_overhead(k->p, k->spec);
 }
 
 void check_pod_template(struct problems *p, const struct jv *tpl, bool injected) {

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "doc/scalar.h"
 #include "validate.h"
+#include "validate_place.h"
 
 static const char *sub(const struct role_check *k, const char *field) {
     return arena_printf(k->c->a, "%s.%s", k->path, field);
@@ -264,19 +265,15 @@ void check_role_annotations(const struct role_check *k) {
     check_avoid(k);
 }
 
-/* Labels that a user gives are copied to objects: what the API server would refuse there is refused
- * here. */
-static void check_labels(const struct role_check *k, const struct jv *labels, const char *path) {
-    JV_FOR_OBJ(m, labels) {
-        const char *at = arena_printf(k->c->a, "%s[%s]", path, m->key),
-                   *wrong = name_qualified(m->key);
-        if (wrong)
-            problem_add(k->c->p, at, PROBLEM_INVALID, jv_new_str(k->c->a, m->key),
-                        "no valid label key: %s", wrong);
-        wrong = jv_is(m->val, J_STR) ? name_label_value(m->val->s) : NULL;
-        if (wrong)
-            problem_add(k->c->p, at, PROBLEM_INVALID, m->val, "no valid label value: %s", wrong);
-    }
+/* What a user gives is copied to objects: what the API server would refuse there is refused here. */
+static void check_metadata(const struct role_check *k) {
+    const struct place labels = place_at(sub(k, "labels"), k->r->labels),
+                       notes = place_at(sub(k, "annotations"), k->r->annotations),
+                       adapter = place_at(sub(k, "scalingAdapter.labels"),
+                                          k->r->scaling_adapter.labels);
+    check_labels_at(k->c->p, &labels);
+    check_annotations_at(k->c->p, &notes);
+    check_labels_at(k->c->p, &adapter);
 }
 
 static void check_runtimes(const struct role_check *k) {
@@ -321,8 +318,7 @@ void check_role(const struct role_check *k) {
     if (r->leader_worker.set) check_leader_worker(k);
     if (r->custom.set) check_custom(k);
     check_role_annotations(k);
-    check_labels(k, r->labels, sub(k, "labels"));
-    check_labels(k, r->scaling_adapter.labels, sub(k, "scalingAdapter.labels"));
+    check_metadata(k);
     check_runtimes(k);
     check_templates(k);
 }
