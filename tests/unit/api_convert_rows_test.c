@@ -319,7 +319,7 @@ static void check_leaf(struct leaf *l) {
                   version_of(l->v2), l->path, to);
     if (changes_shape(l)) return;
     /* The hundreds of a pod template move together: some of them show it. */
-    if (l->in_template && l->n % 16) return;
+    if (l->in_template && l->n % 64) return;
     struct jv *doc = document(l), *out = convert(l->a, l->kind, doc, version_of(!l->v2), &e);
     ASSERT_PTR(out);
     BUF_AUTO struct buf got = BUF_INIT, before = BUF_INIT;

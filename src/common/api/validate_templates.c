@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "doc/patch.h"
 #include "validate.h"
+#include "validate_place.h"
 
 /* A template on its way to a component, and where the part was written that led to it. */
 struct stage {
@@ -80,11 +81,33 @@ static void report(const struct role_check *k, struct chain *ch) {
         problem_warn(k->c->p, "%s.%s", last->path, last->found.warnings[i]);
 }
 
+/* The discovery file is mounted into the containers of stateful roles, and two volumes can't be mounted
+ * at one path. */
+static void check_discovery_mount(struct problems *p, const struct role_check *k,
+                                  const struct jv *tpl) {
+    struct place root = place_root(tpl), spec = place_field(&root, "spec"),
+                 list = place_field(&spec, "containers");
+    for (size_t i = 0; role_stateful(k->r) && i < place_len(&list); i++) {
+        struct place container = place_item(&list, i),
+                     mounts = place_field(&container, "volumeMounts");
+        for (size_t m = 0; m < place_len(&mounts); m++) {
+            struct place mount = place_item(&mounts, m), to = place_field(&mount, "mountPath");
+            if (!str_eq(place_text(&to), DISCOVERY_MOUNT) ||
+                str_eq(jv_get_str(mount.v, "name"), DISCOVERY_VOLUME))
+                continue;
+            place_problem(p, &to, PROBLEM_FORBIDDEN,
+                          "the file with the group's addresses is mounted there: choose another "
+                          "path");
+        }
+    }
+}
+
 static void check_effective(const struct role_check *k, struct chain *ch,
                             const struct effective *all, size_t n, size_t i) {
     struct stage *last = &ch->items[ch->n - 1];
     last->tpl = all[i].template;
     check_pod_template(&last->found, last->tpl, k->r->engine_runtimes.n > 0);
+    check_discovery_mount(&last->found, k, last->tpl);
     check_directives(&last->found, k, all, n, i);
     check_port_keys(k, all, i, &last->found);
     last->looked = true;
