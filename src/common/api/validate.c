@@ -129,6 +129,7 @@ static void check_spec(const struct check *c, const struct jv *spec) {
         check_deprecated(&k, c->was ? rbg_role(c->was, k.r->name) : NULL);
     }
     check_cycle(c);
+    check_pod_names(c);
 }
 
 /* ---- kinds ---- */

@@ -37,6 +37,7 @@ const char *did_you_mean(struct arena *a, const char *word, const struct words *
 const char *words_list(struct arena *a, const struct words *known);
 
 void check_names(const struct role_check *k); /* do the names of what the role becomes fit? */
+void check_pod_names(const struct check *c); /* does another role make a pod of the same name? */
 /* Ports that pods of component i get are annotations of their instance: do those keys fit? */
 void check_port_keys(const struct role_check *k, const struct effective *all, size_t i,
                      struct problems *p);

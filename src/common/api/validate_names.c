@@ -131,6 +131,94 @@ void check_names(const struct role_check *k) {
     if (role_workload(r) == WL_RIS) pods_fit(k);
 }
 
+/* ---- pods of different roles with one name ---- */
+
+/* Behind the number at s, which pods have without leading zeros; NULL when there is none. */
+static const char *number(const char *s, int64_t *n) {
+    size_t len = strspn(s, "0123456789");
+    if (len == 0 || len > 9 || (len > 1 && *s == '0')) return NULL;
+    *n = 0;
+    for (size_t i = 0; i < len; i++) *n = *n * 10 + (s[i] - '0');
+    return s + len;
+}
+
+/* Is the text "-<n>" and no more, n less than `many`? */
+static bool numbered(const char *s, int64_t many) {
+    int64_t n;
+    const char *end = *s == '-' ? number(s + 1, &n) : NULL;
+    return end && !*end && n < many;
+}
+
+static bool runs_pods(const struct role *r) {
+    return !str_empty(r->name) && role_workload(r) == WL_RIS && role_stateful(r);
+}
+
+/* Does the role make the pod of this name (the group's in front left out)? */
+static bool makes_pod(const struct role *r, const char *pod) {
+    int64_t n;
+    const char *rest = number(pod + strlen(r->name) + 1, &n);
+    if (!rest || n >= role_replicas(r)) return false;
+    if (r->standalone.set) return !*rest;
+    if (r->leader_worker.set) return numbered(rest, role_group_size(r));
+    for (size_t i = 0; r->custom.set && i < r->custom.components.n; i++) {
+        const struct component *c = &r->custom.components.items[i];
+        size_t len = c->name ? strlen(c->name) : 0;
+        bool mine = len && *rest == '-' && strncmp(rest + 1, c->name, len) == 0;
+        if (mine && numbered(rest + 1 + len, c->size.set ? c->size.v : 1)) return true;
+    }
+    return false;
+}
+
+/* The first pod of role `s` that role `r` makes too; NULL when there is none. The lowest numbers
+ * tell: where one is taken, those before it are. */
+static const char *shared_pod(struct arena *a, const struct role *s, const struct role *r) {
+    enum { LOOKED_AT = 8 };
+    /* Names of s have more numbers than these patterns give. */
+    if (r->standalone.set || (r->leader_worker.set && !s->standalone.set)) return NULL;
+    int32_t replicas = role_replicas(s) < LOOKED_AT ? role_replicas(s) : LOOKED_AT,
+            size = s->leader_worker.set ? role_group_size(s) : 1;
+    size_t parts = s->custom.set ? s->custom.components.n : 1;
+    for (int32_t i = 0; i < replicas; i++)
+        for (size_t c = 0; c < parts; c++)
+            for (int32_t n = 0; n < (size < LOOKED_AT ? size : LOOKED_AT); n++) {
+                const char *part = s->custom.set ? s->custom.components.items[c].name : NULL;
+                const char *instance = arena_printf(a, "%s-%d", s->name, (int)i), *pod = instance;
+                if (part)
+                    pod = arena_printf(a, "%s-%s-%d", instance, part, (int)n);
+                else if (!s->standalone.set)
+                    pod = arena_printf(a, "%s-%d", instance, (int)n);
+                if (makes_pod(r, pod)) return pod;
+            }
+    return NULL;
+}
+
+/* Role "a" with leader and workers has pods a-0-0 and a-0-1, and so have the first two instances of
+ * a role "a-0": only one of them could run. */
+void check_pod_names(const struct check *c) {
+    struct map *roles = NULL;
+    for (size_t i = 0; i < c->s->roles.n; i++) {
+        const struct role *s = &c->s->roles.items[i];
+        if (!runs_pods(s) || !strchr(s->name, '-')) continue;
+        if (!roles) {
+            roles = map_in(c->a);
+            for (size_t k = 0; k < c->s->roles.n; k++)
+                if (runs_pods(&c->s->roles.items[k]))
+                    map_put(roles, c->s->roles.items[k].name, &c->s->roles.items[k]);
+        }
+        for (const char *dash = strchr(s->name, '-'); dash; dash = strchr(dash + 1, '-')) {
+            if (dash[1] < '0' || dash[1] > '9') continue; /* no instance of another role */
+            const char *start = arena_strndup(c->a, s->name, (size_t)(dash - s->name));
+            const struct role *r = map_get(roles, start);
+            const char *pod = r ? shared_pod(c->a, s, r) : NULL;
+            if (pod)
+                problem_add(c->p, arena_printf(c->a, "%s.roles[%zu].name", c->path, i),
+                            PROBLEM_INVALID, jv_get(s->doc, "name"),
+                            "role \"%s\" has a pod \"%s-%s\" too: rename one of them", r->name,
+                            *c->group ? c->group : "<group>", pod);
+        }
+    }
+}
+
 /* "<pod>.<port>" is the name of an annotation key. Stateless instances are cut to fit, not their
  * pods. */
 void check_port_keys(const struct role_check *k, const struct effective *all, size_t i,
