@@ -1,5 +1,5 @@
 /* A validator of structural schemas, as an API server behaves: what a null is, which numbers an integer's format holds, what
- * makes elements of a list the same. A null in a field that has a default is pruned, and any other is of the wrong type.
+ * makes elements of a list the same. A member that is null counts as absent, an element that is null is of the wrong type.
  * Regular expressions are compiled once for each text. */
 #include "crd_schema.h"
 
@@ -162,12 +162,14 @@ static void check_object(const struct check *c, const struct jv *schema, const s
     const struct jv *properties = jv_get(schema, "properties"), *values = jv_get(schema, "additionalProperties");
     if (v->len < jv_get_int(schema, "minProperties", 0)) add(c, path, "has too few members");
     JV_FOR_ARR(r, jv_get(schema, "required")) {
-        const struct jv *p = jv_get(properties, (*r)->s);
-        if (!jv_get(v, (*r)->s) && !jv_get(p, "default")) add(c, arena_printf(c->a, "%s.%s", path, (*r)->s), "is required");
+        const struct jv *p = jv_get(properties, (*r)->s), *m = jv_get(v, (*r)->s);
+        bool given = (m && m->type != J_NULL) || jv_get(p, "default");
+        if (!given) add(c, arena_printf(c->a, "%s.%s", path, (*r)->s), "is required");
     }
     JV_FOR_OBJ(m, v) {
         const struct jv *p = jv_get(properties, m->key);
-        if (p && !(m->val->type == J_NULL && jv_get(p, "default"))) check_value(c, p, m->val, arena_printf(c->a, "%s.%s", path, m->key));
+        if (m->val->type == J_NULL) continue;
+        if (p) check_value(c, p, m->val, arena_printf(c->a, "%s.%s", path, m->key));
         if (values) check_value(c, values, m->val, arena_printf(c->a, "%s[%s]", path, m->key));
     }
 }

@@ -19,7 +19,7 @@ struct mismatches {
 /* openAPIV3Schema of a version as rbg-manager --print-crds prints it. A keyword that is unknown here aborts the test. */
 struct jv *crd_schema(struct arena *a, enum kind k, const char *version);
 
-/* An absent or null field that has a default counts as given. */
+/* A field that has a default counts as given. */
 void crd_schema_check(struct arena *a, const struct jv *schema, const struct jv *doc, struct mismatches *out);
 
 bool mismatches_has(const struct mismatches *m, const char *path);

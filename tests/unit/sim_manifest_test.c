@@ -52,6 +52,15 @@ START_TEST(what_the_schema_refuses_is_found) {
 }
 END_TEST
 
+/* As the API server prunes it. */
+START_TEST(null_is_as_if_it_were_not_there) {
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroup") "spec: {roleTemplates: null, roles: [{name: a, labels: {x: null}, replicas: null, dependencies: null, "
+           "standalonePattern: {" T "}, leaderWorkerPattern: null}]}\n", 0, "");
+    EXPECT(HEAD("v1alpha2", "CoordinatedPolicy") "spec: {policies: [{name: null, roles: [a, null], strategy: {}}]}\n", 2,
+           "spec.policies[0].name: Required value", "spec.policies[0].roles[1]: Invalid value: null: write a string instead of a null");
+}
+END_TEST
+
 START_TEST(a_place_is_reported_once) {
     EXPECT(HEAD("v1alpha2", "RoleBasedGroup") "spec: {roles: [{name: a, replicas: -1, standalonePattern: {" T "}}]}\n", 1,
            "spec.roles[0].replicas: Invalid value: -1: must be at least 0");
@@ -89,5 +98,5 @@ START_TEST(a_list_is_taken_apart) {
 }
 END_TEST
 
-TEST_MAIN("sim_manifest", what_the_schema_refuses_is_found, a_place_is_reported_once,
+TEST_MAIN("sim_manifest", what_the_schema_refuses_is_found, null_is_as_if_it_were_not_there, a_place_is_reported_once,
           policies_and_warmups_are_checked_as_their_webhooks_do, versions_and_kinds_that_are_not_served_are_told, a_list_is_taken_apart)

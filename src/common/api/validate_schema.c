@@ -1,8 +1,8 @@
 /* What the schema of a definition refuses, said about a manifest that no API server has seen. Walks
- * the document along the same rows that the schema is printed from, so both say the same: types, what
- * is required and has no default, words, bounds, patterns, lengths, elements that are there twice.
- * Does not look into fields that the schema leaves open. The recursion is as deep as the tables.
- * Pure. */
+ * the document along the same rows that the schema is printed from, so both say the same: types,
+ * what is required and has no default, words, bounds, patterns, lengths, elements that are there
+ * twice. A member that is null counts as absent, as in the API server. Does not look into fields
+ * that the schema leaves open. The recursion is as deep as the tables. Pure. */
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,9 +81,9 @@ static void check_unique(struct problems *p, const struct field *f, const struct
     for (size_t i = 0; i < place_len(at); i++) {
         struct place item = place_item(at, i);
         const char *id = f->list_keys ? "" : json_text(p->a, item.v);
-        for (char *save = NULL, *key = strtok_r(arena_strdup(p->a, f->list_keys ? f->list_keys : ""),
-                                                ",", &save);
-             key; key = strtok_r(NULL, ",", &save))
+        char *keys = arena_strdup(p->a, f->list_keys ? f->list_keys : "");
+        for (char *save = NULL, *key = strtok_r(keys, ",", &save); key;
+             key = strtok_r(NULL, ",", &save))
             id = arena_printf(p->a, "%s|%s", id, key_text(p->a, f, item.v, key));
         if (map_put(seen, id, seen))
             place_problem(p, &item, PROBLEM_DUPLICATE, "another element has the same %s",
@@ -107,7 +107,7 @@ static void check_elements(struct problems *p, const struct field *f, const stru
     }
     JV_FOR_OBJ(m, f->kind == F_MAP ? at->v : NULL) {
         struct place entry = place_key(at, m);
-        check_value(p, f->elem, f->type, &entry);
+        if (place_given(&entry)) check_value(p, f->elem, f->type, &entry);
     }
     if (jv_len(at->v) < f->min_items || jv_len(at->v) < f->min_properties)
         place_problem(p, at, PROBLEM_REQUIRED, "write at least one");
@@ -128,8 +128,7 @@ static void check_object(struct problems *p, const struct type *t, const struct 
     for (size_t i = 0; i < t->nfields; i++) {
         const struct field *f = &t->fields[i];
         struct place v = place_field(at, f->key);
-        bool null = jv_is(v.v, J_NULL), given = v.v && !(null && f->dflt);
-        if (given)
+        if (place_given(&v))
             check_field(p, f, &v);
         else if (f->flags & FF_REQUIRED && !f->dflt)
             place_problem(p, &v, PROBLEM_REQUIRED, "%s", f->desc ? f->desc : "write it");
@@ -141,7 +140,7 @@ void admission_check_schema(struct problems *p, enum kind k, const char *version
     const struct field *f = type_field(kind_version(k, version)->type, "spec");
     const struct place root = place_root(doc);
     struct place spec = place_field(&root, "spec");
-    if (spec.v)
+    if (place_given(&spec))
         check_field(p, f, &spec);
     else if (f->flags & FF_REQUIRED)
         place_problem(p, &spec, PROBLEM_REQUIRED, "%s", f->desc);
