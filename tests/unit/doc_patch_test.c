@@ -109,6 +109,18 @@ START_TEST(test_merge_patch_diff_is_small)
 }
 END_TEST
 
+/* No key of Kubernetes has a NUL in it, but it is no other key either. */
+START_TEST(test_keys_with_a_nul)
+{
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *from = parse(a, "{\"a\":1,\"a\\u0000b\":2,\"c\":3}"), *to = parse(a, "{\"c\":3,\"a\\u0000b\":4,\"a\":1}");
+    ck_assert_str_eq(json_text(a, json_patch_diff(a, from, to)), "[{\"op\":\"replace\",\"path\":\"/a\\u0000b\",\"value\":4}]");
+    struct jv *patch = merge_patch_diff(a, from, to);
+    ck_assert_str_eq(json_text(a, patch), "{\"a\\u0000b\":4}");
+    ck_assert(jv_eq(merge_patch_apply(a, from, patch), to));
+}
+END_TEST
+
 START_TEST(test_json_patch_operations)
 {
     static const char *const cases[][3] = {
@@ -149,7 +161,8 @@ START_TEST(test_json_patch_refuses)
         const char *ops, *says;
     } cases[] = {
         {"{}", "a JSON patch must be an array of operations, not object"},
-        {"[1]", "operation 0 (? ): \"path\" is missing or no string"},
+        {"[1]", "operation 0 (? ): \"path\" is missing, no string, or has a NUL in it"},
+        {"[{\"op\":\"remove\",\"path\":\"/a\\u0000b\"}]", "has a NUL in it"},
         {"[{\"op\":\"add\",\"path\":\"/x\"}]", "operation 0 (add /x): \"value\" is missing"},
         {"[{\"op\":\"move\",\"path\":\"/x\"}]", "\"from\" is missing"},
         {"[{\"op\":\"merge\",\"path\":\"/a\",\"value\":1}]", "\"op\" must be add, remove, replace, move, copy or test"},
@@ -184,4 +197,4 @@ START_TEST(test_json_patch_refuses)
 END_TEST
 
 TEST_MAIN("doc_patch", test_merge_patch_examples, test_diffs_turn_one_into_the_other, test_json_patch_diff_is_small,
-          test_merge_patch_diff_is_small, test_json_patch_operations, test_json_patch_refuses)
+          test_merge_patch_diff_is_small, test_keys_with_a_nul, test_json_patch_operations, test_json_patch_refuses)

@@ -60,6 +60,9 @@ START_TEST(test_messages)
         {"[]", "patch at the top: must be an object, not array"},
         {"{\"spec\":{\"$setElementOrder/containers\":[{\"name\":\"b\"}],\"containers\":[{\"name\":\"a\"}]}}",
          "patch at spec.containers: the patch and its $setElementOrder list differ in elements or order"},
+        /* Taken for "...containers", it was handled and found again for ever. */
+        {"{\"spec\":{\"$setElementOrder/containers\\u0000b\":[{\"name\":\"a\"}]}}",
+         "patch at spec: the key that begins with \"$setElementOrder/containers\" has a NUL in it"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err e = ERR_INIT;

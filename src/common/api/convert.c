@@ -46,7 +46,8 @@ static struct jv *ordered(struct arena *a, const struct jv *v) {
         const struct jv *m = jv_get(v, member_order[i]);
         if (m) jv_set(a, out, member_order[i], ordered(a, m));
     }
-    JV_FOR_OBJ(m, v) if (!jv_get(out, m->key)) jv_set(a, out, m->key, ordered(a, m->val));
+    JV_FOR_OBJ(m, v)
+    if (!jv_getn(out, m->key, m->klen)) jv_setn(a, out, m->key, m->klen, ordered(a, m->val));
     return out;
 }
 

@@ -324,7 +324,8 @@ static void move_rest(struct edit *e, const char *from, const char *to) {
     const struct jv *rest = jv_get(e->role, from);
     struct jv *into = own_path(e, &into_path, 1, true);
     if (!jv_is(rest, J_OBJ) || !into) return;
-    JV_FOR_OBJ(m, rest) if (!jv_get(into, m->key)) jv_set(e->a, into, m->key, m->val);
+    JV_FOR_OBJ(m, rest)
+    if (!jv_getn(into, m->key, m->klen)) jv_setn(e->a, into, m->key, m->klen, m->val);
 }
 
 static void role_to_v2(struct edit *e) {

@@ -44,7 +44,7 @@ static bool same(const struct jv *x, const struct jv *y) {
     if (x->type == J_BOOL) return x->b == y->b;
     for (uint32_t i = 0; x->type == J_ARR && i < x->len; i++)
         if (!same(x->items[i], y->items[i])) return false;
-    JV_FOR_OBJ(m, x) if (!same(m->val, jv_get(y, m->key))) return false;
+    JV_FOR_OBJ(m, x) if (!same(m->val, jv_getn(y, m->key, m->klen))) return false;
     return true;
 }
 
@@ -170,7 +170,7 @@ static int index_of(const struct jv *list, const struct jv *step) {
 }
 
 static struct jv *step_into(const struct jv *at, const struct jv *step) {
-    if (jv_is(step, J_STR)) return jv_get(at, step->s);
+    if (jv_is(step, J_STR)) return jv_getn(at, step->s, step->len);
     int i = index_of(at, step);
     return i < 0 ? NULL : at->items[i];
 }
@@ -178,9 +178,9 @@ static struct jv *step_into(const struct jv *at, const struct jv *step) {
 static void set_step(struct arena *a, struct jv *at, const struct jv *step, struct jv *val) {
     if (jv_is(step, J_STR)) {
         if (val)
-            jv_set(a, at, step->s, val);
+            jv_setn(a, at, step->s, step->len, val);
         else
-            jv_del(at, step->s);
+            jv_deln(at, step->s, step->len);
         return;
     }
     int i = index_of(at, step);

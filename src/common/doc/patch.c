@@ -15,8 +15,8 @@ struct jv *merge_patch_apply(struct arena *a, const struct jv *doc, const struct
     if (!jv_is(patch, J_OBJ)) return jv_dup(a, patch);
     struct jv *out = jv_is(doc, J_OBJ) ? jv_dup(a, doc) : jv_new_obj(a);
     JV_FOR_OBJ(m, patch) {
-        if (m->val->type == J_NULL) jv_del(out, m->key);
-        else jv_set(a, out, m->key, merge_patch_apply(a, jv_get(out, m->key), m->val));
+        if (m->val->type == J_NULL) jv_deln(out, m->key, m->klen);
+        else jv_setn(a, out, m->key, m->klen, merge_patch_apply(a, jv_getn(out, m->key, m->klen), m->val));
     }
     return out;
 }
@@ -26,12 +26,12 @@ struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct
     if (!jv_is(from, J_OBJ) || !jv_is(to, J_OBJ)) return jv_dup(a, to);
     struct jv *out = jv_new_obj(a);
     JV_FOR_OBJ(m, from)
-        if (!jv_get(to, m->key)) jv_set(a, out, m->key, jv_null(a));
+        if (!jv_getn(to, m->key, m->klen)) jv_setn(a, out, m->key, m->klen, jv_null(a));
     JV_FOR_OBJ(m, to) {
-        const struct jv *was = jv_get(from, m->key);
+        const struct jv *was = jv_getn(from, m->key, m->klen);
         if (jv_eq(was, m->val)) continue;
         bool both = jv_is(was, J_OBJ) && m->val->type == J_OBJ;
-        jv_set(a, out, m->key, both ? merge_patch_diff(a, was, m->val) : jv_dup(a, m->val));
+        jv_setn(a, out, m->key, m->klen, both ? merge_patch_diff(a, was, m->val) : jv_dup(a, m->val));
     }
     return out;
 }
@@ -41,7 +41,7 @@ struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct
 /* A place as a chain of stack frames: a pointer is spelled out only where there is a difference. */
 struct step {
     const struct step *up; /* NULL: the root, which has no text */
-    const char *key;       /* NULL: an element */
+    const struct jmember *member; /* NULL: an element */
     uint32_t index;
 };
 
@@ -54,16 +54,14 @@ static void write_pointer(struct buf *out, const struct step *at)
 {
     if (!at->up) return;
     write_pointer(out, at->up);
-    if (!at->key) {
+    if (!at->member) {
         buf_printf(out, "/%u", at->index);
         return;
     }
     buf_putc(out, '/');
-    for (const char *c = at->key; *c;) {
-        size_t plain = strcspn(c, "~/");
-        buf_add(out, c, plain);
-        c += plain;
-        if (*c) buf_puts(out, *c++ == '~' ? "~0" : "~1");
+    for (const char *c = at->member->key, *end = c + at->member->klen; c < end; c++) {
+        if (*c == '~' || *c == '/') buf_puts(out, *c == '~' ? "~0" : "~1");
+        else buf_putc(out, *c);
     }
 }
 
@@ -73,7 +71,7 @@ static void emit(struct diff *d, const char *op, const struct step *at, const st
     write_pointer(&path, at);
     struct jv *v = jv_new_obj(d->a);
     jv_set_str(d->a, v, "op", op);
-    jv_set_str(d->a, v, "path", buf_str(&path));
+    jv_set(d->a, v, "path", jv_new_strn(d->a, buf_str(&path), path.len));
     jv_set(d->a, v, "value", jv_dup(d->a, value));
     jv_push(d->a, d->ops, v);
 }
@@ -83,7 +81,7 @@ static const struct jv *counterpart(const struct jv *obj, const struct jmember *
 {
     const struct jmember *same = index < obj->len ? &obj->members[index] : NULL;
     if (same && same->klen == m->klen && memcmp(same->key, m->key, m->klen) == 0) return same->val;
-    return jv_get(obj, m->key);
+    return jv_getn(obj, m->key, m->klen);
 }
 
 static void diff_value(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to);
@@ -92,11 +90,11 @@ static void diff_object(struct diff *d, const struct step *at, const struct jv *
 {
     JV_FOR_OBJ(m, from) {
         if (counterpart(to, m, (size_t)(m - from->members))) continue;
-        emit(d, "remove", &(struct step){at, m->key, 0}, NULL);
+        emit(d, "remove", &(struct step){at, m, 0}, NULL);
     }
     JV_FOR_OBJ(m, to) {
         const struct jv *old = counterpart(from, m, (size_t)(m - to->members));
-        const struct step here = {at, m->key, 0};
+        const struct step here = {at, m, 0};
         if (old) diff_value(d, &here, old, m->val);
         else emit(d, "add", &here, m->val);
     }
@@ -256,15 +254,22 @@ static int move_or_copy(const struct op *op, struct jv **doc, const char *from, 
     return add(op, doc, path, value);
 }
 
+/* A pointer of an operation; NULL when it is missing or no string. Keys with a NUL in them can't be named. */
+static const char *pointer_of(const struct jv *o, const char *field)
+{
+    const struct jv *v = jv_get(o, field);
+    return jv_is(v, J_STR) && strlen(v->s) == v->len ? v->s : NULL;
+}
+
 static int apply_one(const struct op *op, struct jv **doc, const struct jv *o)
 {
-    const char *path = jv_get_str(o, "path"), *from = jv_get_str(o, "from");
+    const char *path = pointer_of(o, "path"), *from = pointer_of(o, "from");
     struct jv *value = jv_dup(op->a, jv_get(o, "value")), *is;
     bool needs_value = str_eq(op->name, "add") || str_eq(op->name, "replace") || str_eq(op->name, "test");
     bool needs_from = str_eq(op->name, "move") || str_eq(op->name, "copy");
-    if (!path) return refuse(op, "", "\"path\" is missing or no string");
+    if (!path) return refuse(op, "", "\"path\" is missing, no string, or has a NUL in it");
     if (needs_value && !value) return refuse(op, path, "\"value\" is missing");
-    if (needs_from && !from) return refuse(op, path, "\"from\" is missing or no string");
+    if (needs_from && !from) return refuse(op, path, "\"from\" is missing, no string, or has a NUL in it");
     if (needs_from) return move_or_copy(op, doc, from, path);
     if (str_eq(op->name, "add")) return add(op, doc, path, value);
     if (str_eq(op->name, "remove")) return take_out(op, *doc, path);

@@ -401,6 +401,8 @@ static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, co
         jv_del(patch, patch_key);
         return patch;
     }
+    JV_FOR_OBJ(m, patch) /* directives are parts of keys, and no key of Kubernetes has a NUL */
+        if (strlen(m->key) != m->klen) return refuse(c, at, "the key that begins with \"%s\" has a NUL in it", m->key), NULL;
     if (retain_keys(c, orig, patch, at) < 0) return NULL;
     if (set_element_order(c, orig, patch, t, at) < 0) return NULL;
     JV_FOR_OBJ(m, patch)
