@@ -88,4 +88,22 @@ START_TEST(test_untyped)
 }
 END_TEST
 
-TEST_MAIN("doc_smp", test_agrees_with_go, test_messages, test_untyped)
+/* A list and its reverse as the order: looking up each of a pair in each comparison took a minute for this one. */
+START_TEST(test_a_long_order)
+{
+    enum { N = 2000 };
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *list = jv_new_arr(a), *order = jv_new_arr(a), *doc = jv_new_obj(a), *patch = jv_new_obj(a);
+    for (int64_t i = 0; i < N; i++) jv_push(a, list, jv_new_int(a, i));
+    for (int64_t i = N; i-- > 0;) jv_push(a, order, jv_new_int(a, i));
+    jv_set(a, doc, "l", list);
+    jv_set(a, patch, "$setElementOrder/l", order);
+    struct jv *got = jv_get(smp_apply(a, doc, patch, NULL, &e), "l");
+    ASSERT_PTR(got);
+    ck_assert_uint_eq(jv_len(got), N);
+    ck_assert(jv_eq(got, order));
+}
+END_TEST
+
+TEST_MAIN("doc_smp", test_agrees_with_go, test_messages, test_untyped, test_a_long_order)

@@ -1,6 +1,7 @@
 /* Strategic merge patch. Follows k8s.io/apimachinery/pkg/util/strategicpatch step by step, also where a step is
  * surprising (an appended list element keeps its nulls and nested directives, $patch: merge is refused), because the
  * results are hashed. Both documents are copied first and the copies are changed freely. Recursion is as deep as the patch. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -64,17 +65,29 @@ static int64_t index_of(const struct jv *list, const struct jv *id, const char *
     return -1;
 }
 
-/* Stable insertion sort by the position in `order`; all items are in it. */
-static void sort_by(struct jv *list, const struct jv *order, const char *merge_key)
+/* An item, where it is in the list that gives the order, and where it was. */
+struct ranked {
+    struct jv *item;
+    int64_t rank;
+    uint32_t was;
+};
+
+static int ranked_cmp(const void *x, const void *y)
 {
-    for (uint32_t i = 1; i < list->len; i++) {
-        struct jv *item = list->items[i];
-        int64_t pos = index_of(order, identity(item, merge_key), merge_key);
-        uint32_t k = i;
-        for (; k > 0 && index_of(order, identity(list->items[k - 1], merge_key), merge_key) > pos; k--)
-            list->items[k] = list->items[k - 1];
-        list->items[k] = item;
-    }
+    const struct ranked *a = x, *b = y;
+    if (a->rank != b->rank) return a->rank < b->rank ? -1 : 1;
+    return a->was < b->was ? -1 : a->was > b->was;
+}
+
+/* Stable sort by the position in `order`; all items are in it. Each is looked up once: the sender chooses how many there are. */
+static void sort_by(struct ctx *c, struct jv *list, const struct jv *order, const char *merge_key)
+{
+    if (list->len < 2) return;
+    struct ranked *all = ARENA_ARRAY(c->a, list->len, struct ranked);
+    for (uint32_t i = 0; i < list->len; i++)
+        all[i] = (struct ranked){list->items[i], index_of(order, identity(list->items[i], merge_key), merge_key), i};
+    qsort(all, list->len, sizeof *all, ranked_cmp);
+    for (uint32_t i = 0; i < list->len; i++) list->items[i] = all[i].item;
 }
 
 /* The items of `merged` in their final order: those that `patch_order` names follow it, the others keep the order of
@@ -85,8 +98,8 @@ static struct jv *ordered(struct ctx *c, const struct jv *merged, const struct j
     struct jv *named = jv_new_arr(c->a), *rest = jv_new_arr(c->a), *out = jv_new_arr(c->a);
     JV_FOR_ARR(it, merged)
         jv_push(c->a, index_of(patch_order, identity(*it, merge_key), merge_key) >= 0 ? named : rest, *it);
-    sort_by(named, patch_order, merge_key);
-    sort_by(rest, server_order, merge_key);
+    sort_by(c, named, patch_order, merge_key);
+    sort_by(c, rest, server_order, merge_key);
     uint32_t i = 0, k = 0;
     while (i < rest->len || k < named->len) {
         bool take_rest = k >= named->len;
