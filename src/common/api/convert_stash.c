@@ -191,7 +191,7 @@ static void set_step(struct arena *a, struct jv *at, const struct jv *step, stru
  * empty. */
 static bool holds(const struct jv *doc, const struct jv *change) {
     const struct jv *at = doc, *path = jv_get(change, "at");
-    if (jv_len(path) == 0) return false;
+    if (!jv_is(path, J_ARR) || path->len == 0) return false;
     for (uint32_t i = 0; i + 1 < path->len; i++) {
         const struct jv *next = step_into(at, path->items[i]);
         bool notes = i + 2 == path->len && jv_is(at, J_OBJ) &&
