@@ -102,6 +102,14 @@ def bundles(case):
     return [base64.b64decode(text).decode() for text in found]
 
 
+def endpoints(case, namespace, service):
+    """The addresses of the Service that are ready."""
+    slices = case.api.request("GET", f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+                                     f"?labelSelector=kubernetes.io/service-name={service}")["items"]
+    return {address for each in slices for endpoint in each["endpoints"] or [] if endpoint["conditions"]["ready"]
+            for address in endpoint["addresses"]}
+
+
 def holder(case):
     """Of the lease: host_pid_start, "" when nobody leads."""
     return case.api.get("Lease", NS, "rbg-controller")["spec"].get("holderIdentity") or ""

@@ -11,7 +11,7 @@ import time
 
 import install
 from kube import ROOT, wait
-from system import (DEPLOYMENT, NS, Load, bundles, get, holder, is_ready, kill, kubectl, leader, name, own, pods, restarts,
+from system import (DEPLOYMENT, NS, Load, bundles, endpoints, get, holder, is_ready, kill, kubectl, leader, name, own, pods, restarts,
                     rolled_out)
 
 TAKEOVER_S = 20
@@ -96,10 +96,7 @@ def every_replica_answers_webhooks(case):
         answer = review(case, pod)
         assert answer["uid"] == "u1" and not answer["allowed"], answer
         assert "spec.roles[0].dependencies[0]" in answer["status"]["message"], answer
-    slices = case.api.request("GET", f"/apis/discovery.k8s.io/v1/namespaces/{NS}/endpointslices"
-                                     "?labelSelector=kubernetes.io/service-name=rbgs-webhook-service")["items"]
-    ready = {a for s in slices for e in s["endpoints"] if e["conditions"]["ready"] for a in e["addresses"]}
-    assert ready == {p["status"]["podIP"] for p in both}, ready
+    assert endpoints(case, NS, "rbgs-webhook-service") == {p["status"]["podIP"] for p in both}
 
 
 @own
@@ -146,6 +143,9 @@ def the_api_server_away_for_a_minute(case):
     # kube-scheduler waits up to a minute between two tries then, and its first try, to go on watching pods where it was,
     # is answered "too old": pods may stay without a node for two minutes.
     case.wait_ready("g0", 180)
+    # cert-manager's programs end without an API server and are started anew, later each time; the tests of certificates need them.
+    wait(lambda: all(is_ready(p) for p in case.api.list("Pod", "cert-manager")), 180, "cert-manager is back")
+    wait(lambda: endpoints(case, "cert-manager", "cert-manager-webhook"), 60, "its webhook has endpoints")
 
 
 @own
