@@ -21,6 +21,9 @@ void arena_reset(struct arena *a);
 /* Returns `size` zeroed bytes, aligned for any type; never NULL. Size 0 yields a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size);
 
+/* As arena_alloc, but not zeroed: for what is written in full at once. */
+void *arena_raw(struct arena *a, size_t size);
+
 /* As arena_alloc, for `n` elements of `size` bytes; aborts when the product overflows. */
 void *arena_array(struct arena *a, size_t n, size_t size);
 

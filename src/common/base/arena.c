@@ -150,7 +150,7 @@ static struct chunk *chunk_for(struct arena *a, size_t need) {
 
 static size_t footprint(size_t size) { return align_up((size ? size : 1) + REDZONE); }
 
-void *arena_alloc(struct arena *a, size_t size) {
+void *arena_raw(struct arena *a, size_t size) {
     if (size > SIZE_MAX / 4) abort();
     size_t need = footprint(size);
     struct chunk *c = a->head;
@@ -158,8 +158,10 @@ void *arena_alloc(struct arena *a, size_t size) {
     unsigned char *p = c->data + c->used;
     c->used += need;
     UNPOISON(p, size ? size : 1);
-    return memset(p, 0, size ? size : 1);
+    return p;
 }
+
+void *arena_alloc(struct arena *a, size_t size) { return memset(arena_raw(a, size), 0, size ? size : 1); }
 
 void *arena_array(struct arena *a, size_t n, size_t size) {
     size_t total;
@@ -193,8 +195,9 @@ char *arena_strdup(struct arena *a, const char *s) { return s ? arena_strndup(a,
 
 char *arena_strndup(struct arena *a, const char *s, size_t n) {
     if (n == SIZE_MAX) abort();
-    char *p = arena_alloc(a, n + 1);
+    char *p = arena_raw(a, n + 1);
     if (n) memcpy(p, s, n);
+    p[n] = '\0';
     return p;
 }
 
@@ -220,19 +223,20 @@ static char *put_decimal(char *out, size_t n) {
 static int format_simple(char *out, size_t size, const char *fmt, va_list ap) {
     enum { DIGITS_MAX = 20 };
     char *at = out, *end = out + size;
-    for (; *fmt; fmt++) {
+    while (*fmt) {
         const char *piece = fmt;
-        size_t n = 1;
-        if (fmt[0] == '%' && fmt[1] == 's') {
+        size_t n = (size_t)(strchrnul(fmt, '%') - fmt);
+        if (n > 0) {
+            fmt += n;
+        } else if (fmt[1] == 's') {
             piece = va_arg(ap, const char *);
             n = piece ? strlen(piece) : size;
-            fmt++;
-        } else if (fmt[0] == '%' && fmt[1] == 'z' && fmt[2] == 'u') {
+            fmt += 2;
+        } else if (fmt[1] == 'z' && fmt[2] == 'u') {
             if (end - at < DIGITS_MAX) return -1;
             at = put_decimal(at, va_arg(ap, size_t));
-            n = 0;
-            fmt += 2;
-        } else if (*fmt == '%') {
+            fmt += 3;
+        } else {
             return -1;
         }
         if (n >= (size_t)(end - at)) return -1;
@@ -250,9 +254,10 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) {
     int n = format_simple(small, sizeof small, fmt, first);
     if (n < 0) n = vsnprintf(small, sizeof small, fmt, ap);
     if (n < 0) abort();
-    char *s = arena_alloc(a, (size_t)n + 1);
-    if ((size_t)n < sizeof small) memcpy(s, small, (size_t)n);
-    else vsnprintf(s, (size_t)n + 1, fmt, again);
+    char *s = arena_raw(a, (size_t)n + 1);
+    if ((size_t)n >= sizeof small) vsnprintf(s, (size_t)n + 1, fmt, again);
+    else memcpy(s, small, (size_t)n);
+    s[n] = '\0';
     va_end(first);
     va_end(again);
     return s;

@@ -94,12 +94,12 @@ static inline bool count_node(struct parser *p)
 static inline struct jv *new_node(struct parser *p, enum jtype type)
 {
     if (p->block_left == 0) {
-        p->block = ARENA_ARRAY(p->a, NODE_BLOCK, struct jv);
+        p->block = arena_raw(p->a, NODE_BLOCK * sizeof *p->block);
         p->block_left = NODE_BLOCK;
     }
     p->block_left--;
     struct jv *v = p->block++;
-    v->type = type;
+    *v = (struct jv){.type = type};
     return v;
 }
 
@@ -463,10 +463,10 @@ static struct jv *make_container(struct parser *p, bool is_obj, const struct jme
     v->len = v->cap = (uint32_t)n;
     if (n == 0) return v;
     if (is_obj) {
-        v->members = ARENA_ARRAY(p->a, n, struct jmember);
+        v->members = arena_raw(p->a, n * sizeof *m); /* no overflow: they are on the stack */
         memcpy(v->members, m, n * sizeof *m);
     } else {
-        v->items = ARENA_ARRAY(p->a, n, struct jv *);
+        v->items = arena_raw(p->a, n * sizeof *v->items);
         for (size_t i = 0; i < n; i++) v->items[i] = m[i].val;
     }
     return v;

@@ -356,7 +356,8 @@ static void *dup_array(struct dup *d, size_t size)
 static const char *dup_text(struct dup *d, const char *s, size_t n)
 {
     char *p = d->byte;
-    memcpy(p, s, n); /* the NUL is there: arena memory is zero */
+    memcpy(p, s, n);
+    p[n] = '\0';
     d->byte += n + 1;
     return p;
 }
@@ -387,7 +388,7 @@ struct jv *jv_dup(struct arena *a, const struct jv *v)
     if (!v) return NULL;
     struct dup d = {0};
     dup_measure(&d, v);
-    d.array = arena_alloc(a, d.arrays + d.nodes + d.text + PAD);
+    d.array = arena_raw(a, d.arrays + d.nodes + d.text + PAD);
     d.node = (struct jv *)(void *)(d.array + d.arrays);
     d.byte = d.array + d.arrays + d.nodes;
     return dup_node(&d, v);
