@@ -12,6 +12,7 @@
 char *quantity_canonical(struct arena *a, const struct jv *v, struct err *e);
 /* -1, 0, 1 by value; both must be valid (checked), else -2. */
 int quantity_cmp(const struct jv *a, const struct jv *b);
+bool quantity_is_whole(const struct jv *v); /* without a fraction; false if it is no quantity */
 int quantity_sign(const struct jv *v); /* -1, 0, 1; -2 if it is no quantity */
 
 /* int-or-percent: an integer as it is, "N%" of total rounded up or down in double arithmetic; anything else is ERR_INVALID.

@@ -63,6 +63,42 @@ START_TEST(order) {
 }
 END_TEST
 
+/* With so many digits the quick way is not taken. */
+static const char *padded(struct arena *a, const char *number, const char *unit) {
+    return arena_printf(a, "%s000000000000%s%s", *number == '-' ? "-" : "", number + (*number == '-'), unit);
+}
+
+START_TEST(the_quick_way_agrees) {
+    static const char *const numbers[] = {"0", "1", "-1", "-7", "512", "1000", "1024", "-1048576", "999999999"},
+                             *const units[] = {"", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti"};
+    enum { NUMBERS = sizeof numbers / sizeof *numbers, ALL = NUMBERS * (sizeof units / sizeof *units) };
+    ARENA_AUTO struct arena *a = arena_new();
+    for (size_t i = 0; i < ALL; i++) {
+        const char *x = arena_printf(a, "%s%s", numbers[i % NUMBERS], units[i / NUMBERS]),
+                   *slow_x = padded(a, numbers[i % NUMBERS], units[i / NUMBERS]);
+        ck_assert_msg(quantity_is_whole(jv_new_str(a, x)) == quantity_is_whole(jv_new_str(a, slow_x)), "%s", x);
+        for (size_t k = 0; k < ALL; k++) {
+            const char *y = arena_printf(a, "%s%s", numbers[k % NUMBERS], units[k / NUMBERS]);
+            int slow = cmp(a, slow_x, padded(a, numbers[k % NUMBERS], units[k / NUMBERS]));
+            ck_assert_msg(cmp(a, x, y) == slow, "%s and %s: %d", x, y, slow);
+        }
+    }
+}
+END_TEST
+
+START_TEST(whole_ones) {
+    ARENA_AUTO struct arena *a = arena_new();
+    static const char *const whole[] = {"0", "-0", "2", "1.0", "2000m", "1.5Ki", "1e3", "12345678901234567890123"},
+                             *const others[] = {"1.5", "500m", "1n", "-1001u", "1.0001Ki", "1e-3", "", "many"};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        ck_assert_msg(quantity_is_whole(jv_new_str(a, whole[i])), "%s", whole[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(!quantity_is_whole(jv_new_str(a, others[i])), "%s", others[i]);
+    ck_assert(quantity_is_whole(jv_new_int(a, 8)));
+    ck_assert(!quantity_is_whole(NULL));
+}
+END_TEST
+
 START_TEST(sign) {
     ARENA_AUTO struct arena *a = arena_new();
     ck_assert_int_eq(quantity_sign(jv_new_str(a, "0Gi")), 0);
@@ -103,4 +139,4 @@ START_TEST(numbers_beyond_a_double) {
 }
 END_TEST
 
-TEST_MAIN("quantity", numbers_beyond_a_double, canonical_as_go, canonical_is_idempotent_in_value, order, sign, refusals_say_what_to_write)
+TEST_MAIN("quantity", numbers_beyond_a_double, canonical_as_go, canonical_is_idempotent_in_value, order, the_quick_way_agrees, whole_ones, sign, refusals_say_what_to_write)

@@ -209,12 +209,6 @@ static bool is_extended(const char *name) {
     return strchr(name, '/') && !strstr(name, "kubernetes.io/");
 }
 
-static bool is_whole(struct arena *a, const struct jv *quantity) {
-    const char *text = quantity_canonical(a, quantity, NULL);
-    size_t n = text ? strlen(text) : 0;
-    return n == 0 || !strchr("mun", text[n - 1]);
-}
-
 static void check_amount(struct problems *p, const struct place *at, const struct jv *limit,
                          bool request) {
     const char *name = at->field, *wrong = name_qualified(name);
@@ -230,7 +224,7 @@ static void check_amount(struct problems *p, const struct place *at, const struc
     if (sign == -2) return; /* no quantity: reported as a wrong type */
     if (sign < 0)
         place_problem(p, at, PROBLEM_INVALID, "must not be negative");
-    else if (is_extended(name) && !is_whole(p->a, at->v))
+    else if (is_extended(name) && !quantity_is_whole(at->v))
         place_problem(p, at, PROBLEM_INVALID, "must be a whole number");
     else if (request && exact && !limit)
         place_problem(p, at, PROBLEM_INVALID, "it can't be shared: write the same limit too");

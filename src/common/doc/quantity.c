@@ -282,14 +282,37 @@ static bool plain_of(const struct jv *v, struct plain *out) {
     return out->unit && (out->unit->format != BINARY_SI || out->unit->power <= BINARY_MAX);
 }
 
+__extension__ typedef __int128 int128;
+
+/* In units of 10^-9, exactly: at most 10^9 * 10^18 * 10^9 < 2^127. */
+static int128 nanos(const struct plain *p) {
+    int128 n = p->n;
+    bool binary = p->unit->format == BINARY_SI;
+    if (binary) n *= (int128)1 << p->unit->power;
+    for (int power = binary ? 0 : p->unit->power; power > NANO; power--) n *= 10;
+    return n;
+}
+
 int quantity_cmp(const struct jv *a, const struct jv *b) {
     struct plain m, n;
-    if (plain_of(a, &m) && plain_of(b, &n) && m.unit == n.unit) return (m.n > n.n) - (m.n < n.n);
+    if (plain_of(a, &m) && plain_of(b, &n)) {
+        int128 x = nanos(&m), y = nanos(&n);
+        return (x > y) - (x < y);
+    }
     ARENA_AUTO struct arena *scratch = arena_new();
     struct quantity x, y;
     if (parse(scratch, a, &x, NULL) != 0 || parse(scratch, b, &y, NULL) != 0) return -2;
     if (sign_of(&x) != sign_of(&y)) return sign_of(&x) < sign_of(&y) ? -1 : 1;
     return x.negative ? compare_magnitude(&y, &x) : compare_magnitude(&x, &y);
+}
+
+bool quantity_is_whole(const struct jv *v) {
+    struct plain n;
+    if (plain_of(v, &n)) return nanos(&n) % 1000000000 == 0;
+    ARENA_AUTO struct arena *scratch = arena_new();
+    struct quantity q;
+    /* The digits have no trailing zeros. */
+    return parse(scratch, v, &q, NULL) == 0 && q.exp >= 0;
 }
 
 int quantity_sign(const struct jv *v) {
