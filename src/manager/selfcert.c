@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/kinds.h"
 #include "base/base64.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sync.h"
+#include "manager/object.h"
 #include "manager/trust.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
@@ -28,7 +28,6 @@
 #define HURRY_MS 1000 /* the first pause while there is something left to do; doubled up to LOOK_EVERY_MS when it fails */
 #define SETTLE_MS 10000
 #define OVERLAP_MS (3600 * 1000LL)
-#define REQUEST_MS 15000
 #define TRIES 5 /* of a patch, when others write to the same object */
 
 struct selfcert {
@@ -45,9 +44,9 @@ struct selfcert {
     bool trusted;                      /* every target was seen to hold `ca` ... */
     int64_t trusted_ms;                /* ... since then */
     bool overlap;                      /* some target held other CAs */
-    char *seen[TRUST_TARGETS];              /* resourceVersion of each target after it was found right */
+    char *seen[TRUST_TARGETS];         /* resourceVersion of each target after it was found right */
     int64_t pause_ms;                  /* after the last look */
-    bool others[TRUST_TARGETS];             /* that target held other CAs at that time */
+    bool others[TRUST_TARGETS];        /* that target held other CAs at that time */
 };
 
 static int64_t mono_ms(const struct selfcert *s) { return clock_mono_ms(s->o.clock); }
@@ -63,17 +62,8 @@ static void set(char **at, const char *value) {
 
 static int get(struct selfcert *s, struct arena *a, enum kind k, const char *ns, const char *name, bool meta_only, struct jv **out,
                struct err *e) {
-    struct kube_request q = {.method = "GET", .path = kind_path(a, k, ns, name, NULL), .accept = meta_only ? KUBE_METADATA_ONLY : NULL,
-                             .timeout_ms = REQUEST_MS};
-    return kube_ask(s->o.kube, &q, a, out, e) ? err_wrap(e, "%s %s", kind_info(k)->name, name) : 0;
-}
-
-static int put(struct selfcert *s, struct arena *a, const char *method, const char *path, const char *type, const struct jv *body,
-               struct jv **out, struct err *e) {
-    char *text = json_text(a, body);
-    struct kube_request q = {.method = method, .path = path, .content_type = type, .body = text, .len = strlen(text),
-                             .timeout_ms = REQUEST_MS};
-    return kube_ask(s->o.kube, &q, a, out, e);
+    if (object_get(s->o.kube, a, k, ns, name, meta_only, out, e) == 0) return 0;
+    return err_wrap(e, "%s %s", kind_info(k)->name, name);
 }
 
 static struct jv *base64(struct arena *a, const char *text) {
@@ -119,7 +109,7 @@ static int renew(struct selfcert *s, struct arena *a, const struct jv *old, stru
     if (certs_generate(a, before.ca_cert, before.ca_key, names, clock_now_ms(s->o.clock), VALID_DAYS, &set, e)) return -1;
     struct jv *object = secret_object(s, a, &set, old ? meta_rv(old) : NULL);
     const char *path = kind_path(a, KIND_SECRET, s->o.ns, old ? s->o.secret : NULL, NULL);
-    if (put(s, a, old ? "PUT" : "POST", path, NULL, object, secret, e) == 0) {
+    if (object_write(s->o.kube, a, old ? "PUT" : "POST", path, NULL, object, secret, e) == 0) {
         log_info("made a serving certificate", "secret", s->o.secret, "names", names);
         return 0;
     }
@@ -169,9 +159,8 @@ struct visit {
     struct jv *ops; /* that put the CA into every client configuration that lacks it; NULL: all is well */
 };
 
-static int visit_config(struct selfcert *s, struct arena *a, struct visit *v, const struct jv *client_config, const char *path,
-                        struct err *e) {
-    const char *have = base64_decode(a, jv_get_str(client_config, "caBundle"), NULL);
+static int visit_config(struct selfcert *s, struct arena *a, struct visit *v, const struct trust_config *c, struct err *e) {
+    const char *have = base64_decode(a, jv_get_str(c->v, "caBundle"), NULL);
     char *want = NULL;
     size_t others = 0;
     if (certs_bundle(a, s->ca, have, v->overlap, clock_now_ms(s->o.clock), &want, &others, e)) return -1;
@@ -179,7 +168,7 @@ static int visit_config(struct selfcert *s, struct arena *a, struct visit *v, co
     if (str_eq(have, want)) return 0;
     struct jv *op = jv_new_obj(a);
     jv_set_str(a, op, "op", "add");
-    jv_set_str(a, op, "path", path);
+    jv_set_str(a, op, "path", c->bundle);
     jv_set(a, op, "value", base64(a, want));
     if (!v->ops) v->ops = jv_new_arr(a);
     jv_push(a, v->ops, op);
@@ -187,15 +176,11 @@ static int visit_config(struct selfcert *s, struct arena *a, struct visit *v, co
 }
 
 /* The patch holds only for the object that was read. */
-static int visit(struct selfcert *s, struct arena *a, enum kind k, const struct jv *doc, struct visit *v, struct err *e) {
-    const struct jv *conversion = jv_path(doc, "spec", "conversion", "webhook", "clientConfig", (char *)0);
-    const struct jv *hooks = k == KIND_CRD ? NULL : jv_get(doc, "webhooks");
+static int visit(struct selfcert *s, struct arena *a, const struct jv *doc, struct visit *v, struct err *e) {
+    struct trust_config c = {0};
     v->overlap = mono_ms(s) - s->ca_since_ms < OVERLAP_MS || !s->served;
-    if (conversion && visit_config(s, a, v, conversion, "/spec/conversion/webhook/clientConfig/caBundle", e)) return -1;
-    for (size_t i = 0; i < jv_len(hooks); i++)
-        if (visit_config(s, a, v, jv_get(jv_idx(hooks, i), "clientConfig"),
-                         arena_printf(a, "/webhooks/%zu/clientConfig/caBundle", i), e))
-            return -1;
+    while (trust_next(a, doc, &c))
+        if (visit_config(s, a, v, &c, e)) return -1;
     if (!v->ops) return 0;
     struct jv *test = jv_new_obj(a);
     jv_set_str(a, test, "op", "test");
@@ -214,10 +199,10 @@ static int inject_once(struct selfcert *s, struct arena *a, size_t i, bool *agai
     struct jv *doc = NULL;
     *again = false;
     if (get(s, a, t->kind, NULL, t->name, false, &doc, e)) return e->code == ERR_NOT_FOUND ? 0 : -1;
-    if (visit(s, a, t->kind, doc, &v, e)) return -1;
+    if (visit(s, a, doc, &v, e)) return -1;
     if (v.ops) {
         const char *path = kind_path(a, t->kind, NULL, t->name, NULL);
-        if (put(s, a, "PATCH", path, "application/json-patch+json", v.ops, &doc, e)) {
+        if (object_write(s->o.kube, a, "PATCH", path, "application/json-patch+json", v.ops, &doc, e)) {
             *again = e->http == 422 || e->code == ERR_CONFLICT;
             return err_wrap(e, "%s %s", kind_info(t->kind)->name, t->name);
         }

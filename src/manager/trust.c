@@ -1,12 +1,13 @@
-/* Looks without writing, and holds nothing. Of a target that asks for no CA only the metadata is read: a CRD has half a megabyte. */
+/* Looks without writing, and holds nothing. Of a target that asks for no CA only the metadata is read: a CRD has half a
+ * megabyte. */
 #include "manager/trust.h"
 
 #include <string.h>
 
 #include "base/str.h"
+#include "manager/object.h"
 
 #define ASKS "cert-manager.io/inject-"
-#define REQUEST_MS 15000
 
 const struct trust_target trust_targets[TRUST_TARGETS] = {
     {KIND_CRD, "rolebasedgroups.workloads.x-k8s.io"},
@@ -15,11 +16,23 @@ const struct trust_target trust_targets[TRUST_TARGETS] = {
     {KIND_MUTATING_CONFIG, "rbgs-mutating-webhook-configuration"},
 };
 
+bool trust_next(struct arena *a, const struct jv *doc, struct trust_config *c) {
+    const struct jv *hooks = jv_get(doc, "webhooks");
+    for (c->v = NULL; !c->v && c->next <= jv_len(hooks); c->next++) {
+        if (c->next == 0) {
+            c->v = jv_path(doc, "spec", "conversion", "webhook", "clientConfig", (char *)0);
+            c->bundle = "/spec/conversion/webhook/clientConfig/caBundle";
+        } else {
+            c->v = jv_get(jv_idx(hooks, c->next - 1), "clientConfig");
+            c->bundle = arena_printf(a, "/webhooks/%zu/clientConfig/caBundle", c->next - 1);
+        }
+    }
+    return c->v;
+}
+
 /* *doc NULL: it is not there. */
 static int get(struct kube *kube, struct arena *a, const struct trust_target *t, bool meta_only, struct jv **doc, struct err *e) {
-    struct kube_request q = {.method = "GET", .path = kind_path(a, t->kind, NULL, t->name, NULL),
-                             .accept = meta_only ? KUBE_METADATA_ONLY : NULL, .timeout_ms = REQUEST_MS};
-    if (kube_ask(kube, &q, a, doc, e) == 0) return 0;
+    if (object_get(kube, a, t->kind, NULL, t->name, meta_only, doc, e) == 0) return 0;
     if (e->code != ERR_NOT_FOUND) return -1;
     *e = ERR_INIT;
     return 0;
@@ -30,11 +43,10 @@ static bool asks(const struct jv *doc) {
     return false;
 }
 
-static bool without_ca(const struct jv *client_config) { return client_config && jv_is_empty(jv_get(client_config, "caBundle")); }
-
-static bool lacks(const struct jv *doc) {
-    if (without_ca(jv_path(doc, "spec", "conversion", "webhook", "clientConfig", (char *)0))) return true;
-    JV_FOR_ARR(hook, jv_get(doc, "webhooks")) if (without_ca(jv_get(*hook, "clientConfig"))) return true;
+static bool lacks(struct arena *a, const struct jv *doc) {
+    struct trust_config c = {0};
+    while (trust_next(a, doc, &c))
+        if (jv_is_empty(jv_get(c.v, "caBundle"))) return true;
     return false;
 }
 
@@ -44,8 +56,9 @@ static int look(struct kube *kube, const struct trust_target *t, struct err *e) 
     if (get(kube, a, t, true, &doc, e)) return -1;
     if (!asks(doc)) return 0;
     if (get(kube, a, t, false, &doc, e)) return -1;
-    if (!lacks(doc)) return 0;
-    return err_set(e, ERR_NOT_FOUND, "cert-manager's cainjector has not yet written the CA into %s %s", kind_info(t->kind)->name, t->name);
+    if (!lacks(a, doc)) return 0;
+    return err_set(e, ERR_NOT_FOUND, "cert-manager's cainjector has not yet written the CA into %s %s",
+                   kind_info(t->kind)->name, t->name);
 }
 
 int trust_injected(struct kube *kube, struct err *e) {

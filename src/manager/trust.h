@@ -13,6 +13,15 @@ struct trust_target {
 enum { TRUST_TARGETS = 4 };
 extern const struct trust_target trust_targets[TRUST_TARGETS];
 
+/* The client configurations of a target's document, one at a time: the conversion webhook's of a CRD, or those of each webhook.
+ * Starts with {0}; returns false when there is none left. */
+struct trust_config {
+    size_t next;
+    const struct jv *v; /* the clientConfig */
+    const char *bundle; /* where it keeps its CAs, as a JSON pointer */
+};
+bool trust_next(struct arena *a, const struct jv *doc, struct trust_config *c);
+
 /* Whether cert-manager's cainjector has done what the targets ask it for (annotations cert-manager.io/inject-...): until it has
  * written a CA, every call of a webhook fails. Targets that do not ask, or that are not there, count as done. Returns 0 when all is
  * done; else an error: ERR_NOT_FOUND with the name of a target without a CA, or what kept us from looking. Up to 8 requests. */
