@@ -79,8 +79,8 @@ void place_problem(struct problems *p, const struct place *at, enum problem_kind
 /* ---- rules in tables ---- */
 
 static bool in_words(const char *words, const char *s) {
-    size_t n = strlen(s);
-    for (const char *at = words; at; at = strchr(at, '|')) {
+    size_t n = strcspn(s, "|"); /* two of them are no word */
+    for (const char *at = s[n] ? NULL : words; at; at = strchr(at, '|')) {
         if (*at == '|') at++;
         if (strncmp(at, s, n) == 0 && (at[n] == '|' || at[n] == '\0')) return true;
     }
