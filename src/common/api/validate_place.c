@@ -16,9 +16,7 @@ struct place place_root(const struct jv *v) {
 
 struct place place_at(const char *path, const struct jv *v) {
     static const struct place nowhere;
-    struct place at = place_member(&nowhere, path, strlen(path));
-    at.v = v;
-    return at;
+    return (struct place){.up = &nowhere, .field = path, .v = v};
 }
 
 struct place place_member(const struct place *up, const char *field, size_t len) {
@@ -87,8 +85,9 @@ static bool in_words(const char *words, const char *s) {
     return false;
 }
 
-static void not_among(struct problems *p, const struct place *at, const char *enums) {
+void place_words(struct problems *p, const struct place *at, const char *enums) {
     enum { WORDS_MAX = 16 };
+    if (in_words(enums, place_text(at))) return;
     const char *words[WORDS_MAX];
     struct words known = {words, 0};
     for (char *save = NULL, *w = strtok_r(arena_strdup(p->a, enums), "|", &save);
@@ -105,7 +104,7 @@ static void rule_text(struct problems *p, const struct place *at, const struct p
         if (r->needs) place_problem(p, at, PROBLEM_REQUIRED, "%s", r->needs);
         return;
     }
-    if (r->enums && !in_words(r->enums, s)) not_among(p, at, r->enums);
+    if (r->enums) place_words(p, at, r->enums);
     wrong = r->text ? r->text(s) : NULL;
     if (wrong) place_problem(p, at, PROBLEM_INVALID, "it %s", wrong);
 }

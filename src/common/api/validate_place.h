@@ -40,6 +40,9 @@ char *place_path(struct arena *a, const struct place *at);
 void place_problem(struct problems *p, const struct place *at, enum problem_kind kind,
                    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Is the string one of these words, '|'-separated? Else a problem lists them. */
+void place_words(struct problems *p, const struct place *at, const char *enums);
+
 /* What a member may be. Empty strings count as absent, as they do for the API server. */
 struct place_rule {
     const char *field;

@@ -16,19 +16,6 @@ static void check_object(struct problems *p, const struct type *t, const struct 
 
 /* ---- scalars ---- */
 
-static void check_word(struct problems *p, const char *enums, const struct place *at) {
-    enum { WORDS_MAX = 16 };
-    const char *words[WORDS_MAX];
-    struct words known = {words, 0};
-    for (char *save = NULL, *w = strtok_r(arena_strdup(p->a, enums), "|", &save);
-         w && known.n < WORDS_MAX; w = strtok_r(NULL, "|", &save)) {
-        if (str_eq(w, place_text(at))) return;
-        words[known.n++] = w;
-    }
-    place_problem(p, at, PROBLEM_NOT_SUPPORTED, "write %s%s", words_list(p->a, &known),
-                  did_you_mean(p->a, place_text(at), &known));
-}
-
 static bool matches(const char *pattern, const char *s) {
     regex_t re;
     if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB)) abort(); /* the tables are ours */
@@ -41,7 +28,7 @@ static void check_text(struct problems *p, const struct field *f, const struct p
     size_t n = 0; /* characters */
     for (const char *c = at->v->s; *c; c++) n += ((unsigned char)*c & 0xc0) != 0x80;
     if (f->enums)
-        check_word(p, f->enums, at);
+        place_words(p, at, f->enums);
     else if (n < f->min_length)
         place_problem(p, at, PROBLEM_REQUIRED, "must not be empty");
     else if (f->max_length && n > f->max_length)
@@ -77,7 +64,7 @@ static const char *key_text(struct arena *a, const struct field *f, const struct
 
 static void check_unique(struct problems *p, const struct field *f, const struct place *at) {
     if (!f->list_keys && !(f->flags & FF_SET)) return;
-    struct map *seen = map_new();
+    struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(at); i++) {
         struct place item = place_item(at, i);
         const char *id = f->list_keys ? "" : json_text(p->a, item.v);
@@ -89,7 +76,6 @@ static void check_unique(struct problems *p, const struct field *f, const struct
             place_problem(p, &item, PROBLEM_DUPLICATE, "another element has the same %s",
                           f->list_keys ? f->list_keys : "value");
     }
-    map_free(seen);
 }
 
 static void check_value(struct problems *p, enum fkind k, const struct type *t,
