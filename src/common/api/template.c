@@ -115,24 +115,27 @@ static int effective_leader_worker(struct arena *a, const struct rbg_spec *s, co
     return 0;
 }
 
+const char *metadata_mistyped(const struct jv *tpl, size_t *i, const struct jv **v) {
+    static const char *const parts[] = {"metadata", "metadata.labels", "metadata.annotations"};
+    const struct jv *meta = jv_get(tpl, "metadata");
+    const struct jv *const values[] = {meta, jv_get(meta, "labels"), jv_get(meta, "annotations")};
+    while (*i < sizeof parts / sizeof *parts) {
+        const char *part = parts[*i];
+        *v = values[(*i)++];
+        if (*v && !jv_is(*v, J_OBJ) && !jv_is(*v, J_NULL)) return part;
+    }
+    return NULL;
+}
+
 /* Templates of components are schemaless in the CRD, so anything may be stored there. */
 static int check_metadata(const struct role *r, const struct component *c, struct err *e) {
-    static const char *const keys[] = {"labels", "annotations"};
-    const struct jv *meta = jv_get(c->template, "metadata");
-    if (meta && !jv_is(meta, J_OBJ) && !jv_is(meta, J_NULL))
-        return err_set(
-            e, ERR_INVALID,
-            "role \"%s\": component \"%s\": template.metadata must be an object, got %s", r->name,
-            c->name, jv_type_name(meta));
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const struct jv *v = jv_get(meta, keys[i]);
-        if (v && !jv_is(v, J_OBJ) && !jv_is(v, J_NULL))
-            return err_set(e, ERR_INVALID,
-                           "role \"%s\": component \"%s\": template.metadata.%s must be an object, "
-                           "got %s",
-                           r->name, c->name, keys[i], jv_type_name(v));
-    }
-    return 0;
+    const struct jv *v;
+    size_t i = 0;
+    const char *part = metadata_mistyped(c->template, &i, &v);
+    if (!part) return 0;
+    return err_set(e, ERR_INVALID,
+                   "role \"%s\": component \"%s\": template.%s must be an object, got %s", r->name,
+                   c->name, part, jv_type_name(v));
 }
 
 static int effective_component(struct arena *a, const struct role *r, const struct component *c,

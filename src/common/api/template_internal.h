@@ -1,5 +1,5 @@
-/* What template.c shares with the files that edit one aspect of a pod template. Every function
- * changes `tpl`, a tree that belongs to the caller alone. */
+/* What template.c shares with the files that edit one aspect of a pod template. A function that
+ * changes `tpl` gets a tree that belongs to the caller alone. */
 #ifndef RBG_API_TEMPLATE_INTERNAL_H
 #define RBG_API_TEMPLATE_INTERNAL_H
 
@@ -14,6 +14,10 @@ struct prep {
     bool leader, worker;  /* of a leader-worker pattern; both false for the other patterns */
     const char *topology; /* topology key of the group; NULL: none */
 };
+
+/* The next part of a template's metadata that is no object, though labels and annotations are added to it:
+ * its path ("metadata.labels") and value, or NULL when there is no more. Begins with *i at 0. */
+const char *metadata_mistyped(const struct jv *tpl, size_t *i, const struct jv **v);
 
 /* Part B 4.2 and 4.4: the discovery file's volume and mounts; sidecars of the runtime profiles. */
 void inject_config(struct arena *a, struct jv *tpl, const char *group);

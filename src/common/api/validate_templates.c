@@ -6,6 +6,7 @@
 #include "api/names.h"
 #include "base/str.h"
 #include "doc/patch.h"
+#include "template_internal.h"
 #include "validate.h"
 #include "validate_place.h"
 
@@ -246,21 +247,13 @@ static bool patches_apply(const struct role_check *k, const struct jv **resolved
 /* Labels and annotations of the component can only be added to objects. */
 static bool check_component_metadata(const struct role_check *k, const struct jv *tpl,
                                      const char *path) {
-    const struct jv *meta = jv_get(tpl, "metadata");
-    const struct {
-        const char *field;
-        const struct jv *v;
-    } objects[] = {{"metadata", meta},
-                   {"metadata.labels", jv_get(meta, "labels")},
-                   {"metadata.annotations", jv_get(meta, "annotations")}};
+    const struct jv *v;
+    const char *part;
+    size_t i = 0;
     bool ok = true;
-    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
-        const struct jv *v = objects[i].v;
-        if (!v || v->type == J_NULL || v->type == J_OBJ) continue;
-        problem_add(k->c->p, arena_printf(k->c->a, "%s.%s", path, objects[i].field),
-                    PROBLEM_INVALID, v, "write an object instead of %s %s",
-                    v->type == J_ARR ? "an" : "a", jv_type_name(v));
-        ok = false;
+    while ((part = metadata_mistyped(tpl, &i, &v))) {
+        const struct place at = place_at(arena_printf(k->c->a, "%s.%s", path, part), v);
+        ok = check_type(k->c->p, F_OBJECT, &at) && ok;
     }
     return ok;
 }
