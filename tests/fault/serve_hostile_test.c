@@ -12,11 +12,11 @@
 #include "base/str.h"
 #include "base/sync.h"
 #include "http_client.h"
+#include "memory.h"
 #include "serve/https.h"
 #include "testing.h"
 
 #define HOST "Host: localhost\r\n"
-#define MIB ((size_t)1 << 20)
 
 struct rig {
     struct arena *arena;
@@ -64,26 +64,6 @@ static void still_answers(const struct rig *g) {
 
 static int64_t mono(void) { return clock_mono_ms(clock_real()); }
 
-static size_t rss(void) {
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    ck_assert(f && fscanf(f, "%*s %ld", &pages) == 1);
-    fclose(f);
-    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-#define SLACK (12 * MIB)
-#if defined(__SANITIZE_ADDRESS__)
-#undef SLACK
-#define SLACK (64 * MIB)
-/* The sanitizer would keep 256 MiB of freed memory, which hides what is measured here. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void) { return "quarantine_size_mb=8"; }
-#elif defined(__SANITIZE_THREAD__)
-#undef SLACK
-#define SLACK (128 * MIB) /* shadow memory counts */
-#endif
-
 static size_t open_files(void) {
     size_t n = 0;
     for (int fd = 0; fd < 4096; fd++) n += fcntl(fd, F_GETFD) >= 0;
@@ -122,7 +102,7 @@ START_TEST(sent_100_mb_stay_out_of_memory) {
     struct rig g;
     rig_start(&g, (struct serve_opts){0}, true);
     still_answers(&g);
-    size_t before = rss();
+    size_t before = memory_resident();
     static const char *const heads[] = {"POST /size HTTP/1.1\r\n" HOST "Content-Length: 104857600\r\n\r\n",
                                         "POST /size HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n",
                                         "POST /none HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"};
@@ -134,8 +114,7 @@ START_TEST(sent_100_mb_stay_out_of_memory) {
             pour(h, i > 0);
             http_client_close(h);
         }
-    size_t after = rss();
-    ck_assert_msg(after < before + SLACK, "%zu KiB before, %zu KiB after", before / 1024, after / 1024);
+    memory_assert_bounded(before);
     still_answers(&g);
     rig_stop(&g);
 }
@@ -380,13 +359,13 @@ START_TEST(thousands_of_connections_leave_nothing_behind) {
     rig_start(&g, (struct serve_opts){.idle_s = 2}, true);
     for (int i = 0; i < 300; i++) http_client_close(http_client_open(&g.tcp)); /* warm */
     still_answers(&g);
-    size_t before = rss(), files = open_files();
+    size_t before = memory_resident(), files = open_files();
     for (int i = 0; i < 6000; i++) http_client_close(http_client_open(&g.tcp));
     for (int i = 0; i < 300; i++) http_client_close(http_client_open(&g.tls));
     still_answers(&g);
     for (int i = 0; i < 100 && open_files() > files; i++) usleep(50000);
     ck_assert_uint_le(open_files(), files);
-    ck_assert_msg(rss() < before + SLACK, "%zu KiB before, %zu KiB after", before / 1024, rss() / 1024);
+    memory_assert_bounded(before);
     rig_stop(&g);
 }
 END_TEST

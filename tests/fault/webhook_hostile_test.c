@@ -3,27 +3,14 @@
  * bounded. What the server does with broken HTTP is in serve_hostile_test.c. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/str.h"
 #include "http_client.h"
+#include "memory.h"
 #include "testing.h"
 #include "webhook/webhook.h"
-
-#define MIB ((size_t)1 << 20)
-#define SLACK (16 * MIB)
-#if defined(__SANITIZE_ADDRESS__)
-#undef SLACK
-#define SLACK (96 * MIB)
-/* The sanitizer would keep 256 MiB of freed memory, which hides what is measured here. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void) { return "quarantine_size_mb=8"; }
-#elif defined(__SANITIZE_THREAD__)
-#undef SLACK
-#define SLACK (192 * MIB) /* shadow memory counts */
-#endif
 
 static const struct webhook_opts opts = {.admission = {.deprecated_workloads = true}};
 
@@ -51,14 +38,6 @@ static void rig_stop(struct rig *g) {
     server_stop(g->server, 1000);
     certs_free(g->certs);
     arena_free(g->arena);
-}
-
-static size_t rss(void) {
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    ck_assert(f && fscanf(f, "%*s %ld", &pages) == 1);
-    fclose(f);
-    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* One connection that is made anew when the server has closed it. */
@@ -195,10 +174,9 @@ START_TEST(deep_and_wide_bodies_stay_out_of_memory) {
                 int status = post(&l, g.routes[r].path, JSON, bodies[i].s, bodies[i].len);
                 ASSERT_MSG(status == 413, "body %zu to %s: %d %s", i, g.routes[r].path, status, buf_str(&l.body));
             }
-        if (round == 0) before = rss();
+        if (round == 0) before = memory_resident();
     }
-    size_t grown = rss() > before ? rss() - before : 0;
-    ck_assert_msg(grown < SLACK, "%zu bytes more", grown);
+    memory_assert_bounded(before);
     still_answers(&l);
     for (size_t i = 0; i < 5; i++) buf_fini(&bodies[i]);
     line_end(&l);
@@ -206,11 +184,33 @@ START_TEST(deep_and_wide_bodies_stay_out_of_memory) {
 }
 END_TEST
 
-/* JSON that is a review: denied with the reason, and with the uid. */
+struct refused {
+    const char *body, *words;
+};
+
+/* JSON that is a review: answered with the uid, and with the reason, which `message` finds in a response of its kind. */
+static void all_refused(const char *path, const struct refused *rows, size_t n, const char *(*message)(const struct jv *response)) {
+    struct rig g;
+    rig_start(&g);
+    struct line l = {.g = &g};
+    for (size_t i = 0; i < n; i++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        ck_assert_int_eq(post(&l, path, JSON, rows[i].body, strlen(rows[i].body)), 200);
+        ASSERT_MSG(strstr(message(answer(a, &l)), rows[i].words), "%s", buf_str(&l.body));
+    }
+    line_end(&l);
+    rig_stop(&g);
+}
+
+static const char *denial(const struct jv *response) {
+    const struct jv *status = jv_get(response, "status");
+    ck_assert(!jv_get_bool(response, "allowed", true));
+    ck_assert_int_eq(jv_get_int(status, "code", 0), 400);
+    return jv_str(jv_get(status, "message"), "");
+}
+
 START_TEST(reviews_of_what_is_not_served_are_denied) {
-    static const struct {
-        const char *body, *words;
-    } rows[] = {
+    static const struct refused rows[] = {
         {ADMISSION("RoleBasedGroup", "v1alpha1", "\"object\":" GROUP("1")), "matchPolicy Equivalent"},
         {ADMISSION("RoleBasedGroup", "v1", "\"object\":" GROUP("1")), "not \"RoleBasedGroup\" of \"workloads.x-k8s.io/v1\""},
         {ADMISSION("RoleInstance", "v1alpha2", "\"object\":" GROUP("1")), "not \"RoleInstance\""},
@@ -218,20 +218,8 @@ START_TEST(reviews_of_what_is_not_served_are_denied) {
         {ADMISSION("RoleBasedGroup", "v1alpha2", "\"object\":null"), "must be an object"},
         {ADMISSION("RoleBasedGroup", "v1alpha2", "\"dryRun\":true"), "must be an object"},
     };
-    struct rig g;
-    rig_start(&g);
-    struct line l = {.g = &g};
-    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
-        ARENA_AUTO struct arena *a = arena_new();
-        const char *body = rows[i / 2].body;
-        ck_assert_int_eq(post(&l, i % 2 ? MUTATE : VALIDATE, JSON, body, strlen(body)), 200);
-        const struct jv *r = answer(a, &l), *status = jv_get(r, "status");
-        ck_assert(!jv_get_bool(r, "allowed", true));
-        ck_assert_int_eq(jv_get_int(status, "code", 0), 400);
-        ASSERT_MSG(strstr(jv_str(jv_get(status, "message"), ""), rows[i / 2].words), "%s", buf_str(&l.body));
-    }
-    line_end(&l);
-    rig_stop(&g);
+    all_refused(VALIDATE, rows, sizeof rows / sizeof *rows, denial);
+    all_refused(MUTATE, rows, sizeof rows / sizeof *rows, denial);
 }
 END_TEST
 
@@ -258,10 +246,15 @@ START_TEST(numbers_that_fit_nowhere_are_denied) {
 }
 END_TEST
 
+static const char *failure(const struct jv *response) {
+    const struct jv *result = jv_get(response, "result");
+    ck_assert_str_eq(jv_str(jv_get(result, "status"), ""), "Failure");
+    ck_assert_ptr_null(jv_get(response, "convertedObjects"));
+    return jv_str(jv_get(result, "message"), "");
+}
+
 START_TEST(conversions_of_what_is_not_served_fail_as_a_whole) {
-    static const struct {
-        const char *body, *words;
-    } rows[] = {
+    static const struct refused rows[] = {
         {CONVERSION("workloads.x-k8s.io/v1alpha1", "[" GROUP("1") "," OBJECT("v1alpha2", "RoleInstance", "\"spec\":{}") "]"),
          "RoleInstance g (object 2 of 2)"},
         {CONVERSION("workloads.x-k8s.io/v1", "[" GROUP("1") "]"), "write v1alpha1 or v1alpha2"},
@@ -270,19 +263,7 @@ START_TEST(conversions_of_what_is_not_served_fail_as_a_whole) {
         {CONVERSION("workloads.x-k8s.io/v1alpha1", "{}"), "request.objects: must be a list"},
         {CONVERSION("workloads.x-k8s.io/v1alpha1", "[{\"kind\":\"RoleBasedGroup\"}]"), "apiVersion"},
     };
-    struct rig g;
-    rig_start(&g);
-    struct line l = {.g = &g};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        ARENA_AUTO struct arena *a = arena_new();
-        ck_assert_int_eq(post(&l, "/convert", JSON, rows[i].body, strlen(rows[i].body)), 200);
-        const struct jv *r = answer(a, &l);
-        ck_assert_str_eq(jv_str(jv_path(r, "result", "status", (char *)0), ""), "Failure");
-        ck_assert_ptr_null(jv_get(r, "convertedObjects"));
-        ASSERT_MSG(strstr(jv_str(jv_path(r, "result", "message", (char *)0), ""), rows[i].words), "%s", buf_str(&l.body));
-    }
-    line_end(&l);
-    rig_stop(&g);
+    all_refused("/convert", rows, sizeof rows / sizeof *rows, failure);
 }
 END_TEST
 
@@ -349,10 +330,9 @@ START_TEST(five_hundred_groups_are_converted_in_order) {
     size_t before = 0;
     for (int round = 0; round < 3; round++) {
         ck_assert_int_eq(post(&l, "/convert", JSON, body.s, body.len), 200);
-        if (round == 0) before = rss();
+        if (round == 0) before = memory_resident();
     }
-    size_t grown = rss() > before ? rss() - before : 0;
-    ck_assert_msg(grown < SLACK, "%zu bytes more", grown);
+    memory_assert_bounded(before);
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *old = jv_get(answer(a, &l), "convertedObjects");
     ck_assert_uint_eq(jv_len(old), GROUPS);
