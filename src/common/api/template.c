@@ -30,16 +30,24 @@ static int unknown_template(struct arena *a, const struct rbg_spec *s, const str
         r->name, name, known);
 }
 
-static const struct jv *find_role_template(const struct rbg_spec *s, const char *name) {
-    for (size_t i = 0; i < s->role_templates.n; i++)
-        if (str_eq(s->role_templates.items[i].name, name))
-            return s->role_templates.items[i].template;
-    return NULL;
+const struct jv *role_inline_template(const struct role *r) {
+    return r->standalone.set ? r->standalone.template : r->leader_worker.template;
+}
+
+const struct template_ref *role_template_ref(const struct role *r) {
+    return r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+}
+
+size_t role_template_index(const struct rbg_spec *s, const char *name) {
+    size_t i = 0;
+    while (i < s->role_templates.n && !str_eq(s->role_templates.items[i].name, name)) i++;
+    return i;
 }
 
 static struct jv *resolve_ref(struct arena *a, const struct rbg_spec *s, const struct role *r,
                               const struct template_ref *ref, struct err *e) {
-    const struct jv *base = find_role_template(s, ref->name);
+    size_t i = role_template_index(s, ref->name);
+    const struct jv *base = i < s->role_templates.n ? s->role_templates.items[i].template : NULL;
     if (!base) {
         unknown_template(a, s, r, ref->name ? ref->name : "", e);
         return NULL;
@@ -52,10 +60,8 @@ static struct jv *resolve_ref(struct arena *a, const struct rbg_spec *s, const s
 
 struct jv *template_resolve(struct arena *a, const struct rbg_spec *s, const struct role *r,
                             struct err *e) {
-    const struct jv *inline_tpl =
-        r->standalone.set ? r->standalone.template : r->leader_worker.template;
-    const struct template_ref *ref =
-        r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+    const struct jv *inline_tpl = role_inline_template(r);
+    const struct template_ref *ref = role_template_ref(r);
     if (!r->standalone.set && !r->leader_worker.set) {
         err_set(e, ERR_INVALID,
                 "role \"%s\" has no pod template of its own: set standalonePattern or "
@@ -148,7 +154,7 @@ static int effective_component(struct arena *a, const struct role *r, const stru
                        c->name);
     if (check_metadata(r, c, e)) return -1;
     *out = (struct effective){.component = c->name,
-                              .size = c->size.set ? c->size.v : 1,
+                              .size = component_size(c),
                               .service_name = c->service_name,
                               .labels = c->labels,
                               .annotations = c->annotations,

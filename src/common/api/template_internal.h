@@ -15,6 +15,12 @@ struct prep {
     const char *topology; /* topology key of the group; NULL: none */
 };
 
+/* What a role of one pod, or of a leader and workers, says of its pod template. */
+const struct jv *role_inline_template(const struct role *r);
+const struct template_ref *role_template_ref(const struct role *r);
+/* The place among the group's role templates; their number when it is not there. */
+size_t role_template_index(const struct rbg_spec *s, const char *name);
+
 /* The next part of a template's metadata that is no object, though labels and annotations are added to it:
  * its path ("metadata.labels") and value, or NULL when there is no more. Begins with *i at 0. */
 const char *metadata_mistyped(const struct jv *tpl, size_t *i, const struct jv **v);

@@ -34,7 +34,7 @@ static size_t pod_suffix(struct arena *a, const struct role *r, const char **exa
     }
     for (size_t i = 0; r->custom.set && i < r->custom.components.n; i++) {
         const struct component *c = &r->custom.components.items[i];
-        int32_t size = c->size.set ? c->size.v : 1;
+        int32_t size = component_size(c);
         const char *suffix =
             arena_printf(a, "-%s-%d", c->name ? c->name : "", size > 0 ? (int)size - 1 : 0);
         if (strlen(suffix) > strlen(*example)) *example = suffix;
@@ -164,7 +164,7 @@ static bool makes_pod(const struct role *r, const char *pod) {
         const struct component *c = &r->custom.components.items[i];
         size_t len = c->name ? strlen(c->name) : 0;
         bool mine = len && *rest == '-' && strncmp(rest + 1, c->name, len) == 0;
-        if (mine && numbered(rest + 1 + len, c->size.set ? c->size.v : 1)) return true;
+        if (mine && numbered(rest + 1 + len, component_size(c))) return true;
     }
     return false;
 }

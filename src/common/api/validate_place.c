@@ -97,6 +97,14 @@ void place_words(struct problems *p, const struct place *at, const char *enums) 
                   did_you_mean(p->a, place_text(at), &known));
 }
 
+void place_texts(struct problems *p, const struct place *list, const char *(*rule)(const char *)) {
+    for (size_t i = 0; i < place_len(list); i++) {
+        struct place at = place_item(list, i);
+        const char *wrong = jv_is(at.v, J_STR) ? rule(at.v->s) : NULL;
+        if (wrong) place_problem(p, &at, PROBLEM_INVALID, "it %s", wrong);
+    }
+}
+
 static void rule_text(struct problems *p, const struct place *at, const struct place_rule *r) {
     if (place_mistyped(at, J_STR)) return;
     const char *s = place_text(at), *wrong;

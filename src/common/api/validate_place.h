@@ -43,6 +43,9 @@ void place_problem(struct problems *p, const struct place *at, enum problem_kind
 /* Is the string one of these words, '|'-separated? Else a problem lists them. */
 void place_words(struct problems *p, const struct place *at, const char *enums);
 
+/* Each string of a list by a rule that gives the reason, or NULL when it is fine. */
+void place_texts(struct problems *p, const struct place *list, const char *(*rule)(const char *));
+
 /* What a member may be. Empty strings count as absent, as they do for the API server. */
 struct place_rule {
     const char *field;

@@ -54,11 +54,7 @@ static void check_list(struct problems *p, const struct place *list,
                        const char *(*rule)(const char *), size_t max, const char *what) {
     if (place_len(list) > max)
         place_problem(p, list, PROBLEM_INVALID, "at most %zu %s are allowed", max, what);
-    for (size_t i = 0; i < place_len(list); i++) {
-        struct place at = place_item(list, i);
-        const char *wrong = jv_is(at.v, J_STR) ? rule(at.v->s) : NULL;
-        if (wrong) place_problem(p, &at, PROBLEM_INVALID, "it %s", wrong);
-    }
+    place_texts(p, list, rule);
 }
 
 static void check_dns(struct problems *p, const struct place *spec) {

@@ -104,15 +104,6 @@ static void check_node_affinity(struct problems *p, const struct place *at) {
     }
 }
 
-static void check_words(struct problems *p, const struct place *list,
-                        const char *(*rule)(const char *)) {
-    for (size_t i = 0; i < place_len(list); i++) {
-        struct place at = place_item(list, i);
-        const char *wrong = jv_is(at.v, J_STR) ? rule(at.v->s) : NULL;
-        if (wrong) place_problem(p, &at, PROBLEM_INVALID, "it %s", wrong);
-    }
-}
-
 static void check_pod_term(struct problems *p, const struct place *term) {
     static const struct place_rule rules[] = {
         {.field = "topologyKey",
@@ -125,9 +116,9 @@ static void check_pod_term(struct problems *p, const struct place *term) {
     PLACE_RULES(p, term, rules);
     check_label_selector(p, &selector);
     check_label_selector(p, &spaces);
-    check_words(p, &names, name_dns1123_label);
-    check_words(p, &keys, name_qualified);
-    check_words(p, &others, name_qualified);
+    place_texts(p, &names, name_dns1123_label);
+    place_texts(p, &keys, name_qualified);
+    place_texts(p, &others, name_qualified);
     if ((place_len(&keys) || place_len(&others)) && !place_given(&selector))
         place_problem(p, place_len(&keys) ? &keys : &others, PROBLEM_FORBIDDEN,
                       "keys are added to labelSelector, and there is none: write it");
@@ -173,7 +164,7 @@ static void check_toleration(struct problems *p, const struct place *at) {
 static void check_spread_keys(struct problems *p, const struct place *at,
                               const struct place *selector) {
     struct place keys = place_field(at, "matchLabelKeys");
-    check_words(p, &keys, name_qualified);
+    place_texts(p, &keys, name_qualified);
     if (place_len(&keys) && !place_given(selector))
         place_problem(p, &keys, PROBLEM_FORBIDDEN,
                       "keys are added to labelSelector, and there is none: write it");

@@ -117,19 +117,12 @@ static void check_effective(const struct role_check *k, struct chain *ch,
 
 /* ---- where a template comes from ---- */
 
-static size_t role_template_index(const struct rbg_spec *s, const char *name) {
-    size_t i = 0;
-    while (i < s->role_templates.n && !str_eq(s->role_templates.items[i].name, name)) i++;
-    return i;
-}
-
 /* The stages before a leader's or worker's own patch. */
 static struct chain base_chain(const struct role_check *k, const struct jv *resolved) {
     struct arena *a = k->c->a;
     struct chain ch = {.n = 0};
     const char *pattern = arena_printf(a, "%s.%s", k->path, pattern_name(k->r));
-    const struct template_ref *ref =
-        k->r->standalone.set ? &k->r->standalone.template_ref : &k->r->leader_worker.template_ref;
+    const struct template_ref *ref = role_template_ref(k->r);
     if (!ref->set) {
         push(&ch, a, resolved, arena_printf(a, "%s.template", pattern));
         return ch;
@@ -216,10 +209,8 @@ static bool patch_applies(const struct role_check *k, const struct jv *base, con
 static bool patches_apply(const struct role_check *k, const struct jv **resolved,
                           struct effective ef[2]) {
     const struct role *r = k->r;
-    const struct jv *leader, *worker,
-        *base = r->standalone.set ? r->standalone.template : r->leader_worker.template;
-    const struct template_ref *ref =
-        r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+    const struct jv *leader, *worker, *base = role_inline_template(r);
+    const struct template_ref *ref = role_template_ref(r);
     if (ref->set)
         base = k->c->s->role_templates.items[role_template_index(k->c->s, ref->name)].template;
     const char *pattern = arena_printf(k->c->a, "%s.%s", k->path, pattern_name(r));
@@ -293,11 +284,9 @@ void check_templates(const struct role_check *k) {
         if (r->custom.set) check_components(k);
         return;
     }
-    const struct jv *resolved = NULL,
-                    *own = r->standalone.set ? r->standalone.template : r->leader_worker.template;
+    const struct jv *resolved = NULL, *own = role_inline_template(r);
     struct effective ef[2];
-    const struct template_ref *ref =
-        r->standalone.set ? &r->standalone.template_ref : &r->leader_worker.template_ref;
+    const struct template_ref *ref = role_template_ref(r);
     if (!check_ref(k, ref, own) || !patches_apply(k, &resolved, ef)) return;
     if (ref->set && own) {
         problem_add(k->c->p, k->path, PROBLEM_INVALID, NULL,
