@@ -15,20 +15,28 @@ static void add_str(struct buf *out, const char *s)
     buf_add(out, s, strlen(s));
 }
 
-/* Returns the place behind it: at most 6 bytes. */
-static char *put_escape(char *to, unsigned char c)
+/* What follows the backslash. */
+static char *put_code(char *to, unsigned char c)
 {
-    static const char hex[] = "0123456789abcdef", from[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    static const char hex[] = "0123456789abcdef", from[] = "\b\f\n\r\t", letters[] = "bfnrt";
     const char *hit = c ? strchr(from, c) : NULL;
-    *to++ = '\\';
     if (hit) {
-        *to++ = letters[hit - from];
-        return to;
+        *to = letters[hit - from];
+        return to + 1;
     }
     memcpy(to, "u00", 3);
     to[3] = hex[c >> 4];
     to[4] = hex[c & 15];
     return to + 5;
+}
+
+/* Returns the place behind it: at most 6 bytes. Nearly all are quotes and backslashes, of JSON within a string. */
+static inline char *put_escape(char *to, unsigned char c)
+{
+    to[0] = '\\';
+    if (c != '"' && c != '\\') return put_code(to + 1, c);
+    to[1] = (char)c;
+    return to + 2;
 }
 
 static bool is_line_separator(const char *s, size_t left)
@@ -160,14 +168,9 @@ static inline bool copy_plain(char *to, const char *s, size_t n)
 
 static inline char *put_byte(char *to, char c)
 {
-    if (!needs_escape(c)) {
-        *to = c;
-        return to + 1;
-    }
-    if ((unsigned char)c < 0x20) return put_escape(to, (unsigned char)c);
-    to[0] = '\\';
-    to[1] = c;
-    return to + 2;
+    if (needs_escape(c)) return put_escape(to, (unsigned char)c);
+    *to = c;
+    return to + 1;
 }
 
 /* JSON within a string has a quote every few bytes, at places that no branch predictor knows. So what is before the next escape is
@@ -180,11 +183,12 @@ static void put_escaped(struct window *w, const char *s, size_t n)
         need(w, 8 * LONGEST);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
         if (end - s >= 8) {
-            uint64_t marks = copy_8(w->p, s); /* the lowest is exact */
+            uint64_t marks = copy_8(w->p, s); /* the lowest is exact: that byte needs an escape */
             size_t plain = marks ? (size_t)__builtin_ctzll(marks) / 8 : 8;
             s += plain;
             w->p += plain;
-            if (plain == 8) continue;
+            if (plain < 8) w->p = put_escape(w->p, (unsigned char)*s++);
+            continue;
         }
 #endif
         w->p = put_byte(w->p, *s++);
