@@ -6,8 +6,8 @@
 #include "api/model.h"
 
 /* A list of a user's mistakes, all reported at once. */
-enum problem_kind { PROBLEM_REQUIRED, PROBLEM_INVALID, PROBLEM_DUPLICATE, PROBLEM_NOT_FOUND, PROBLEM_FORBIDDEN, PROBLEM_NOT_SUPPORTED,
-                    PROBLEM_TOO_LONG, PROBLEM_TOO_MANY };
+enum problem_kind { PROBLEM_REQUIRED, PROBLEM_INVALID, PROBLEM_DUPLICATE, PROBLEM_NOT_FOUND, PROBLEM_FORBIDDEN,
+                    PROBLEM_NOT_SUPPORTED, PROBLEM_TOO_LONG, PROBLEM_TOO_MANY };
 struct problem { char *path; enum problem_kind kind; char *value; char *message; };
 struct problems { struct arena *a; struct problem *items; size_t n; char **warnings; size_t nwarnings; };
 
@@ -30,9 +30,9 @@ struct lookup {
 
 struct admission_opts { bool deprecated_workloads; };
 
-/* What a rollout may do at a time, of `replicas`: part A 6.2 and part C 4.4, by one function for admission and controllers. maxSurge
- * (default 0) rounds up; maxUnavailable (default 1) rounds up without a surge, so that 10% of 5 is 1, and down with one. Negative
- * values count as 0. Errors: ERR_INVALID naming the field. */
+/* What a rollout may do at a time, of `replicas`: part A 6.2 and part C 4.4, by one function for admission and controllers.
+ * maxSurge (default 0) rounds up; maxUnavailable (default 1) rounds up without a surge, so that 10% of 5 is 1, and down with
+ * one. Negative values count as 0. Errors: ERR_INVALID naming the field. */
 int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *surge, int32_t *unavailable, struct err *e);
 
 /* Writes the defaults of admission into a v1alpha2 RoleBasedGroup or RoleBasedGroupSet document (in place); idempotent.
@@ -43,13 +43,13 @@ void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create
  * takes its place, and left that one alone, it follows (restartPolicy and restartPolicyConfig.type). old: the stored object. */
 void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old);
 
-/* Validates a document of version v1alpha2: groups, sets, coordinated policies, warmups; nothing is said about other kinds. old: the
- * stored object on update (ratchets: only what the update makes wrong is refused), NULL on create. */
+/* Validates a document of version v1alpha2: groups, sets, coordinated policies, warmups; nothing is said about other kinds.
+ * old: the stored object on update (ratchets: only what the update makes wrong is refused), NULL on create. */
 void admission_validate(struct problems *p, enum kind k, const struct jv *doc, const struct jv *old, const struct lookup *l,
                         const struct admission_opts *o);
 
-/* What the schema of a kind's definition says of a document of that version, as it is written (not of its status): for manifests that
- * no API server has looked at. CEL rules are left out. The version must be one of the kind's. */
+/* What the schema of a kind's definition says of a document of that version, as it is written (not of its status): for
+ * manifests that no API server has looked at. CEL rules are left out. The version must be one of the kind's. */
 void admission_check_schema(struct problems *p, enum kind k, const char *version, const struct jv *doc);
 
 /* Converts a document (kind RBG or RBGSET) between "v1alpha1" and "v1alpha2". Lossless in both directions: what the target can't

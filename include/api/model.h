@@ -133,10 +133,10 @@ int ris_decode(struct arena *a, const struct jv *doc, struct ris *out, struct er
 int ri_decode(struct arena *a, const struct jv *doc, struct ri *out, struct err *e);
 int rbg_spec_decode(struct arena *a, const struct jv *spec, struct rbg_spec *out, struct err *e); /* also of a set's template */
 
-/* The generic decoder behind them: fills the C struct of t from the document by the rows' `off`.
- * Member types by row: F_STRING/F_TIME const char *; F_BOOL bool, with FF_POINTER or FF_OPT struct optbool; F_INT32
- * int32_t, with FF_POINTER or FF_OPT struct opt32; F_INT64 int64_t; F_INTSTR, F_ANY, F_MAP, F_QUANTITY const struct jv *; F_OBJECT with a type that has
- * a size: the struct itself, whose first member is `bool set` when the row has FF_POINTER; F_OBJECT without: const struct jv *;
+/* The generic decoder behind them: fills the C struct of t from the document by the rows' `off`. Member types by row:
+ * F_STRING/F_TIME const char *; F_BOOL bool, with FF_POINTER or FF_OPT struct optbool; F_INT32 int32_t, with FF_POINTER or
+ * FF_OPT struct opt32; F_INT64 int64_t; F_INTSTR, F_ANY, F_MAP, F_QUANTITY const struct jv *; F_OBJECT with a type that has a
+ * size: the struct itself, whose first member is `bool set` when the row has FF_POINTER; F_OBJECT without: const struct jv *;
  * F_LIST of strings struct strs; F_LIST of objects with a sized type: {T *items; size_t n}; any other list const struct jv *.
  * Rows with off == FIELD_SKIP are not decoded. */
 #define FIELD_SKIP ((size_t)-1)

@@ -18,7 +18,8 @@ struct jv *print_crd(struct arena *a, enum kind k, const struct print_opts *o); 
 struct jv *print_cluster_role(struct arena *a, const struct print_opts *o);
 struct jv *print_validating_config(struct arena *a, const struct print_opts *o);
 struct jv *print_mutating_config(struct arena *a, const struct print_opts *o);
-/* The reference page, Markdown: kinds with their fields, names, conditions, events, and the metrics that this program registered. */
+/* The reference page, Markdown: kinds with their fields, names, conditions, events, and the metrics that this program
+ * registered. */
 void print_reference(struct arena *a, struct buf *out);
 /* The OpenAPI v3 schema of a type, structural. */
 struct jv *print_schema(struct arena *a, const struct type *t);

@@ -11,7 +11,13 @@ struct jv *template_resolve(struct arena *a, const struct rbg_spec *s, const str
 
 /* One effective template per component, before injection: leader and worker patches applied, custom labels and annotations merged.
  * names: "leader", "worker", or as declared. Used by validation and by the builder. */
-struct effective { const char *component; int32_t size; const char *service_name; const struct jv *labels, *annotations; struct jv *template; };
+struct effective {
+    const char *component;
+    int32_t size;
+    const char *service_name;
+    const struct jv *labels, *annotations;
+    struct jv *template;
+};
 int template_effective(struct arena *a, const struct rbg_spec *s, const struct role *r, struct effective **out, size_t *n,
                        struct err *e);
 
@@ -22,8 +28,8 @@ struct build_ctx {
     const char *scheduler;           /* "scheduler-plugins" or "volcano" */
 };
 
-/* components[] of the role's roleInstanceTemplate: effective templates with config volume, sidecars, env, topology, gang and labels,
- * in canonical form (schema_canonical). */
+/* components[] of the role's roleInstanceTemplate: effective templates with config volume, sidecars, env, topology, gang and
+ * labels, in canonical form (schema_canonical). */
 struct jv *template_components(struct arena *a, const struct build_ctx *c, const struct role *r, struct err *e);
 
 /* The same templates for a role that runs as a StatefulSet, Deployment or LeaderWorkerSet (part B 5.2): one, or for a

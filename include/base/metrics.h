@@ -10,9 +10,9 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric; /* a family: name, help, type, label names */
 
-/* Registers a family for the life of the process; modules do it in a constructor, so that /metrics and the reference page name every
- * family before the first event. labels: comma-separated label names or NULL. Histograms use
- * seconds and fixed buckets from 0.5 ms to 60 s. */
+/* Registers a family for the life of the process; modules do it in a constructor, so that /metrics and the reference page name
+ * every family before the first event. labels: comma-separated label names or NULL. Histograms use seconds and fixed buckets
+ * from 0.5 ms to 60 s. */
 struct metric *metric_new(enum metric_type t, const char *name, const char *help, const char *labels);
 
 /* values: the label values in the order of the names; NULL for none. Cardinality is bounded at 1000 series a family. */

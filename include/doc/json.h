@@ -137,6 +137,7 @@ void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from);
 #define JV_FOR_OBJ(m, v) \
     for (const struct jmember *m = jv_is((v), J_OBJ) ? (v)->members : NULL, *m##_end = m ? m + (v)->len : NULL; m < m##_end; m++)
 #define JV_FOR_ARR(it, v) \
-    for (struct jv *const *it = jv_is((v), J_ARR) ? (v)->items : NULL, *const *it##_end = it ? it + (v)->len : NULL; it < it##_end; it++)
+    for (struct jv *const *it = jv_is((v), J_ARR) ? (v)->items : NULL, *const *it##_end = it ? it + (v)->len : NULL; \
+         it < it##_end; it++)
 
 #endif

@@ -70,7 +70,8 @@ struct kube_job {
 /* slow_start: 1, 2, 4, ... in flight, and nothing new is started after a batch with a failure. */
 void kube_do_all(struct kube *k, struct kube_job *jobs, size_t n, size_t parallel, bool slow_start);
 
-/* Was this write refused because its namespace is being deleted, or gone already? Whoever has nothing to do there then has not failed. */
+/* Was this write refused because its namespace is being deleted, or gone already? Whoever has nothing to do there then has not
+ * failed. */
 bool kube_namespace_ends(const struct err *e);
 
 /* A watch: blocks and calls `line` for each event line (one JSON object, writable, NUL-terminated) until the server ends it,

@@ -8,7 +8,9 @@
 static void help(const struct command *c) {
     BUF_AUTO struct buf out = BUF_INIT;
     buf_printf(&out, "%s\n\nUsage: kubectl rbg %s %s\n\n%s\n\nFlags:\n", c->summary, c->name, c->args, c->help);
-    if (c->files) buf_puts(&out, "  -f, --filename FILE\n      manifest, YAML or JSON; -: standard input; may be given several times\n");
+    if (c->files)
+        buf_puts(&out, "  -f, --filename FILE\n"
+                       "      manifest, YAML or JSON; -: standard input; may be given several times\n");
     flags_help(c->flags, c->nflags, &out);
     fputs(buf_str(&out), stdout);
 }
@@ -38,7 +40,8 @@ static int parse_rest(const struct command *c, struct arena *a, int argc, char *
     memcpy(all + 1, argv, (size_t)argc * sizeof *argv);
     if (flags_parse(c->flags, c->nflags, opts, argc + 1, all, &rest, &e)) return fail(c, e.msg, EXIT_USAGE);
     if (rest < argc + 1)
-        return fail(c, arena_printf(a, "\"%s\": not expected here%s", all[rest], c->files ? "; files are given with -f" : ""), EXIT_USAGE);
+        return fail(c, arena_printf(a, "\"%s\": not expected here%s", all[rest], c->files ? "; files are given with -f" : ""),
+                    EXIT_USAGE);
     return 0;
 }
 

@@ -19,7 +19,8 @@ const struct command cmd_lint = {
     .name = "lint",
     .args = "-f FILE...",
     .summary = "Check manifests as the API server and the webhooks would",
-    .help = "Prints every problem with its field path, the reason and what to write instead. Exit code: 0 when there is none, else 1.",
+    .help = "Prints every problem with its field path, the reason and what to write instead. "
+            "Exit code: 0 when there is none, else 1.",
     .files = true,
     .run = run_lint,
 };
@@ -97,7 +98,8 @@ const struct command cmd_convert = {
     .name = "convert",
     .args = "-f FILE... [--to VERSION] [--output yaml|json]",
     .summary = "Convert groups and sets between v1alpha1 and v1alpha2",
-    .help = "Without loss in both directions: what the other version can't say is kept in an annotation. Other objects are printed as they are.",
+    .help = "Without loss in both directions: what the other version can't say is kept in an annotation. "
+            "Other objects are printed as they are.",
     .flags = convert_flags,
     .nflags = sizeof convert_flags / sizeof *convert_flags,
     .files = true,

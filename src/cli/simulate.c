@@ -10,12 +10,14 @@ struct simulate { bool timeline, events; int64_t limit_ms; };
 static const struct flag simulate_flags[] = {
     {"timeline", "false", "print each change of state as it happens", FLAG_BOOL, offsetof(struct simulate, timeline)},
     {"events", "false", "print the events that the controllers record", FLAG_BOOL, offsetof(struct simulate, events)},
-    {"for", "10m", "virtual time after which groups that are not Ready count as failed", FLAG_DURATION_MS, offsetof(struct simulate, limit_ms)},
+    {"for", "10m", "virtual time after which groups that are not Ready count as failed", FLAG_DURATION_MS,
+     offsetof(struct simulate, limit_ms)},
 };
 
 static bool group_ready(const struct jv *group) {
     const struct jv *status = jv_get(group, "status");
-    return jv_get_int(status, "observedGeneration", 0) == meta_generation(group) && condition_true(jv_get(status, "conditions"), "Ready");
+    return jv_get_int(status, "observedGeneration", 0) == meta_generation(group) &&
+           condition_true(jv_get(status, "conditions"), "Ready");
 }
 
 /* Counts the groups; *ready: those that are Ready. */
@@ -64,8 +66,8 @@ static void print_events(struct sim *s) {
     size_t n = sim_events(s, &events);
     for (size_t i = 0; i < n; i++) {
         const struct sim_event *ev = &events[i];
-        printf("+%lld.%llds  %-8s %-24s %s/%s  %s\n", (long long)(ev->ms / 1000), (long long)(ev->ms % 1000 / 100), ev->type, ev->reason,
-               ev->kind, ev->name, ev->message);
+        printf("+%lld.%llds  %-8s %-24s %s/%s  %s\n", (long long)(ev->ms / 1000), (long long)(ev->ms % 1000 / 100), ev->type,
+               ev->reason, ev->kind, ev->name, ev->message);
     }
     if (n) putchar('\n');
 }
@@ -111,8 +113,8 @@ const struct command cmd_simulate = {
     .name = "simulate",
     .args = "-f FILE... [--timeline] [--events] [--for DURATION]",
     .summary = "Run manifests on an embedded cluster with a virtual clock",
-    .help = "Runs the controllers' own code against an API server, scheduler and kubelet in memory: containers start in 1 s and are ready 2 s "
-            "later.\nNothing is sent anywhere. Prints the objects at the end as kubectl get would.\n\n"
+    .help = "Runs the controllers' own code against an API server, scheduler and kubelet in memory: containers start in 1 s "
+            "and are ready 2 s later.\nNothing is sent anywhere. Prints the objects at the end as kubectl get would.\n\n"
             "Exit code: 0 when every group got Ready, 1 when one did not or a manifest is invalid, 2 for wrong flags.",
     .flags = simulate_flags,
     .nflags = sizeof simulate_flags / sizeof *simulate_flags,
@@ -161,8 +163,8 @@ const struct command cmd_render = {
     .name = "render",
     .args = "-f FILE...",
     .summary = "Print every object that the controllers make of manifests",
-    .help = "Runs the manifests on the embedded cluster and prints what groups turn into: the discovery file, Services, RoleInstanceSets,\n"
-            "RoleInstances, Pods and revisions, as YAML without what only a server knows.",
+    .help = "Runs the manifests on the embedded cluster and prints what groups turn into: the discovery file, Services, "
+            "RoleInstanceSets,\nRoleInstances, Pods and revisions, as YAML without what only a server knows.",
     .files = true,
     .run = run_render,
 };

@@ -40,7 +40,7 @@ static char *age(struct arena *a, const char *since, int64_t now) {
     if (time_parse_rfc3339(since, &then)) return arena_strdup(a, "<unknown>");
     int64_t s = (now - then) / 1000;
     if (s < 120) return arena_printf(a, "%llds", (long long)s);
-    if (s < 600) return s % 60 ? arena_printf(a, "%lldm%llds", (long long)(s / 60), (long long)(s % 60)) : arena_printf(a, "%lldm", (long long)(s / 60));
+    if (s < 600 && s % 60) return arena_printf(a, "%lldm%llds", (long long)(s / 60), (long long)(s % 60));
     return s < 10800 ? arena_printf(a, "%lldm", (long long)(s / 60)) : arena_printf(a, "%lldh", (long long)(s / 3600));
 }
 

@@ -1,5 +1,5 @@
-/* kubectl rbg webhook: the admission and conversion webhooks over HTTPS on this machine, with a certificate made for the occasion. For
- * trying them out with curl, and for hack/demo.sh. */
+/* kubectl rbg webhook: the admission and conversion webhooks over HTTPS on this machine, with a certificate made for the
+ * occasion. For trying them out with curl, and for hack/demo.sh. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,7 +21,8 @@ struct webhook_flags { const char *address, *ca_file; };
 
 static const struct flag webhook_flags[] = {
     {"address", "127.0.0.1:0", "where to listen; port 0 picks a free one", FLAG_STRING, offsetof(struct webhook_flags, address)},
-    {"ca-file", "", "where to write the CA certificate, for curl --cacert (required)", FLAG_STRING, offsetof(struct webhook_flags, ca_file)},
+    {"ca-file", "", "where to write the CA certificate, for curl --cacert (required)", FLAG_STRING,
+     offsetof(struct webhook_flags, ca_file)},
 };
 
 static int write_file(const char *path, const char *text, struct err *e) {
@@ -78,8 +79,8 @@ const struct command cmd_webhook = {
     .args = "--ca-file FILE [--address HOST:PORT]",
     .summary = "Serve the admission and conversion webhooks on this machine, to try them out",
     .help = "Prints its URL and serves until it is interrupted. Paths: /mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup,\n"
-            "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup, the same for rolebasedgroupset, and /convert. Rules that need a look at a cluster "
-            "are skipped.",
+            "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup, the same for rolebasedgroupset, and /convert. "
+            "Rules that need a look at a cluster are skipped.",
     .flags = webhook_flags,
     .nflags = sizeof webhook_flags / sizeof *webhook_flags,
     .run = run_webhook,

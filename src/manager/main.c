@@ -1,9 +1,10 @@
 /* rbg-manager: the webhooks on every replica, the controllers on the elected leader.
  *
- * Start order: flags, client, probes (so that a waiting process can be asked why), certificate, webhooks, caches, election, workers.
- * Ends on SIGTERM or SIGINT: not ready, workers finish what they do, the lease is released so that another replica leads; webhooks
- * are answered for --shutdown-delay-duration more, or until a second signal; the servers drain. A lost lease ends the process at once:
- * another replica leads. Nothing that may get better by itself ends it: without a certificate or an API server it waits, not ready. */
+ * Start order: flags, client, probes (so that a waiting process can be asked why), certificate, webhooks, caches, election,
+ * workers. Ends on SIGTERM or SIGINT: not ready, workers finish what they do, the lease is released so that another replica
+ * leads; webhooks are answered for --shutdown-delay-duration more, or until a second signal; the servers drain. A lost lease
+ * ends the process at once: another replica leads. Nothing that may get better by itself ends it: without a certificate or an
+ * API server it waits, not ready. */
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -118,7 +119,8 @@ static int adapter_replicas(void *ctx, const char *ns, const char *name, int32_t
     struct manager *m = ctx;
     ARENA_AUTO struct arena *a = arena_new();
     if (!engine_synced(m->engine)) return err_set(e, ERR_UNAVAILABLE, "this replica is still starting");
-    const struct jv *wanted = jv_path(source_get(engine_source(m->engine), a, KIND_ADAPTER, ns, name), "spec", "replicas", (char *)0);
+    const struct jv *adapter = source_get(engine_source(m->engine), a, KIND_ADAPTER, ns, name),
+                    *wanted = jv_path(adapter, "spec", "replicas", (char *)0);
     if (!jv_is(wanted, J_NUM)) return 0;
     *replicas = (int32_t)jv_int(wanted, 0);
     return 1;
@@ -131,11 +133,13 @@ static const struct jv *stored_group(void *ctx, struct arena *a, const char *ns,
 
 static int start_webhook(struct manager *m, struct err *e) {
     struct serve_route routes[16];
-    m->lookup = (struct lookup){.ctx = m, .adapter_replicas = adapter_replicas, .profile_exists = profile_exists, .group = stored_group};
+    m->lookup = (struct lookup){.ctx = m, .adapter_replicas = adapter_replicas, .profile_exists = profile_exists,
+                                .group = stored_group};
     m->webhook_opts = (struct webhook_opts){.lookup = &m->lookup,
                                             .admission = {.deprecated_workloads = m->o.deprecated_workloads}};
     size_t n = webhook_routes(&m->webhook_opts, routes, sizeof routes / sizeof *routes);
-    m->webhook = server_start(&(struct serve_opts){.address = m->o.webhook_address, .certs = m->certs, .routes = routes, .nroutes = n}, e);
+    struct serve_opts o = {.address = m->o.webhook_address, .certs = m->certs, .routes = routes, .nroutes = n};
+    m->webhook = server_start(&o, e);
     return m->webhook ? 0 : err_wrap(e, "--webhook-bind-address");
 }
 

@@ -24,7 +24,8 @@ static const char *not_ready(struct probes *p, struct err *e) {
         return e->msg;
     }
     if (!engine_synced(p->engine)) return "the caches are not filled yet";
-    if (p->untrusted) return "API servers do not trust the webhooks yet: cert-manager's cainjector has still to write the CA, see the log";
+    if (p->untrusted)
+        return "API servers do not trust the webhooks yet: cert-manager's cainjector has still to write the CA, see the log";
     if (engine_cache_age_ms(p->engine) > CACHE_AGE_MAX_MS) return "the API server has not been heard from for minutes";
     return NULL;
 }

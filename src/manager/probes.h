@@ -19,7 +19,8 @@ struct probes {
 };
 
 /* Starts the servers. metrics_address "0": no metrics. metrics_certs NULL: plain HTTP. */
-int probes_start(struct probes *p, const char *health_address, const char *metrics_address, struct certs *metrics_certs, struct err *e);
+int probes_start(struct probes *p, const char *health_address, const char *metrics_address, struct certs *metrics_certs,
+                 struct err *e);
 void probes_stop(struct probes *p);
 
 #endif

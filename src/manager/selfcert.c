@@ -1,13 +1,14 @@
-/* Owns one thread that looks every ten seconds whether the certificate has to be renewed, whether another replica has renewed it, and
- * whether somebody (an upgrade of the CRDs) has taken the CA out of one of the objects. Looking costs a metadata-only read each.
- * Whatever fails is tried again, at the start too: a replica without a certificate is not ready, and says why.
+/* Owns one thread that looks every ten seconds whether the certificate has to be renewed, whether another replica has renewed
+ * it, and whether somebody (an upgrade of the CRDs) has taken the CA out of one of the objects. Looking costs a metadata-only
+ * read each. Whatever fails is tried again, at the start too: a replica without a certificate is not ready, and says why.
  *
- * Replicas agree through the Secret: it is created or updated with its resourceVersion, and whoever loses that race reads the winner's.
+ * Replicas agree through the Secret: it is created or updated with its resourceVersion, and whoever loses that race reads the
+ * winner's.
  *
- * A new CA is trusted before it is used. API servers take a while to see what was written, and the replicas do not change over at the
- * same moment. So the CA is added to the bundles; a replica that has something else to serve goes over to the new pair when all
- * bundles have held the new CA for SETTLE_MS; and the CAs that were there before stay for OVERLAP_MS. Nobody has to be asked for
- * that, nor anything be written down: each replica measures from when it saw the CA first. */
+ * A new CA is trusted before it is used. API servers take a while to see what was written, and the replicas do not change over
+ * at the same moment. So the CA is added to the bundles; a replica that has something else to serve goes over to the new pair
+ * when all bundles have held the new CA for SETTLE_MS; and the CAs that were there before stay for OVERLAP_MS. Nobody has to be
+ * asked for that, nor anything be written down: each replica measures from when it saw the CA first. */
 #include "manager/selfcert.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The self-managed serving certificate: made once, kept in a Secret that all replicas share, renewed before it expires, and its CA put
- * where the API server looks for it: the conversion webhooks of our CRDs and both webhook configurations. */
+/* The self-managed serving certificate: made once, kept in a Secret that all replicas share, renewed before it expires, and its
+ * CA put where the API server looks for it: the conversion webhooks of our CRDs and both webhook configurations. */
 #ifndef RBG_MANAGER_SELFCERT_H
 #define RBG_MANAGER_SELFCERT_H
 

@@ -11,8 +11,8 @@
 #define GROUP "workloads.x-k8s.io"
 #define CONTAINERS "{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"rbgs-self-test\"}]}}"
 
-static const char HEAD[] = "{\"apiVersion\":\"" GROUP "/%s\",\"kind\":\"RoleBasedGroup\",\"metadata\":{\"name\":\"rbgs-self-test\"},"
-                           "\"spec\":{\"roles\":[{\"name\":\"a\",%s}]}}";
+static const char HEAD[] = "{\"apiVersion\":\"" GROUP "/%s\",\"kind\":\"RoleBasedGroup\","
+                           "\"metadata\":{\"name\":\"rbgs-self-test\"},\"spec\":{\"roles\":[{\"name\":\"a\",%s}]}}";
 
 static const struct step {
     const char *what, *version, *role;

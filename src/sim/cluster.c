@@ -276,7 +276,8 @@ int cluster_patch(struct cluster *c, const char *manager, enum kind k, const cha
     struct jv *doc = patched(a, k, live, patch, e);
     if (!doc) return -1;
     if (!str_eq(meta_uid(doc), meta_uid(live))) {
-        err_set(e, ERR_CONFLICT, "Precondition failed: UID in precondition: %s, UID in object meta: %s", meta_uid(doc), meta_uid(live));
+        err_set(e, ERR_CONFLICT, "Precondition failed: UID in precondition: %s, UID in object meta: %s", meta_uid(doc),
+                meta_uid(live));
         if (e) e->http = 409;
         return -1;
     }

@@ -1,7 +1,7 @@
-/* An API server in memory: objects by kind, namespace and name, with the rules of Kubernetes that controllers depend on: versions,
- * uids, generations, defaults of our definitions, the status subresource, server-side apply with field ownership, patches, conflicts,
- * preconditions, graceful deletion of pods, garbage collection by owner references. Time is virtual; uids and versions are counted, so
- * the same calls give the same objects. One thread. */
+/* An API server in memory: objects by kind, namespace and name, with the rules of Kubernetes that controllers depend on:
+ * versions, uids, generations, defaults of our definitions, the status subresource, server-side apply with field ownership,
+ * patches, conflicts, preconditions, graceful deletion of pods, garbage collection by owner references. Time is virtual; uids
+ * and versions are counted, so the same calls give the same objects. One thread. */
 #ifndef RBG_SIM_CLUSTER_H
 #define RBG_SIM_CLUSTER_H
 
@@ -31,8 +31,8 @@ const struct source *cluster_source(const struct cluster *c);
 /* A namespaced object without a namespace goes to "default". Documents are not changed. */
 int cluster_create(struct cluster *c, const char *manager, enum kind k, const struct jv *doc, struct err *e);
 int cluster_apply(struct cluster *c, const char *manager, enum kind k, const struct jv *doc, bool force, struct err *e);
-/* A strategic merge patch for Kubernetes' own kinds, a merge patch for ours. metadata.uid in the patch is a precondition. status: of the
- * status subresource, which changes nothing else; without it the status does not change. */
+/* A strategic merge patch for Kubernetes' own kinds, a merge patch for ours. metadata.uid in the patch is a precondition.
+ * status: of the status subresource, which changes nothing else; without it the status does not change. */
 int cluster_patch(struct cluster *c, const char *manager, enum kind k, const char *ns, const char *name, const struct jv *patch,
                   bool status, struct err *e);
 /* Background propagation. uid NULL: no precondition. A pod is only marked: its kubelet removes it. */

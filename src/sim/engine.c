@@ -1,6 +1,6 @@
-/* Runs reconcilers on the simulated cluster as the manager's engine and executor do on a real one: keys that are due, backoff after
- * errors, writes that wait for company, barriers, events. What differs: reads see every write at once, so there is nothing to expect; and
- * one thing happens at a time. Owns the clock, the cluster and the keys. */
+/* Runs reconcilers on the simulated cluster as the manager's engine and executor do on a real one: keys that are due, backoff
+ * after errors, writes that wait for company, barriers, events. What differs: reads see every write at once, so there is
+ * nothing to expect; and one thing happens at a time. Owns the clock, the cluster and the keys. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,8 @@
 #define BACKOFF_MAX_MS 1000000
 
 const struct sim_opts sim_opts_default = {
-    .kubelet = {.schedule_ms = 100, .start_ms = 1000, .ready_ms = 2000, .restart_ms = 1000, .stop_ms = 1000, .sync_ms = 100, .seed = 1},
+    .kubelet = {.schedule_ms = 100, .start_ms = 1000, .ready_ms = 2000, .restart_ms = 1000, .stop_ms = 1000, .sync_ms = 100,
+                .seed = 1},
     .decisions = {.scheduler = "scheduler-plugins", .deprecated_workloads = true, .settle_ms = 1000},
     .nodes = 4,
     .collect_ms = 200,
@@ -202,8 +203,8 @@ int sim_apply(struct sim *s, const struct jv *from, struct err *e) {
     ARENA_AUTO struct arena *a = arena_new();
     enum kind k = kind_of(from, a);
     if (k == KIND_NONE) {
-        return err_set(e, ERR_INVALID, "%s %s: the embedded cluster does not know this kind", jv_str(jv_get(from, "apiVersion"), "?"),
-                       jv_str(jv_get(from, "kind"), "?"));
+        return err_set(e, ERR_INVALID, "%s %s: the embedded cluster does not know this kind",
+                       jv_str(jv_get(from, "apiVersion"), "?"), jv_str(jv_get(from, "kind"), "?"));
     }
     struct jv *doc = jv_dup(a, from);
     const char *version = strchr(jv_str(jv_get(doc, "apiVersion"), ""), '/');

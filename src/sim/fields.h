@@ -1,6 +1,6 @@
-/* Which manager set which field: sets of field paths in the wire form of metadata.managedFields[].fieldsV1 ("f:<name>" for members,
- * "k:{"uid":...}" for owner references), and what server-side apply decides by them. A leaf is an empty object. Lists are atomic, as
- * they are in everything that the controllers apply. Pure; results live in the arena. */
+/* Which manager set which field: sets of field paths in the wire form of metadata.managedFields[].fieldsV1 ("f:<name>" for
+ * members, "k:{"uid":...}" for owner references), and what server-side apply decides by them. A leaf is an empty object. Lists
+ * are atomic, as they are in everything that the controllers apply. Pure; results live in the arena. */
 #ifndef RBG_SIM_FIELDS_H
 #define RBG_SIM_FIELDS_H
 
@@ -19,7 +19,8 @@ struct jv *fields_both(struct arena *a, const struct jv *x, const struct jv *y);
 /* Takes the fields out of the document; an object that gets empty goes too. */
 void fields_take_out(struct arena *a, struct jv *doc, const struct jv *fields);
 
-/* The entry {manager, operation, fieldsV1} of a list of managed fields, or NULL. The entries of the status subresource are others. */
+/* The entry {manager, operation, fieldsV1} of a list of managed fields, or NULL. The entries of the status subresource are
+ * others. */
 struct jv *fields_entry(const struct jv *managed, const char *manager, const char *operation, bool status);
 /* Puts, replaces, or with an empty set removes that entry. */
 void fields_entry_set(struct arena *a, struct jv *managed, const char *manager, const char *operation, bool status,

@@ -1,5 +1,5 @@
-/* The simulated scheduler and kubelet. Owns one record for each pod: what its containers do, which the pod's status then tells. Learns of
- * pods by watching the cluster; everything it does is a write to the cluster. One thread. */
+/* The simulated scheduler and kubelet. Owns one record for each pod: what its containers do, which the pod's status then tells.
+ * Learns of pods by watching the cluster; everything it does is a write to the cluster. One thread. */
 #include "sim/kubelet.h"
 
 #include <fnmatch.h>

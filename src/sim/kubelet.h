@@ -1,5 +1,6 @@
-/* A scheduler and a kubelet for all nodes of the simulated cluster: pods get a node, their containers start, get ready, restart with
- * another image, crash, fail and stop, each after a configured time of the virtual clock. Rules make chosen pods misbehave. */
+/* A scheduler and a kubelet for all nodes of the simulated cluster: pods get a node, their containers start, get ready, restart
+ * with another image, crash, fail and stop, each after a configured time of the virtual clock. Rules make chosen pods
+ * misbehave. */
 #ifndef RBG_SIM_KUBELET_H
 #define RBG_SIM_KUBELET_H
 

@@ -38,8 +38,8 @@ static int add(struct arena *a, struct manifests *into, const char *file, size_t
     static const char *const keys[] = {"apiVersion", "kind"};
     for (size_t i = 0; i < 2; i++)
         if (str_empty(jv_get_str(doc, keys[i])))
-            return err_set(e, ERR_INVALID, "%s: document %zu: %s is missing: a manifest starts with apiVersion and kind", file, number,
-                           keys[i]);
+            return err_set(e, ERR_INVALID, "%s: document %zu: %s is missing: a manifest starts with apiVersion and kind",
+                           file, number, keys[i]);
     if (str_empty(meta_name(doc)))
         return err_set(e, ERR_INVALID, "%s: document %zu (%s): metadata.name is missing: give the object a name", file, number,
                        jv_get_str(doc, "kind"));
@@ -108,7 +108,8 @@ static bool convert_manifest(struct arena *a, struct manifest *m, const char *ve
 
 /* The schema of the version it is written in comes first, as in the API server; what the webhook says of the same place too is left
  * out. */
-static size_t report(struct arena *a, const struct manifest *m, const struct problems *p, const struct problems *said, struct buf *out) {
+static size_t report(struct arena *a, const struct manifest *m, const struct problems *p, const struct problems *said,
+                     struct buf *out) {
     size_t n = 0;
     for (size_t i = 0; i < p->nwarnings; i++) line(out, m, arena_printf(a, "warning: %s", p->warnings[i]));
     for (size_t i = 0; i < p->n; i++) {
@@ -129,7 +130,8 @@ static size_t check_ours(struct arena *a, struct manifests *all, struct manifest
     const char *version = strchr(jv_str(jv_get(m->given, "apiVersion"), ""), '/');
     version = version ? version + 1 : "";
     if (!kind_version(m->kind, version)) {
-        line(out, m, arena_printf(a, "apiVersion: there is no version \"%s\" of this kind: write %s", version, kind_info(m->kind)->api_version));
+        line(out, m, arena_printf(a, "apiVersion: there is no version \"%s\" of this kind: write %s", version,
+                                  kind_info(m->kind)->api_version));
         return 1;
     }
     admission_check_schema(&schema, m->kind, version, m->given);
@@ -141,8 +143,8 @@ static size_t check_ours(struct arena *a, struct manifests *all, struct manifest
 
 static size_t check(struct arena *a, struct manifests *all, struct manifest *m, struct buf *out) {
     if (m->kind != KIND_NONE) return kind_info(m->kind)->ours ? check_ours(a, all, m, out) : 0;
-    line(out, m, arena_printf(a, "apiVersion %s has no such kind here: known are the kinds of workloads.x-k8s.io and those that they are "
-                              "made of", jv_str(jv_get(m->given, "apiVersion"), "?")));
+    line(out, m, arena_printf(a, "apiVersion %s has no such kind here: known are the kinds of workloads.x-k8s.io and those that "
+                              "they are made of", jv_str(jv_get(m->given, "apiVersion"), "?")));
     return 1;
 }
 

@@ -17,8 +17,9 @@ struct manifests { struct manifest *items; size_t n; };
  * ERR_PARSE, ERR_INVALID (a document that is no object with apiVersion, kind and metadata.name). */
 int manifests_read(struct arena *a, const char *path, struct manifests *into, struct err *e);
 
-/* Holds all to the schemas of their definitions, converts, defaults and validates them; profiles and groups are looked up among them. Appends a line for each problem and each warning to out
- * ("file: Kind/name: spec.roles[0].name: Required value: ..."), and returns the number of problems. */
+/* Holds all to the schemas of their definitions, converts, defaults and validates them; profiles and groups are looked up among
+ * them. Appends a line for each problem and each warning to out ("file: Kind/name: spec.roles[0].name: Required value: ..."),
+ * and returns the number of problems. */
 size_t manifests_check(struct arena *a, struct manifests *m, struct buf *out);
 
 #endif

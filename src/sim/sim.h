@@ -1,5 +1,5 @@
-/* The embedded cluster: an API server in memory, a scheduler and a kubelet, and the very reconcilers of the manager, on a virtual clock.
- * Deterministic: the same calls give the same objects, the same events and the same timeline. One thread. */
+/* The embedded cluster: an API server in memory, a scheduler and a kubelet, and the very reconcilers of the manager, on a
+ * virtual clock. Deterministic: the same calls give the same objects, the same events and the same timeline. One thread. */
 #ifndef RBG_SIM_SIM_H
 #define RBG_SIM_SIM_H
 
@@ -29,13 +29,13 @@ struct timeline *sim_timeline(struct sim *s);
 int64_t sim_elapsed_ms(const struct sim *s);
 int64_t sim_now_ms(const struct sim *s); /* wall time of the virtual clock */
 
-/* A user's `kubectl apply`: v1alpha1 is converted, the defaults of admission are written. Not validated: see sim/manifest.h. Errors: of
- * conversion, of the cluster. */
+/* A user's `kubectl apply`: v1alpha1 is converted, the defaults of admission are written. Not validated: see sim/manifest.h.
+ * Errors: of conversion, of the cluster. */
 int sim_apply(struct sim *s, const struct jv *doc, struct err *e);
 int sim_delete(struct sim *s, enum kind k, const char *ns, const char *name, struct err *e);
 
-/* Does the next thing, moving the clock to it: one reconcile, one pod's step, or one garbage collection. Returns false when nothing will
- * ever happen again without a change from outside, or the engine has crashed and only it had something to do. */
+/* Does the next thing, moving the clock to it: one reconcile, one pod's step, or one garbage collection. Returns false when
+ * nothing will ever happen again without a change from outside, or the engine has crashed and only it had something to do. */
 bool sim_step(struct sim *s);
 /* Steps until done() (NULL: never) or until nothing happens any more; false when limit_ms of virtual time have passed before. */
 bool sim_run(struct sim *s, int64_t limit_ms, bool (*done)(void *ctx, struct sim *s), void *ctx);
@@ -62,8 +62,8 @@ size_t sim_events(const struct sim *s, const struct sim_event **out);
 int64_t sim_writes(const struct sim *s);     /* of the controllers, all that the API server was asked for */
 int64_t sim_reconciles(const struct sim *s);
 
-/* The plan that a reconcile of each root would make now, for those that are not empty: a list of {root, plan}. Empty when everything is as
- * wanted. Looking again later (ACT_AFTER) is no write and does not count. */
+/* The plan that a reconcile of each root would make now, for those that are not empty: a list of {root, plan}. Empty when
+ * everything is as wanted. Looking again later (ACT_AFTER) is no write and does not count. */
 struct jv *sim_pending(struct sim *s, struct arena *a);
 
 #endif

@@ -98,7 +98,8 @@ static const char *pod_state(struct arena *a, const struct jv *doc) {
     if (str_eq(jv_get_str(scheduled, "status"), "False")) return because(a, "Pending", scheduled);
     if (waiting) return waiting;
     if (str_eq(jv_get_str(condition(doc, "Ready"), "status"), "True")) return "Ready";
-    if (str_eq(phase, "Running")) return restarts(doc) ? arena_printf(a, "Running, %lld restarts", (long long)restarts(doc)) : "Running";
+    if (str_eq(phase, "Running"))
+        return restarts(doc) ? arena_printf(a, "Running, %lld restarts", (long long)restarts(doc)) : "Running";
     const char *node = jv_str(jv_path(doc, "spec", "nodeName", (char *)0), NULL);
     return node ? arena_printf(a, "Pending on %s", node) : "Pending";
 }

@@ -1,4 +1,5 @@
-/* What happened, for people: one line for each change of state that somebody would point out, "+12.3s  RoleInstance  g-worker-0  Ready". */
+/* What happened, for people: one line for each change of state that somebody would point out, "+12.3s RoleInstance g-worker-0
+ * Ready". */
 #ifndef RBG_SIM_TIMELINE_H
 #define RBG_SIM_TIMELINE_H
 

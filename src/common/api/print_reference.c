@@ -1,5 +1,6 @@
-/* The reference page from the tables: a table of fields for each kind and version, then labels, annotations, variables, conditions,
- * reasons, events, metrics. Types below a pod template are Kubernetes' own; their rows carry no descriptions and are not repeated. */
+/* The reference page from the tables: a table of fields for each kind and version, then labels, annotations, variables,
+ * conditions, reasons, events, metrics. Types below a pod template are Kubernetes' own; their rows carry no descriptions and
+ * are not repeated. */
 #include <string.h>
 
 #include "api/names.h"
@@ -189,8 +190,9 @@ void print_reference(struct arena *a, struct buf *out)
 {
     buf_puts(out, "# Reference\n\n"
                   "Printed by `rbg-manager --print-reference`; `hack/generate.sh` rewrites this file.\n\n"
-                  "Fields: `*` is required; `[]` stands for every element of a list, `<key>` for every key of a map. A type with a capital "
-                  "letter is Kubernetes' own. Names: what has no effect in this version is listed in README.md, \"What it does today\".\n");
+                  "Fields: `*` is required; `[]` stands for every element of a list, `<key>` for every key of a map. "
+                  "A type with a capital letter is Kubernetes' own. Names: what has no effect in this version is listed in "
+                  "README.md, \"What it does today\".\n");
     for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (kind_info((enum kind)k)->ours) put_kind(a, out, kind_info((enum kind)k));
     put_names(out, NAME_LABEL, "Labels", "Label", "On");

@@ -30,7 +30,9 @@ static bool shaped(const char *s, size_t n, unsigned first, unsigned inner, unsi
     return n && one_of(s[0], first) && one_of(s[n - 1], last) && only(s, n, inner);
 }
 
-static bool dns_label_shaped(const char *s, size_t n) { return shaped(s, n, LOWER | DIGITS, LOWER | DIGITS | DASH, LOWER | DIGITS); }
+static bool dns_label_shaped(const char *s, size_t n) {
+    return shaped(s, n, LOWER | DIGITS, LOWER | DIGITS | DASH, LOWER | DIGITS);
+}
 
 static bool subdomain_shaped(const char *s, size_t n) {
     for (const char *end = s + n;;) {

@@ -184,7 +184,8 @@ static int resolve(const struct op *op, struct jv *doc, const char *pointer, str
         s++;
         char *token = next_token(op->a, &s);
         if (!token) return refuse(op, pointer, "in a pointer '~' is written as ~0 and '/' as ~1");
-        if (!jv_is(at, J_OBJ) && !jv_is(at, J_ARR)) return refuse(op, pointer, "the parent is no object or array, or does not exist");
+        if (!jv_is(at, J_OBJ) && !jv_is(at, J_ARR))
+            return refuse(op, pointer, "the parent is no object or array, or does not exist");
         *t = (struct target){at, token};
         at = child(at, token);
     }

@@ -64,9 +64,11 @@ static int account(struct loader *l, size_t nodes, size_t bytes) {
     l->nodes += nodes;
     l->bytes += bytes;
     if (l->nodes > max->max_nodes)
-        return fail_at(l, l->event.start_mark, ERR_LIMIT, "the document is too large once its aliases are expanded: too many values");
+        return fail_at(l, l->event.start_mark, ERR_LIMIT,
+                       "the document is too large once its aliases are expanded: too many values");
     if (l->bytes > max->max_bytes)
-        return fail_at(l, l->event.start_mark, ERR_LIMIT, "the document is too large once its aliases are expanded: too many bytes");
+        return fail_at(l, l->event.start_mark, ERR_LIMIT,
+                       "the document is too large once its aliases are expanded: too many bytes");
     return 0;
 }
 

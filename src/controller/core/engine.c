@@ -1,6 +1,7 @@
-/* Owns the stores, reflectors, queues, expectations and worker threads. Locks: `defer_lock` and `event_lock`, both leaves. Stores, queues and
- * expectations have their own. Change handlers run on the reflectors' threads and only touch expectations and queues. A change is
- * first told to the expectations, then to the queues: a worker that is woken by it never finds itself still waiting for it. */
+/* Owns the stores, reflectors, queues, expectations and worker threads. Locks: `defer_lock` and `event_lock`, both leaves.
+ * Stores, queues and expectations have their own. Change handlers run on the reflectors' threads and only touch expectations
+ * and queues. A change is first told to the expectations, then to the queues: a worker that is woken by it never finds itself
+ * still waiting for it. */
 #include "controller/core/engine.h"
 
 #include <stdio.h>
@@ -55,8 +56,8 @@ static struct metric *reconciles, *reconcile_seconds, *events_limited;
 
 __attribute__((constructor)) static void metrics_init(void) {
     reconciles = metric_new(METRIC_COUNTER, "rbg_reconcile_total", "Reconciles, by controller and result.", "controller,result");
-    reconcile_seconds = metric_new(METRIC_HISTOGRAM, "rbg_reconcile_duration_seconds", "Duration of a reconcile, requests included.",
-                                   "controller,result");
+    reconcile_seconds = metric_new(METRIC_HISTOGRAM, "rbg_reconcile_duration_seconds",
+                                   "Duration of a reconcile, requests included.", "controller,result");
     events_limited = metric_new(METRIC_COUNTER, "rbg_events_limited_total", "Normal events that --event-qps held back.", NULL);
 }
 
@@ -280,10 +281,10 @@ static void work(struct controller *c, const char *key, struct arena *a) {
     finish(c, key, rc, &res, &e);
 }
 
-/* What is begun is finished first: while the controllers of what is owned have more to do than workers, those of the owners leave them
- * the API server, all but one worker each, so that nothing starves. A burst is then made group by group: the first are ready long
- * before the last begin, the pods of a Service come together (its endpoints are written once, not once for each), and owners hear of
- * all their children at once. */
+/* What is begun is finished first: while the controllers of what is owned have more to do than workers, those of the owners
+ * leave them the API server, all but one worker each, so that nothing starves. A burst is then made group by group: the first
+ * are ready long before the last begin, the pods of a Service come together (its endpoints are written once, not once for
+ * each), and owners hear of all their children at once. */
 static void let_owned_go_first(const struct controller *c) {
     for (const struct controller *owned = c + 1; owned < c->g->controllers + c->g->o.nreconcilers; owned++)
         queue_wait_below(owned->queue, c->g->o.workers);

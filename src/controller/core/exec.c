@@ -1,6 +1,6 @@
-/* Plans to requests. Owns nothing: requests and answers live in the plan's arena or are freed here. Runs on the worker's thread;
- * independent requests of one plan are in flight together, creations with slow start, so that a plan that can't succeed (a quota, an
- * admission webhook) fails after one request instead of a thousand. */
+/* Plans to requests. Owns nothing: requests and answers live in the plan's arena or are freed here. Runs on the worker's
+ * thread; independent requests of one plan are in flight together, creations with slow start, so that a plan that can't succeed
+ * (a quota, an admission webhook) fails after one request instead of a thousand. */
 #include "controller/core/exec.h"
 
 #include <string.h>

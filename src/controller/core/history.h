@@ -25,6 +25,7 @@ bool history_collides(const struct history *h, const struct revision *r);
 const char *history_plan(struct plan *p, const struct history *h, const struct revision *r, struct jv *object);
 
 /* Plans the deletion of the oldest revisions that `live` does not claim, down to `limit` of them. */
-void history_truncate(struct plan *p, const struct history *h, size_t limit, bool (*live)(const void *ctx, const char *name), const void *ctx);
+void history_truncate(struct plan *p, const struct history *h, size_t limit, bool (*live)(const void *ctx, const char *name),
+                      const void *ctx);
 
 #endif

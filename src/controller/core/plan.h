@@ -56,8 +56,8 @@ void plan_after(struct plan *p, int64_t delay_ms);
 void action_on_ok(struct plan *p, struct action *w, const char *reason, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void action_on_fail(struct action *w, const char *reason);
 
-/* Is this failure of a write as good as success? What was to be deleted or patched is gone; a revision of that name can only hold the
- * same data (a plan gives different data a different name). */
+/* Is this failure of a write as good as success? What was to be deleted or patched is gone; a revision of that name can only
+ * hold the same data (a plan gives different data a different name). */
 bool action_harmless(const struct action *w, const struct err *e);
 
 /* Would a server-side apply of `desired` change `live`? Exposed for its tests. */
@@ -68,8 +68,9 @@ struct jv *plan_doc(struct arena *a, const struct plan *p);
 
 /* ---- conditions ---- */
 
-/* Appends {type, status, lastTransitionTime, reason, message[, observedGeneration]} to `into`. lastTransitionTime is kept from `old`
- * (array, may be NULL) while the status is the same, else it is now. reason, message NULL: left out. generation 0: left out. */
+/* Appends {type, status, lastTransitionTime, reason, message[, observedGeneration]} to `into`. lastTransitionTime is kept from
+ * `old` (array, may be NULL) while the status is the same, else it is now. reason, message NULL: left out. generation 0: left
+ * out. */
 void condition_put(struct arena *a, struct jv *into, const struct jv *old, const char *type, bool status, const char *reason,
                    const char *message, int64_t generation, int64_t now_ms);
 bool condition_true(const struct jv *conditions, const char *type);

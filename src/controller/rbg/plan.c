@@ -1,8 +1,8 @@
 /* Decides what a group needs: its revision, discovery file, workloads, services and status. Pure.
  *
- * Dependencies gate the first start of a role only: a role that runs is updated, scaled and cleaned up whatever its dependencies do.
- * A role that can't be built (a template that is gone, a profile that is missing) is reported in the status and does not hold up the
- * others. */
+ * Dependencies gate the first start of a role only: a role that runs is updated, scaled and cleaned up whatever its
+ * dependencies do. A role that can't be built (a template that is gone, a profile that is missing) is reported in the status
+ * and does not hold up the others. */
 #include <string.h>
 
 #include "api/names.h"
@@ -128,7 +128,8 @@ static void plan_role(struct pass *s, size_t i) {
                                   "RoleInstanceSet", name, role_workload_type(rw->role), A_WORKLOAD_TYPE));
     else if (rw->foreign) {
         role_problem(s, i, "FailedReconcileWorkload",
-                     arena_printf(s->a, "role %s: a RoleInstanceSet %s exists that this group does not control; delete or rename it",
+                     arena_printf(s->a,
+                                  "role %s: a RoleInstanceSet %s exists that this group does not control; delete or rename it",
                                   name, meta_name(rw->foreign)));
         plan_after(s->p, NAMESAKE_RECHECK_MS);
     } else if (profile)

@@ -82,7 +82,8 @@ static void summarize_role(struct summary *s, size_t i) {
     const struct jv *status = jv_get(s->w->roles[i].workload, "status");
     if (status && !str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision"))) {
         s->rolling = true;
-        SAY(s->rolling_msg, "role %s: %lld of %lld instances updated%s", r->name, (long long)c->updated, (long long)want, held_by(r));
+        SAY(s->rolling_msg, "role %s: %lld of %lld instances updated%s", r->name, (long long)c->updated, (long long)want,
+            held_by(r));
     }
 }
 

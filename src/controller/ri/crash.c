@@ -1,8 +1,8 @@
 /* What counts as a crash of a pod (part D 9.2, 9.4), and what is said about it. Pure.
  *
- * Restarts of a container count from the moment the pod first went into service. Before that the kubelet's own restarts are part of
- * starting up: how many there were is written into annotation restart-baseline of the pod itself, so that it belongs to this very pod
- * and is gone with it. Each change of an image restarts its container once more, which is no crash either. */
+ * Restarts of a container count from the moment the pod first went into service. Before that the kubelet's own restarts are
+ * part of starting up: how many there were is written into annotation restart-baseline of the pod itself, so that it belongs to
+ * this very pod and is gone with it. Each change of an image restarts its container once more, which is no crash either. */
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -57,7 +57,8 @@ static const struct jv *ended(const struct jv *container) {
 
 static const char *how(struct arena *a, const struct jv *container) {
     const struct jv *t = ended(container);
-    const char *name = jv_str(jv_get(container, "name"), "?"), *message = jv_get_str(t, "message"), *reason = jv_get_str(t, "reason");
+    const char *name = jv_str(jv_get(container, "name"), "?"), *message = jv_get_str(t, "message"),
+               *reason = jv_get_str(t, "reason");
     if (!t) return arena_printf(a, "container %s was restarted", name);
     return arena_printf(a, "container %s ended with exit code %lld%s%s%s%s%.200s", name, (long long)jv_get_int(t, "exitCode", 0),
                         reason ? " (" : "", reason ? reason : "", reason ? ")" : "", str_empty(message) ? "" : ": ",
@@ -90,8 +91,8 @@ static void failed_pod(struct ri_pass *s, const struct pod *pod, struct crash *o
         if (out->text) return;
     }
     out->ms = condition_since(jv_get(status, "conditions"), "Ready", INT64_MAX);
-    out->text = dated(s->a, arena_printf(s->a, "pod %s failed: %s%s%.200s", pod->name, reason ? reason : "Error", str_empty(message) ? "" : ": ",
-                                         str_empty(message) ? "" : message), out->ms);
+    out->text = dated(s->a, arena_printf(s->a, "pod %s failed: %s%s%.200s", pod->name, reason ? reason : "Error",
+                                         str_empty(message) ? "" : ": ", str_empty(message) ? "" : message), out->ms);
 }
 
 bool ri_crashed(struct ri_pass *s, const struct pod *pod, struct crash *out) {

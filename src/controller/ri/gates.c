@@ -1,6 +1,6 @@
-/* The two conditions behind the readiness gates of every pod (part D 7.6): InPlaceUpdateReady, true when no in-place update is on its
- * way, and InstancePodReady, true when no existing sibling is broken. Both go out in one patch, with the pod's own Ready as the kubelet
- * would compute it from them, so that a pod is ready one write after its containers are. Pure. */
+/* The two conditions behind the readiness gates of every pod (part D 7.6): InPlaceUpdateReady, true when no in-place update is
+ * on its way, and InstancePodReady, true when no existing sibling is broken. Both go out in one patch, with the pod's own Ready
+ * as the kubelet would compute it from them, so that a pod is ready one write after its containers are. Pure. */
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"

@@ -1,7 +1,7 @@
 /* Decides what a RoleInstance needs (part D 2). Pure.
  *
- * A pass, in order: revisions, the restart policy, scaling, in-place updates (not in a pass that scales), the pods' gates, status, the
- * pods' patches. A pass that recreates the instance does nothing else. */
+ * A pass, in order: revisions, the restart policy, scaling, in-place updates (not in a pass that scales), the pods' gates,
+ * status, the pods' patches. A pass that recreates the instance does nothing else. */
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/core/history.h"

@@ -1,11 +1,13 @@
 /* The restart policy: one pod crashed, so all of the instance's pods are deleted and made anew (part D 9). Pure.
  *
- * All that it knows from before is in the status: how often and when the instance was recreated, and in two conditions whether that is
- * still going on and what the first failure of the row was. The status is written before the first pod is deleted. A pod that is made
- * afterwards carries the number and the time of the recreation in an annotation; one that carries another is of before, and goes. So a
- * manager that dies at any point neither forgets a recreation nor begins it twice, and no two clocks are compared.
+ * All that it knows from before is in the status: how often and when the instance was recreated, and in two conditions whether
+ * that is still going on and what the first failure of the row was. The status is written before the first pod is deleted. A
+ * pod that is made afterwards carries the number and the time of the recreation in an annotation; one that carries another is
+ * of before, and goes. So a manager that dies at any point neither forgets a recreation nor begins it twice, and no two clocks
+ * are compared.
  *
- * A pod that failed before it was ever in service, with no recreation shortly before, is replaced alone; that counts and waits alike. */
+ * A pod that failed before it was ever in service, with no recreation shortly before, is replaced alone; that counts and waits
+ * alike. */
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -107,9 +109,9 @@ static void give_up(struct ri_pass *s, const struct row *row, const char *latest
     const struct jv *failed = old_condition(s, COND_RI_FAILED);
     const char *first = row->recent ? jv_get_str(failed, "message") : NULL;
     s->restart.step = RESTART_GAVE_UP;
-    s->restart.evidence = arena_printf(s->a, "restartPolicyConfig.maxRestarts (%d) is reached: change the spec, or delete the instance, to "
-                                       "start over. First failure: %s%s%s", (int)row->policy.limit.v, first ? first : latest,
-                                       first ? ". Latest: " : "", first ? latest : "");
+    s->restart.evidence = arena_printf(s->a, "restartPolicyConfig.maxRestarts (%d) is reached: change the spec, or delete the "
+                                       "instance, to start over. First failure: %s%s%s", (int)row->policy.limit.v,
+                                       first ? first : latest, first ? ". Latest: " : "", first ? latest : "");
 }
 
 static void begin(struct ri_pass *s, const struct row *row, const char *evidence) {
@@ -171,7 +173,8 @@ void ri_plan_restart(struct ri_pass *s) {
     plan_barrier(s->p);
     if (s->restart.step == RESTART_BEGINS)
         plan_event(s->p, "Warning", "ReCreateInstance", "%s (restartCount=%lld): %s",
-                   s->restart.whole ? "Recreating all pods" : "Replacing failed pods", (long long)s->restart.count, s->restart.evidence);
+                   s->restart.whole ? "Recreating all pods" : "Replacing failed pods", (long long)s->restart.count,
+                   s->restart.evidence);
     for (size_t i = 0; i < s->w->npods; i++)
         if (goes(s, &s->w->pods[i])) ri_delete_pod(s, &s->w->pods[i], s->restart.whole ? "the instance is recreated" : "it failed");
 }

@@ -1,5 +1,5 @@
-/* The status of an instance, computed whole from its pods (part D 7). Pure. Conditions that nothing causes any more disappear; those of
- * other writers stay, once. */
+/* The status of an instance, computed whole from its pods (part D 7). Pure. Conditions that nothing causes any more disappear;
+ * those of other writers stay, once. */
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/ri/world.h"
@@ -64,7 +64,8 @@ static const char *why_not_ready(struct arena *a, const struct pod *pod) {
     const char *container = waiting_container(a, pod->doc);
     if (pod->terminating) return arena_printf(a, "pod %s is terminating", pod->name);
     if (pod->failed)
-        return arena_printf(a, "pod %s failed: %.200s", pod->name, jv_str(jv_path(pod->doc, "status", "reason", (char *)0), "Error"));
+        return arena_printf(a, "pod %s failed: %.200s", pod->name,
+                            jv_str(jv_path(pod->doc, "status", "reason", (char *)0), "Error"));
     if (str_eq(jv_get_str(scheduled, "status"), "False"))
         return arena_printf(a, "pod %s waits for a node: %.200s", pod->name, jv_str(jv_get(scheduled, "message"), "unschedulable"));
     if (container) return arena_printf(a, "pod %s: %s", pod->name, container);
@@ -113,7 +114,8 @@ static void add_ready(struct ri_pass *s, struct jv *list, const struct jv *old, 
         condition_put(s->a, list, old, COND_RI_READY, true, "Ready", NULL, 0, now);
 }
 
-/* Its pods may look well, but they are about to go, or will not be trusted again. blocker: what it would be without; NULL: nothing. */
+/* Its pods may look well, but they are about to go, or will not be trusted again. blocker: what it would be without; NULL:
+ * nothing. */
 static const char *restart_blocks(const struct ri_pass *s, const char *blocker) {
     const struct restart *r = &s->restart;
     if (r->step == RESTART_GAVE_UP) return r->evidence;
@@ -136,8 +138,8 @@ static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *re
     ri_put_restart(s, list, old, *ready);
     add_ready(s, list, old, in_place, blocker);
     if (all)
-        condition_put(s->a, list, old, COND_RI_ALL_PODS, !blocker, blocker ? (missing ? NULL : "AtLeastOnePodNotReady") : "PodsReady",
-                      blocker ? blocker : "Ready", 0, now);
+        condition_put(s->a, list, old, COND_RI_ALL_PODS, !blocker,
+                      blocker ? (missing ? NULL : "AtLeastOnePodNotReady") : "PodsReady", blocker ? blocker : "Ready", 0, now);
     if (gated) condition_put(s->a, list, old, GATE_RI_INPLACE, in_place, in_place ? NULL : "StartInPlaceUpdate", NULL, 0, now);
     JV_FOR_ARR(c, old) {
         const char *type = jv_get_str(*c, "type");
@@ -189,6 +191,7 @@ void ri_plan_status(struct ri_pass *s) {
     jv_set(s->a, status, "inPlaceUpdateContainerBaselines", living_baselines(s));
     if (s->restart.count > 0) jv_set_int(s->a, status, "restartCount", s->restart.count);
     jv_set_str(s->a, status, "lastRestartTime", s->restart.time);
-    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || s->updating || restart_news(s, old, status);
+    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || s->updating ||
+                restart_news(s, old, status);
     plan_status(s->p, KIND_RI, root, status, news ? 0 : RI_SETTLE * s->w->w.opt->settle_ms);
 }

@@ -1,9 +1,9 @@
 /* Brings the pods of an instance to its update revision (part C 8, part D 6). Pure.
  *
- * A pod is updated in place when its template differs in container images and metadata only; a pod whose template did not change just
- * gets the new revision label; any other is deleted, and made again by a later pass. All pods of an instance go together. An in-place
- * update takes the pod out of service first: the gate goes False, and the status notes what its containers have restarted, in writes of
- * their own, before the image changes. */
+ * A pod is updated in place when its template differs in container images and metadata only; a pod whose template did not
+ * change just gets the new revision label; any other is deleted, and made again by a later pass. All pods of an instance go
+ * together. An in-place update takes the pod out of service first: the gate goes False, and the status notes what its
+ * containers have restarted, in writes of their own, before the image changes. */
 #include "api/names.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -94,7 +94,8 @@ static const char *state_text(struct ri_pass *s, const struct jv *pod, const str
     return json_text(s->a, state);
 }
 
-/* The update waits in an annotation until its grace has passed: {revision, containerImages, metaDataPatch (base64), graceSeconds}. */
+/* The update waits in an annotation until its grace has passed: {revision, containerImages, metaDataPatch (base64),
+ * graceSeconds}. */
 static const char *grace_text(struct ri_pass *s, const struct change *c, int32_t seconds) {
     struct jv *grace = jv_new_obj(s->a);
     jv_set_str(s->a, grace, "revision", s->update);
@@ -126,8 +127,8 @@ static void lower_gates(struct ri_pass *s, const struct pod *pod, const char *ga
     plan_patch_status(s->p, KIND_POD, pod->doc, patch, 0);
 }
 
-/* How often the container had restarted before this update. One more restart is still to come when an earlier update of it is on its
- * way. */
+/* How often the container had restarted before this update. One more restart is still to come when an earlier update of it is
+ * on its way. */
 static int64_t restarts_before(const struct ri_pass *s, const struct pod *pod, const char *container) {
     int64_t now = jv_get_int(status_of(pod->doc, container), "restartCount", 0);
     const struct jv *noted = jv_get(ri_baselines(s, pod), container);

@@ -68,7 +68,8 @@ struct ri_pass {
 /* observe.c: the JSON in an annotation of the pod; NULL when there is none that can be read. */
 const struct jv *pod_annotation_json(struct arena *a, const struct jv *pod, const char *key);
 
-/* scale.c: deletes failed and surplus pods, or creates missing ones. Returns true when it planned a write: then nothing is updated. */
+/* scale.c: deletes failed and surplus pods, or creates missing ones. Returns true when it planned a write: then nothing is
+ * updated. */
 bool ri_plan_scale(struct ri_pass *s);
 void ri_delete_pod(struct ri_pass *s, const struct pod *pod, const char *why);
 

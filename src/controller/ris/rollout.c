@@ -1,7 +1,8 @@
 /* Rolls instances to the update revision, highest ordinal first, within the budget (part C 4.7). Pure.
  *
- * Broken instances go first and cost nothing: updating them can't make the service worse, and may be what mends it. An update is done
- * in place where only the templates of the same components differ; the instance's own reconciler then decides for each pod. */
+ * Broken instances go first and cost nothing: updating them can't make the service worse, and may be what mends it. An update
+ * is done in place where only the templates of the same components differ; the instance's own reconciler then decides for each
+ * pod. */
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
