@@ -255,13 +255,14 @@ static struct jv **step(struct jv *v, const char **path) {
 }
 
 static struct jv **walk(struct jv *doc, const char *path, struct jv **parent) {
-    struct jv **at = &doc;
+    struct jv **at = NULL;
     *parent = NULL;
-    while (at && *path) {
-        *parent = *at;
-        at = step(*at, &path);
-    }
-    return *parent ? at : NULL;
+    if (!*path) return NULL;
+    do {
+        *parent = at ? *at : doc;
+        at = step(*parent, &path);
+    } while (at && *path);
+    return at;
 }
 
 struct jv **specimen_at(struct jv *doc, const char *path) {
