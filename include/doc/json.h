@@ -81,8 +81,8 @@ void json_write_yaml(struct buf *out, const struct jv *v);
 /* ---- reading: every function takes NULL for "absent" ---- */
 struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen);
 struct jmember *jv_member(const struct jv *obj, const char *key, size_t klen); /* the place, to replace the value there */
-static inline struct jv *jv_get(const struct jv *obj, const char *key) /* NULL: absent, or not an object */
-{
+/* NULL: absent, or not an object */
+static inline struct jv *jv_get(const struct jv *obj, const char *key) {
     return jv_getn(obj, key, strlen(key)); /* inline: the length of a literal costs nothing */
 }
 struct jv *jv_path(const struct jv *v, ...) __attribute__((sentinel)); /* keys, (char *)0 */

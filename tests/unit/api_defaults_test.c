@@ -10,8 +10,7 @@
 #include "recorded.h"
 #include "testing.h"
 
-static struct jv *yaml(struct arena *a, const char *text)
-{
+static struct jv *yaml(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct jv **docs;
     size_t n;
@@ -19,8 +18,7 @@ static struct jv *yaml(struct arena *a, const char *text)
     return docs[0];
 }
 
-static void check(const char *before, const char *want)
-{
+static void check(const char *before, const char *want) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *doc = yaml(a, arena_printf(a, "spec: {roles: [%s]}", before));
     admission_default(a, KIND_RBG, doc, false);
@@ -36,8 +34,7 @@ static void check(const char *before, const char *want)
                     "1, maxSurge: 0}}"
 #define TYPE(t) "annotations: {" A_WORKLOAD_TYPE ": " t "}"
 
-START_TEST(defaults_of_a_role)
-{
+START_TEST(defaults_of_a_role) {
     check("{name: r}", "{name: r, " COMMON ", " ROLLOUT "}");
     check("{name: r, replicas: 0, minReadySeconds: 5, podManagementPolicy: OrderedReady}",
           "{name: r, replicas: 0, minReadySeconds: 5, podManagementPolicy: OrderedReady, " ROLLOUT "}");
@@ -47,8 +44,7 @@ START_TEST(defaults_of_a_role)
 }
 END_TEST
 
-START_TEST(defaults_keep_the_rollout_of_other_workloads)
-{
+START_TEST(defaults_keep_the_rollout_of_other_workloads) {
     check("{name: r, " TYPE(WORKLOAD_STS) "}", "{name: r, " TYPE(WORKLOAD_STS) ", " COMMON ", " ROLLOUT_STS "}");
     check("{name: r, " TYPE(WORKLOAD_DEPLOYMENT) "}", "{name: r, " TYPE(WORKLOAD_DEPLOYMENT) ", " COMMON "}");
     check("{name: r, " TYPE(WORKLOAD_LWS) "}", "{name: r, " TYPE(WORKLOAD_LWS) ", " COMMON "}");
@@ -58,8 +54,7 @@ START_TEST(defaults_keep_the_rollout_of_other_workloads)
 }
 END_TEST
 
-START_TEST(defaults_of_patterns)
-{
+START_TEST(defaults_of_patterns) {
     check("{name: r, leaderWorkerPattern: {restartPolicyConfig: {}}}",
           "{name: r, " COMMON ", " ROLLOUT ", leaderWorkerPattern: {size: 1, restartPolicyConfig: "
           "{baseDelaySeconds: 30, maxDelaySeconds: 600}}}");
@@ -71,8 +66,7 @@ END_TEST
 
 #define DELAYS "baseDelaySeconds: 30, maxDelaySeconds: 600"
 
-START_TEST(defaults_say_what_a_deprecated_restart_policy_means)
-{
+START_TEST(defaults_say_what_a_deprecated_restart_policy_means) {
     check("{name: r, leaderWorkerPattern: {restartPolicy: None, restartPolicyConfig: {}}}",
           "{name: r, " COMMON ", " ROLLOUT ", leaderWorkerPattern: {size: 1, restartPolicy: None, "
           "restartPolicyConfig: {type: None, " DELAYS "}}}");
@@ -88,8 +82,7 @@ START_TEST(defaults_say_what_a_deprecated_restart_policy_means)
 END_TEST
 
 /* The type that results from an update: what was stored, and what the user has written over it. */
-static void check_follow(const char *was, const char *now, const char *want)
-{
+static void check_follow(const char *was, const char *now, const char *want) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *old = yaml(a, arena_printf(a, "spec: {roles: [{name: x}, {name: r, leaderWorkerPattern: %s}]}", was)),
               *doc = yaml(a, arena_printf(a, "spec: {roles: [{name: r, leaderWorkerPattern: %s}]}", now));
@@ -100,8 +93,7 @@ static void check_follow(const char *was, const char *now, const char *want)
     ck_assert_msg(str_eq(got, want), "%s\nthen %s\nis %s, not %s", was, now, got, want);
 }
 
-START_TEST(defaults_follow_a_changed_restart_policy)
-{
+START_TEST(defaults_follow_a_changed_restart_policy) {
     /* Nobody but us wrote the type: it follows. */
     check_follow("{restartPolicy: None, restartPolicyConfig: {type: None}}",
                  "{restartPolicy: B, restartPolicyConfig: {type: None}}", "B");
@@ -116,8 +108,7 @@ START_TEST(defaults_follow_a_changed_restart_policy)
 }
 END_TEST
 
-START_TEST(defaults_write_port_protocols_where_the_schema_does)
-{
+START_TEST(defaults_write_port_protocols_where_the_schema_does) {
     check("{name: r, servicePorts: [{port: 1}], standalonePattern: {template: {spec: {containers: [{name: c, "
           "ports: [{containerPort: 1}]}]}}}}",
           "{name: r, " COMMON ", " ROLLOUT ", servicePorts: [{port: 1, protocol: TCP}], standalonePattern: "
@@ -129,8 +120,7 @@ START_TEST(defaults_write_port_protocols_where_the_schema_does)
 }
 END_TEST
 
-START_TEST(defaults_decide_the_discovery_mode_once)
-{
+START_TEST(defaults_decide_the_discovery_mode_once) {
     ARENA_AUTO struct arena *a = arena_new();
     static const struct { const char *doc; bool create; const char *want; } rows[] = {
         {"{metadata: {name: g}}", true, "refine"},
@@ -152,8 +142,7 @@ START_TEST(defaults_decide_the_discovery_mode_once)
 }
 END_TEST
 
-START_TEST(defaults_survive_nonsense)
-{
+START_TEST(defaults_survive_nonsense) {
     static const char *const docs[] = {
         "[]", "spec: []", "spec: {roles: 3}", "spec: {roles: [1, null, []]}", "metadata: 1",
         "spec: {roles: [{annotations: 1, rolloutStrategy: 1, customComponentsPattern: []}]}",
@@ -172,8 +161,7 @@ START_TEST(defaults_survive_nonsense)
 END_TEST
 
 /* The set of each RoleInstanceSet role that the group leads to, as text, without the label that carries the role's hash. */
-static char *sets_of(struct arena *a, const struct jv *doc)
-{
+static char *sets_of(struct arena *a, const struct jv *doc) {
     struct err e = ERR_INIT;
     struct rbg g;
     ASSERT_OK(rbg_decode(a, doc, &g, &e));
@@ -190,8 +178,7 @@ static char *sets_of(struct arena *a, const struct jv *doc)
     return json_text(a, all);
 }
 
-START_TEST(defaults_change_no_workload_and_nothing_twice)
-{
+START_TEST(defaults_change_no_workload_and_nothing_twice) {
     ARENA_AUTO struct arena *a = arena_new();
     struct err e = ERR_INIT;
     const char *root = recorded_root(a), **cases = NULL;

@@ -7,8 +7,7 @@
 #include "base/str.h"
 #include "testing.h"
 
-START_TEST(kinds_rows_are_complete)
-{
+START_TEST(kinds_rows_are_complete) {
     ARENA_AUTO struct arena *a = arena_new();
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++) {
         const struct kind_info *i = kind_info(k);
@@ -28,8 +27,7 @@ START_TEST(kinds_rows_are_complete)
 }
 END_TEST
 
-START_TEST(kinds_have_one_storage_version)
-{
+START_TEST(kinds_have_one_storage_version) {
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++) {
         const struct kind_info *i = kind_info(k);
         int storage = 0;
@@ -42,8 +40,7 @@ START_TEST(kinds_have_one_storage_version)
 }
 END_TEST
 
-START_TEST(kinds_paths)
-{
+START_TEST(kinds_paths) {
     ARENA_AUTO struct arena *a = arena_new();
     ck_assert_str_eq(kind_path(a, KIND_POD, "n", "p", "status"), "/api/v1/namespaces/n/pods/p/status");
     ck_assert_str_eq(kind_path(a, KIND_POD, NULL, NULL, NULL), "/api/v1/pods");
@@ -55,8 +52,7 @@ START_TEST(kinds_paths)
 }
 END_TEST
 
-START_TEST(kinds_objects_and_owner_references)
-{
+START_TEST(kinds_objects_and_owner_references) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *doc = kind_object(a, KIND_RIS, "n", "web-r");
     ck_assert_str_eq(json_text(a, doc),
@@ -76,8 +72,7 @@ START_TEST(kinds_objects_and_owner_references)
 }
 END_TEST
 
-START_TEST(kinds_metadata_of_nothing_is_empty)
-{
+START_TEST(kinds_metadata_of_nothing_is_empty) {
     ck_assert_str_eq(meta_name(NULL), "");
     ck_assert_str_eq(meta_uid(NULL), "");
     ck_assert_int_eq(meta_generation(NULL), 0);
@@ -89,8 +84,7 @@ END_TEST
 
 /* ---- every row of every table ---- */
 
-static size_t member_size(const struct field *f)
-{
+static size_t member_size(const struct field *f) {
     bool opt = f->flags & (FF_POINTER | FF_OPT);
     switch (f->kind) {
     case F_BOOL: return opt ? sizeof(struct optbool) : sizeof(bool);
@@ -106,8 +100,7 @@ static size_t member_size(const struct field *f)
 }
 
 /* Rows fill members of their own, inside the struct, that hold what the kind of the row needs. */
-static void check_offsets(const struct type *t)
-{
+static void check_offsets(const struct type *t) {
     unsigned char *used = calloc(1, t->size);
     for (size_t i = 0; i < t->nfields; i++) {
         const struct field *f = &t->fields[i];
@@ -123,8 +116,7 @@ static void check_offsets(const struct type *t)
 }
 
 /* A default must have the type that its row has, and be among the values that it allows. */
-static void check_default(const struct type *t, const struct field *f)
-{
+static void check_default(const struct type *t, const struct field *f) {
     ARENA_AUTO struct arena *a = arena_new();
     struct err e = ERR_INIT;
     struct jv *v = json_parse(a, f->dflt, strlen(f->dflt), NULL, &e);
@@ -140,8 +132,7 @@ static void check_default(const struct type *t, const struct field *f)
 }
 
 /* Structural schemas want the keys of a map list required or defaulted. */
-static void check_list_keys(const struct type *t, const struct field *f)
-{
+static void check_list_keys(const struct type *t, const struct field *f) {
     ARENA_AUTO struct arena *a = arena_new();
     char *keys = arena_strdup(a, f->list_keys);
     for (char *save = NULL, *key = strtok_r(keys, ",", &save); key; key = strtok_r(NULL, ",", &save)) {
@@ -150,8 +141,7 @@ static void check_list_keys(const struct type *t, const struct field *f)
     }
 }
 
-static void check_type(const struct type *t, bool ours, int depth)
-{
+static void check_type(const struct type *t, bool ours, int depth) {
     ck_assert_msg(depth < 40, "%s contains itself", t->name);
     if (t->size) check_offsets(t);
     for (size_t i = 0; i < t->nfields; i++) {
@@ -166,8 +156,7 @@ static void check_type(const struct type *t, bool ours, int depth)
     }
 }
 
-START_TEST(kinds_tables_are_sound)
-{
+START_TEST(kinds_tables_are_sound) {
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
         for (size_t v = 0; v < kind_info(k)->nversions; v++)
             check_type(kind_info(k)->versions[v].type, true, 0);

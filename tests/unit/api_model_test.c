@@ -9,8 +9,7 @@
 #include "recorded.h"
 #include "testing.h"
 
-static struct jv *yaml(struct arena *a, const char *text)
-{
+static struct jv *yaml(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct jv **docs;
     size_t n;
@@ -19,8 +18,7 @@ static struct jv *yaml(struct arena *a, const char *text)
     return docs[0];
 }
 
-static struct rbg_spec spec_of(struct arena *a, const char *text)
-{
+static struct rbg_spec spec_of(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct rbg_spec s;
     ASSERT_OK(rbg_spec_decode(a, yaml(a, text), &s, &e));
@@ -29,8 +27,7 @@ static struct rbg_spec spec_of(struct arena *a, const char *text)
 
 /* ---- recorded objects ---- */
 
-static void check_group(struct arena *a, const struct jv *doc)
-{
+static void check_group(struct arena *a, const struct jv *doc) {
     struct err e = ERR_INIT;
     struct rbg g;
     ASSERT_OK(rbg_decode(a, doc, &g, &e));
@@ -54,8 +51,7 @@ static void check_group(struct arena *a, const struct jv *doc)
     }
 }
 
-static void check_components(const struct jv *docs, const struct component *items, size_t n)
-{
+static void check_components(const struct jv *docs, const struct component *items, size_t n) {
     ck_assert_uint_eq(n, jv_len(docs));
     for (size_t i = 0; i < n; i++) {
         ck_assert_str_eq(items[i].name, jv_get_str(jv_idx(docs, i), "name"));
@@ -64,8 +60,7 @@ static void check_components(const struct jv *docs, const struct component *item
     }
 }
 
-static void check_set(struct arena *a, const struct jv *doc)
-{
+static void check_set(struct arena *a, const struct jv *doc) {
     struct err e = ERR_INIT;
     struct ris s;
     ASSERT_OK(ris_decode(a, doc, &s, &e));
@@ -81,8 +76,7 @@ static void check_set(struct arena *a, const struct jv *doc)
     ck_assert_ptr_null(s.spec.template.ready_policy);
 }
 
-static void check_instance(struct arena *a, const struct jv *doc)
-{
+static void check_instance(struct arena *a, const struct jv *doc) {
     struct err e = ERR_INIT;
     struct ri i;
     ASSERT_OK(ri_decode(a, doc, &i, &e));
@@ -91,8 +85,7 @@ static void check_instance(struct arena *a, const struct jv *doc)
     ck_assert_str_eq(i.spec.ready_policy, "AllPodReady");
 }
 
-START_TEST(model_decodes_every_recorded_object)
-{
+START_TEST(model_decodes_every_recorded_object) {
     ARENA_AUTO struct arena *a = arena_new();
     struct err e = ERR_INIT;
     const char *root = recorded_root(a), **cases = NULL;
@@ -118,8 +111,7 @@ END_TEST
 
 /* ---- wrong types ---- */
 
-START_TEST(model_names_the_path_of_a_wrong_type)
-{
+START_TEST(model_names_the_path_of_a_wrong_type) {
     static const struct { const char *json, *want; } rows[] = {
         {"{\"spec\":[]}", "spec: expected an object, found array"},
         {"{\"spec\":{\"roles\":{}}}", "spec.roles: expected a list, found object"},
@@ -154,8 +146,7 @@ START_TEST(model_names_the_path_of_a_wrong_type)
 }
 END_TEST
 
-START_TEST(model_takes_null_for_absent)
-{
+START_TEST(model_takes_null_for_absent) {
     ARENA_AUTO struct arena *a = arena_new();
     struct rbg_spec s = spec_of(a, "roles: [{name: a, replicas: null, standalonePattern: null}]");
     ck_assert(!s.roles.items[0].replicas.set);
@@ -170,8 +161,7 @@ END_TEST
 
 /* ---- effective values ---- */
 
-START_TEST(model_workload_of_a_role)
-{
+START_TEST(model_workload_of_a_role) {
     static const struct { const char *type; enum workload want; bool stateful; } rows[] = {
         {"", WL_RIS, true},
         {WORKLOAD_RIS, WL_RIS, true},
@@ -196,8 +186,7 @@ START_TEST(model_workload_of_a_role)
 }
 END_TEST
 
-START_TEST(model_group_size_counts_every_pod_of_custom_components)
-{
+START_TEST(model_group_size_counts_every_pod_of_custom_components) {
     static const struct { const char *role; int32_t want; const char *label; } rows[] = {
         {"standalonePattern: {}", 1, ROLE_TYPE_POD},
         {"leaderWorkerPattern: {}", 1, ROLE_TYPE_LWS},
@@ -219,8 +208,7 @@ START_TEST(model_group_size_counts_every_pod_of_custom_components)
 }
 END_TEST
 
-START_TEST(model_restart_and_service_selection)
-{
+START_TEST(model_restart_and_service_selection) {
     static const struct { const char *role, *type; int32_t base, max; const char *shared; } rows[] = {
         {"standalonePattern: {}", "None", 30, 600, "All"},
         {"leaderWorkerPattern: {}", "RecreateRoleInstanceOnPodRestart", 30, 600, "LeaderOnly"},
@@ -250,8 +238,7 @@ END_TEST
 /* ---- start order ---- */
 
 /* "b>c a>b" makes roles in that order with these dependencies; returns "c|b|a", levels separated by '|'. */
-static const char *order_of(struct arena *a, const char *text, struct err *e)
-{
+static const char *order_of(struct arena *a, const char *text, struct err *e) {
     struct jv *spec = jv_new_obj(a), *roles = jv_need_arr(a, spec, "roles");
     char *copy = arena_strdup(a, text);
     for (char *save = NULL, *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
@@ -274,8 +261,7 @@ static const char *order_of(struct arena *a, const char *text, struct err *e)
     return out;
 }
 
-START_TEST(model_orders_roles_by_level_then_name)
-{
+START_TEST(model_orders_roles_by_level_then_name) {
     static const struct { const char *roles, *want; } rows[] = {
         {"", ""},
         {"c b a", "a,b,c"},
@@ -294,8 +280,7 @@ START_TEST(model_orders_roles_by_level_then_name)
 }
 END_TEST
 
-START_TEST(model_refuses_cycles_and_unknown_roles)
-{
+START_TEST(model_refuses_cycles_and_unknown_roles) {
     static const struct { const char *roles, *want; } rows[] = {
         {"a>b b>a", "the dependencies of roles form a cycle: a -> b -> a"},
         {"a>a", "the dependencies of roles form a cycle: a -> a"},
@@ -312,8 +297,7 @@ START_TEST(model_refuses_cycles_and_unknown_roles)
 }
 END_TEST
 
-START_TEST(model_order_does_not_recurse)
-{
+START_TEST(model_order_does_not_recurse) {
     ARENA_AUTO struct arena *a = arena_new();
     enum { N = 50000 };
     struct rbg_spec s = {.roles = {ARENA_ARRAY(a, N, struct role), N}};

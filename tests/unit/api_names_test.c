@@ -4,8 +4,7 @@
 #include "api/names.h"
 #include "testing.h"
 
-START_TEST(names_workload_is_cut_at_63_without_trailing_dash)
-{
+START_TEST(names_workload_is_cut_at_63_without_trailing_dash) {
     ARENA_AUTO struct arena *a = arena_new();
     ck_assert_str_eq(name_workload(a, "web", "router"), "web-router");
     ck_assert_str_eq(name_service(a, "web", "router"), "s-web-router");
@@ -20,8 +19,7 @@ START_TEST(names_workload_is_cut_at_63_without_trailing_dash)
 }
 END_TEST
 
-START_TEST(names_adapter_is_not_cut)
-{
+START_TEST(names_adapter_is_not_cut) {
     ARENA_AUTO struct arena *a = arena_new();
     char role[80];
     memset(role, 'r', sizeof role);
@@ -30,15 +28,13 @@ START_TEST(names_adapter_is_not_cut)
 }
 END_TEST
 
-START_TEST(names_group_uid_is_the_recorded_hash)
-{
+START_TEST(names_group_uid_is_the_recorded_hash) {
     ARENA_AUTO struct arena *a = arena_new();
     ck_assert_str_eq(name_group_uid(a, "rec", "web"), "fc97c330f3348d7fb8a1fa09d3febb711da6d381");
 }
 END_TEST
 
-START_TEST(names_pods_by_role_type)
-{
+START_TEST(names_pods_by_role_type) {
     static const struct { const char *type, *component; int id; const char *want; } rows[] = {
         {ROLE_TYPE_POD, "router", 0, "g-r-0"},
         {ROLE_TYPE_POD, "router", 3, "g-r-0"},
@@ -56,8 +52,7 @@ START_TEST(names_pods_by_role_type)
 }
 END_TEST
 
-START_TEST(names_ordinal_takes_canonical_numbers_only)
-{
+START_TEST(names_ordinal_takes_canonical_numbers_only) {
     static const struct { const char *name, *parent; int want; } rows[] = {
         {"web-r-0", "web-r", 0},    {"web-r-12", "web-r", 12},    {"web-r-012", "web-r", -1},
         {"web-r-", "web-r", -1},    {"web-r", "web-r", -1},       {"web-r-1-0", "web-r", -1},
@@ -71,8 +66,7 @@ START_TEST(names_ordinal_takes_canonical_numbers_only)
 }
 END_TEST
 
-START_TEST(names_short_hash_and_labels)
-{
+START_TEST(names_short_hash_and_labels) {
     ARENA_AUTO struct arena *a = arena_new();
     ck_assert_str_eq(name_short_hash("web-router-7949f57bdc"), "7949f57bdc");
     ck_assert_str_eq(name_short_hash("7949f57bdc"), "7949f57bdc");

@@ -15,8 +15,7 @@ enum { CRD_BYTES_MAX = 600000 };
 
 static void check_node(const struct jv *node, const char *path);
 
-static void check_map_list(struct arena *a, const struct jv *node, const char *path)
-{
+static void check_map_list(struct arena *a, const struct jv *node, const char *path) {
     const struct jv *items = jv_get(node, "items");
     JV_FOR_ARR(key, jv_get(node, "x-kubernetes-list-map-keys")) {
         bool required = false;
@@ -27,8 +26,7 @@ static void check_map_list(struct arena *a, const struct jv *node, const char *p
 }
 
 /* Types everywhere but where anything goes, no property that the parent does not have, defaults only beside a type. */
-static void check_node(const struct jv *node, const char *path)
-{
+static void check_node(const struct jv *node, const char *path) {
     ARENA_AUTO struct arena *a = arena_new();
     bool any = jv_get(node, "x-kubernetes-preserve-unknown-fields");
     bool mixed = jv_get(node, "x-kubernetes-int-or-string");
@@ -46,8 +44,7 @@ static void check_node(const struct jv *node, const char *path)
     if (values) check_node(values, arena_printf(a, "%s{}", path));
 }
 
-START_TEST(print_schemas_are_structural_and_small)
-{
+START_TEST(print_schemas_are_structural_and_small) {
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++) {
         if (!kind_info(k)->ours) continue;
         ARENA_AUTO struct arena *a = arena_new();
@@ -63,14 +60,12 @@ START_TEST(print_schemas_are_structural_and_small)
 }
 END_TEST
 
-static const struct jv *schema_of(struct arena *a, enum kind k, const char *version)
-{
+static const struct jv *schema_of(struct arena *a, enum kind k, const char *version) {
     const struct jv *versions = jv_path(print_crd(a, k, NULL), "spec", "versions", (char *)0);
     return jv_path(jv_find(versions, "name", version), "schema", "openAPIV3Schema", (char *)0);
 }
 
-static const struct jv *at(const struct jv *schema, const char *path)
-{
+static const struct jv *at(const struct jv *schema, const char *path) {
     ARENA_AUTO struct arena *a = arena_new();
     char *copy = arena_strdup(a, path);
     for (char *save = NULL, *w = strtok_r(copy, ".", &save); w && schema; w = strtok_r(NULL, ".", &save))
@@ -78,8 +73,7 @@ static const struct jv *at(const struct jv *schema, const char *path)
     return schema;
 }
 
-START_TEST(print_schema_of_a_role)
-{
+START_TEST(print_schema_of_a_role) {
     ARENA_AUTO struct arena *a = arena_new();
     const struct jv *group = schema_of(a, KIND_RBG, "v1alpha2"), *roles = at(group, "spec.roles");
     ck_assert_str_eq(jv_get_str(roles, "x-kubernetes-list-type"), "map");
@@ -102,8 +96,7 @@ START_TEST(print_schema_of_a_role)
 }
 END_TEST
 
-START_TEST(print_schema_of_a_map_of_maps)
-{
+START_TEST(print_schema_of_a_map_of_maps) {
     ARENA_AUTO struct arena *a = arena_new();
     const struct jv *pods = at(schema_of(a, KIND_RI, "v1alpha2"), "status.inPlaceUpdateContainerBaselines");
     const struct jv *baseline =
@@ -114,8 +107,7 @@ END_TEST
 
 /* ---- definitions ---- */
 
-START_TEST(print_crd_versions_names_and_subresources)
-{
+START_TEST(print_crd_versions_names_and_subresources) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *crd = print_crd(a, KIND_RBGSET, NULL);
     ck_assert_str_eq(jv_get_str(jv_get(crd, "metadata"), "name"), "rolebasedgroupsets.workloads.x-k8s.io");
@@ -134,8 +126,7 @@ START_TEST(print_crd_versions_names_and_subresources)
 }
 END_TEST
 
-START_TEST(print_crd_conversion_needs_a_webhook)
-{
+START_TEST(print_crd_conversion_needs_a_webhook) {
     ARENA_AUTO struct arena *a = arena_new();
     const struct jv *c = jv_path(print_crd(a, KIND_RBG, &in_cluster), "spec", "conversion", "webhook",
                                  "clientConfig", (char *)0);
@@ -151,8 +142,7 @@ END_TEST
 
 /* ---- webhooks and rights ---- */
 
-static void check_webhook(const struct jv *config, const char *name, const char *path, const char *failure)
-{
+static void check_webhook(const struct jv *config, const char *name, const char *path, const char *failure) {
     const struct jv *w = jv_find(jv_get(config, "webhooks"), "name", name);
     ck_assert_msg(w != NULL, "%s", name);
     ck_assert_str_eq(jv_get_str(jv_path(w, "clientConfig", "service", (char *)0), "path"), path);
@@ -162,8 +152,7 @@ static void check_webhook(const struct jv *config, const char *name, const char 
     ck_assert_uint_eq(jv_len(jv_get(jv_idx(jv_get(w, "rules"), 0), "operations")), 2);
 }
 
-START_TEST(print_webhooks_of_the_contract)
-{
+START_TEST(print_webhooks_of_the_contract) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = print_validating_config(a, &in_cluster), *m = print_mutating_config(a, &in_cluster);
     ck_assert_uint_eq(jv_len(jv_get(v, "webhooks")), 4);
@@ -180,14 +169,12 @@ START_TEST(print_webhooks_of_the_contract)
 }
 END_TEST
 
-static bool has(const struct jv *list, const char *s)
-{
+static bool has(const struct jv *list, const char *s) {
     JV_FOR_ARR(it, list) if (str_eq((*it)->s, s)) return true;
     return false;
 }
 
-static bool may(const struct jv *role, const char *group, const char *resource, const char *verb)
-{
+static bool may(const struct jv *role, const char *group, const char *resource, const char *verb) {
     JV_FOR_ARR(r, jv_get(role, "rules"))
         if (has(jv_get(*r, "apiGroups"), group) && has(jv_get(*r, "resources"), resource) &&
             has(jv_get(*r, "verbs"), verb))
@@ -195,8 +182,7 @@ static bool may(const struct jv *role, const char *group, const char *resource, 
     return false;
 }
 
-START_TEST(print_rights_are_the_least)
-{
+START_TEST(print_rights_are_the_least) {
     ARENA_AUTO struct arena *a = arena_new();
     const struct jv *items = jv_get(print_cluster_role(a, &in_cluster), "items"), *cluster = jv_idx(items, 0);
     ck_assert_str_eq(jv_get_str(jv_get(cluster, "metadata"), "name"), "rbgs-controller-role");

@@ -6,22 +6,19 @@
 #include "doc/json.h"
 #include "testing.h"
 
-static struct jv *parse(struct arena *a, const char *text, struct err *e)
-{
+static struct jv *parse(struct arena *a, const char *text, struct err *e) {
     return json_parse(a, text, strlen(text), NULL, e);
 }
 
 /* A small deterministic generator: failures can be repeated. */
 static uint64_t seed = 1;
 
-static unsigned rnd(unsigned n)
-{
+static unsigned rnd(unsigned n) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     return (unsigned)(seed >> 33) % n;
 }
 
-static void random_string(struct buf *out)
-{
+static void random_string(struct buf *out) {
     static const char *const bits[] = {"a", "key", "\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\xc3\xa9", "\xe6\x97\xa5", "\\ud83d\\ude00",
                                        "\xf0\x9f\x98\x80", " ", "longer piece of text", "\\b\\f\\r\\t", "\\u0001", "0", "<&>", "/"};
     buf_putc(out, '"');
@@ -29,14 +26,12 @@ static void random_string(struct buf *out)
     buf_putc(out, '"');
 }
 
-static void random_space(struct buf *out)
-{
+static void random_space(struct buf *out) {
     static const char *const spaces[] = {"", "", "", " ", "\n", "\t ", "\r\n"};
     buf_puts(out, spaces[rnd(sizeof spaces / sizeof *spaces)]);
 }
 
-static void random_value(struct buf *out, int depth)
-{
+static void random_value(struct buf *out, int depth) {
     static const char *const plain[] = {"null", "true", "false", "0", "-1", "12", "1.5", "-0.25", "1e3", "2.5E-2", "9007199254740993"};
     unsigned pick = rnd(depth > 0 ? 4 : 2);
     random_space(out);
@@ -61,8 +56,7 @@ static void random_value(struct buf *out, int depth)
 
 static void same(const struct jv *v, json_object *o);
 
-static void same_object(const struct jv *v, json_object *o)
-{
+static void same_object(const struct jv *v, json_object *o) {
     ck_assert_uint_eq(v->len, (unsigned)json_object_object_length(o));
     JV_FOR_OBJ(m, v) {
         json_object *child = NULL;
@@ -71,8 +65,7 @@ static void same_object(const struct jv *v, json_object *o)
     }
 }
 
-static void same(const struct jv *v, json_object *o)
-{
+static void same(const struct jv *v, json_object *o) {
     switch (json_object_get_type(o)) {
     case json_type_null: ck_assert(jv_is(v, J_NULL)); return;
     case json_type_boolean: ck_assert(jv_is(v, J_BOOL) && v->b == json_object_get_boolean(o)); return;
@@ -90,8 +83,7 @@ static void same(const struct jv *v, json_object *o)
     }
 }
 
-START_TEST(test_agrees_with_json_c)
-{
+START_TEST(test_agrees_with_json_c) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     for (int i = 0; i < 2000; i++) {
@@ -113,8 +105,7 @@ START_TEST(test_agrees_with_json_c)
 }
 END_TEST
 
-START_TEST(test_truncated_at_every_byte)
-{
+START_TEST(test_truncated_at_every_byte) {
     static const char text[] = "{\"a\":[1,-2.5e+3,true,null,\"x\\u00e9\\ud83d\\ude00\xc3\xa9\"],\"b\":{\"c\":false}}";
     for (size_t n = 0; n < sizeof text - 1; n++) {
         struct err e = ERR_INIT;
@@ -127,8 +118,7 @@ START_TEST(test_truncated_at_every_byte)
 }
 END_TEST
 
-START_TEST(test_flipped_bytes_never_crash)
-{
+START_TEST(test_flipped_bytes_never_crash) {
     BUF_AUTO struct buf text = BUF_INIT;
     while (text.len < 300) {
         buf_reset(&text);
@@ -151,8 +141,7 @@ END_TEST
 /* ---- the scan for the end of a string ---- */
 
 /* Any byte at any place of a word, with what resembles it around it: neither overlooked, nor seen where it is not, nor read past. */
-static void one_byte(struct arena *a, size_t len, size_t at, unsigned char c, char filler)
-{
+static void one_byte(struct arena *a, size_t len, size_t at, unsigned char c, char filler) {
     char text[64];
     struct err e = ERR_INIT;
     memset(text, filler, sizeof text);
@@ -173,8 +162,7 @@ static void one_byte(struct arena *a, size_t len, size_t at, unsigned char c, ch
     free(exact);
 }
 
-START_TEST(test_every_byte_at_every_place_of_a_string)
-{
+START_TEST(test_every_byte_at_every_place_of_a_string) {
     static const size_t lengths[] = {1, 7, 8, 9, 15, 16, 17, 31, 33};
     static const unsigned char bytes[] = {0,    1,    0x1f, 0x20, 0x21, '"',  0x23, 0x5b, '\\', 0x5d,
                                           0x7e, 0x7f, 0x80, 0x81, 0x9f, 0xa0, 0xa2, 0xc3, 0xdc, 0xff};
@@ -192,20 +180,17 @@ END_TEST
 
 /* ---- outlines ---- */
 
-static bool keep_all(const char *key, size_t klen)
-{
+static bool keep_all(const char *key, size_t klen) {
     (void)key, (void)klen;
     return true;
 }
 
-static bool keep_some(const char *key, size_t klen)
-{
+static bool keep_some(const char *key, size_t klen) {
     return klen == 2 && key[1] % 2;
 }
 
 /* What an outline takes is what the parser takes, with the same values; what one refuses the other refuses in the same words. */
-static void outline_agrees(struct arena *a, const char *text, size_t len, json_keep_fn keep)
-{
+static void outline_agrees(struct arena *a, const char *text, size_t len, json_keep_fn keep) {
     struct err e = ERR_INIT, outline_e = ERR_INIT;
     char *copy = strndup(text, len);
     const struct jv *tree = json_parse(a, text, len, NULL, &e), *outline = json_parse_outline(a, copy, len, NULL, keep, &outline_e);
@@ -223,8 +208,7 @@ static void outline_agrees(struct arena *a, const char *text, size_t len, json_k
     free(copy);
 }
 
-START_TEST(test_outlines)
-{
+START_TEST(test_outlines) {
     ARENA_AUTO struct arena *a = arena_new();
     for (int i = 0; i < 2000; i++) {
         BUF_AUTO struct buf text = BUF_INIT;
@@ -241,8 +225,7 @@ START_TEST(test_outlines)
 }
 END_TEST
 
-START_TEST(test_outline_keeps_text)
-{
+START_TEST(test_outline_keeps_text) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     char text[] = "{\"k1\": {\"k3\" : [1, 2.50,\t\"\\u00e9\"]} ,\"k2\":{\"k3\":[ 4 ],\"k5\":{ \n},\"k7\":\"k\"}}";
@@ -260,8 +243,7 @@ START_TEST(test_outline_keeps_text)
 }
 END_TEST
 
-START_TEST(test_refuses)
-{
+START_TEST(test_refuses) {
     static const struct {
         const char *text, *says;
     } bad[] = {
@@ -323,8 +305,7 @@ START_TEST(test_refuses)
 }
 END_TEST
 
-START_TEST(test_many_keys)
-{
+START_TEST(test_many_keys) {
     for (int dup = 0; dup < 2; dup++) {
         struct err e = ERR_INIT;
         ARENA_AUTO struct arena *a = arena_new();
@@ -348,16 +329,14 @@ START_TEST(test_many_keys)
 }
 END_TEST
 
-static struct jv *parse_nested(struct arena *a, size_t depth, const struct json_limits *lim, struct err *e)
-{
+static struct jv *parse_nested(struct arena *a, size_t depth, const struct json_limits *lim, struct err *e) {
     BUF_AUTO struct buf text = BUF_INIT;
     for (size_t i = 0; i < depth; i++) buf_putc(&text, '[');
     for (size_t i = 0; i < depth; i++) buf_putc(&text, ']');
     return json_parse(a, text.s, text.len, lim, e);
 }
 
-START_TEST(test_limits)
-{
+START_TEST(test_limits) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     ASSERT_PTR(parse_nested(a, 128, NULL, &e));
@@ -376,8 +355,7 @@ START_TEST(test_limits)
 }
 END_TEST
 
-START_TEST(test_large_input_is_refused_fast)
-{
+START_TEST(test_large_input_is_refused_fast) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     size_t len = 100u << 20;
@@ -393,8 +371,7 @@ START_TEST(test_large_input_is_refused_fast)
 }
 END_TEST
 
-START_TEST(test_numbers_keep_their_text)
-{
+START_TEST(test_numbers_keep_their_text) {
     static const char *const texts[] = {"0", "-0", "1.0", "1e3", "123456789012345678901234567890", "1E-400"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct err e = ERR_INIT;
@@ -408,8 +385,7 @@ START_TEST(test_numbers_keep_their_text)
 }
 END_TEST
 
-START_TEST(test_equality)
-{
+START_TEST(test_equality) {
     static const struct {
         const char *a, *b;
         bool eq;
@@ -441,8 +417,7 @@ START_TEST(test_equality)
 }
 END_TEST
 
-START_TEST(test_reading)
-{
+START_TEST(test_reading) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = parse(a, "{\"s\":\"x\",\"n\":7,\"f\":1.5,\"e\":2e2,\"big\":9223372036854775808,\"b\":true,\"o\":{\"p\":{\"q\":[1,2]}},"
@@ -474,8 +449,7 @@ START_TEST(test_reading)
 }
 END_TEST
 
-START_TEST(test_building)
-{
+START_TEST(test_building) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *o = jv_new_obj(a), *l = jv_need_arr(a, o, "l");
     for (int i = 0; i < 20; i++) jv_push(a, l, jv_new_int(a, i));
@@ -499,8 +473,7 @@ START_TEST(test_building)
 }
 END_TEST
 
-START_TEST(test_dup_is_independent)
-{
+START_TEST(test_dup_is_independent) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = parse(a, "{\"a\":[{\"b\":1},null,\"x\",true]}", &e), *d = jv_dup(a, v);
@@ -512,8 +485,7 @@ START_TEST(test_dup_is_independent)
 END_TEST
 
 /* Canonical text and YAML that encoding/json and sigs.k8s.io/yaml 1.6.0 wrote for random values. */
-START_TEST(test_writers_agree_with_go)
-{
+START_TEST(test_writers_agree_with_go) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     size_t len;
@@ -533,8 +505,7 @@ START_TEST(test_writers_agree_with_go)
 }
 END_TEST
 
-START_TEST(test_yaml_of_a_discovery_file)
-{
+START_TEST(test_yaml_of_a_discovery_file) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = parse(a, "{\"roles\":{\"p\":{\"size\":1,\"instances\":[{\"ports\":{\"port443\":443,\"port80\":80},"
@@ -549,8 +520,7 @@ START_TEST(test_yaml_of_a_discovery_file)
 }
 END_TEST
 
-START_TEST(test_canonical_escapes)
-{
+START_TEST(test_canonical_escapes) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = parse(a, "{\"b\":\"<a href='x'>&\\u2028\\u2029\",\"a\":\"\\u0001\\b\\f\\n\\r\\t\\u007f\xc3\xa9/\",\"$p\":1,\"B\":null}", &e);
@@ -562,8 +532,7 @@ START_TEST(test_canonical_escapes)
 END_TEST
 
 /* The escape of one byte, spelled out. */
-static void expect_byte(struct buf *out, unsigned char c)
-{
+static void expect_byte(struct buf *out, unsigned char c) {
     const char *letter = c ? strchr("\bb\ff\nn\rr\tt", c) : NULL;
     if (c == '"' || c == '\\') buf_printf(out, "\\%c", c);
     else if (letter && c < 0x20) buf_printf(out, "\\%c", letter[1]);
@@ -572,8 +541,7 @@ static void expect_byte(struct buf *out, unsigned char c)
 }
 
 /* Strings are copied and looked through by eights: each pair of neighbours at each place of strings of 1 to 20 bytes. */
-START_TEST(test_escapes_at_every_place)
-{
+START_TEST(test_escapes_at_every_place) {
     static const unsigned char special[] = {'"', '\\', 0x00, 0x01, 0x1f, '\n', ' ', '!', '#', '[', ']', 0x7f, 0x80, 0xa2, 0xff};
     for (size_t n = 1; n <= 20; n++) {
         for (size_t at = 0; at < n * sizeof special * sizeof special; at++) {

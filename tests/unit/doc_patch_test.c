@@ -4,16 +4,14 @@
 #include "doc/patch.h"
 #include "testing.h"
 
-static struct jv *parse(struct arena *a, const char *text)
-{
+static struct jv *parse(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
     ck_assert_msg(v != NULL, "%s: %s", text, e.msg);
     return v;
 }
 
-START_TEST(test_merge_patch_examples)
-{
+START_TEST(test_merge_patch_examples) {
     static const char *const cases[][3] = {
         {"{\"a\":\"b\"}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"},
         {"{\"a\":\"b\"}", "{\"b\":\"c\"}", "{\"a\":\"b\",\"b\":\"c\"}"},
@@ -41,15 +39,13 @@ END_TEST
 
 static uint64_t seed = 5;
 
-static unsigned rnd(unsigned n)
-{
+static unsigned rnd(unsigned n) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     return (unsigned)(seed >> 33) % n;
 }
 
 /* nulls: a merge patch can't express a null inside an object. */
-static struct jv *random_doc(struct arena *a, int depth, bool nulls)
-{
+static struct jv *random_doc(struct arena *a, int depth, bool nulls) {
     static const char *const keys[] = {"a", "b", "c/d", "e~f", "", "0", "~1"};
     unsigned pick = rnd(depth > 0 ? 7 : 4);
     if (pick == 0 && nulls) return jv_null(a);
@@ -64,8 +60,7 @@ static struct jv *random_doc(struct arena *a, int depth, bool nulls)
     return v;
 }
 
-START_TEST(test_diffs_turn_one_into_the_other)
-{
+START_TEST(test_diffs_turn_one_into_the_other) {
     ARENA_AUTO struct arena *a = arena_new();
     for (int i = 0; i < 5000; i++) {
         struct err e = ERR_INIT;
@@ -89,8 +84,7 @@ START_TEST(test_diffs_turn_one_into_the_other)
 }
 END_TEST
 
-START_TEST(test_json_patch_diff_is_small)
-{
+START_TEST(test_json_patch_diff_is_small) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *ops = json_patch_diff(a, parse(a, "{\"a\":1,\"l\":[{\"x\":1},2],\"m\":[1],\"k/~\":1}"),
                                      parse(a, "{\"l\":[{\"x\":2},2],\"m\":[1,2],\"k/~\":1,\"n\":null}"));
@@ -99,8 +93,7 @@ START_TEST(test_json_patch_diff_is_small)
 }
 END_TEST
 
-START_TEST(test_merge_patch_diff_is_small)
-{
+START_TEST(test_merge_patch_diff_is_small) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *patch = merge_patch_diff(a, parse(a, "{\"a\":1,\"b\":{\"c\":1,\"d\":2},\"e\":[1]}"),
                                         parse(a, "{\"b\":{\"c\":1,\"d\":3},\"e\":[1],\"f\":{}}"));
@@ -110,8 +103,7 @@ START_TEST(test_merge_patch_diff_is_small)
 END_TEST
 
 /* No key of Kubernetes has a NUL in it, but it is no other key either. */
-START_TEST(test_keys_with_a_nul)
-{
+START_TEST(test_keys_with_a_nul) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *from = parse(a, "{\"a\":1,\"a\\u0000b\":2,\"c\":3}"), *to = parse(a, "{\"c\":3,\"a\\u0000b\":4,\"a\":1}");
     ck_assert_str_eq(json_text(a, json_patch_diff(a, from, to)), "[{\"op\":\"replace\",\"path\":\"/a\\u0000b\",\"value\":4}]");
@@ -121,8 +113,7 @@ START_TEST(test_keys_with_a_nul)
 }
 END_TEST
 
-START_TEST(test_json_patch_operations)
-{
+START_TEST(test_json_patch_operations) {
     static const char *const cases[][3] = {
         {"{\"foo\":\"bar\"}", "[{\"op\":\"add\",\"path\":\"/baz\",\"value\":\"qux\"}]", "{\"foo\":\"bar\",\"baz\":\"qux\"}"},
         {"{\"foo\":[\"bar\",\"baz\"]}", "[{\"op\":\"add\",\"path\":\"/foo/1\",\"value\":\"qux\"}]", "{\"foo\":[\"bar\",\"qux\",\"baz\"]}"},
@@ -155,8 +146,7 @@ START_TEST(test_json_patch_operations)
 }
 END_TEST
 
-START_TEST(test_json_patch_refuses)
-{
+START_TEST(test_json_patch_refuses) {
     static const struct {
         const char *ops, *says;
     } cases[] = {

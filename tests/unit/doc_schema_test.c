@@ -4,23 +4,20 @@
 #include "doc/schema.h"
 #include "testing.h"
 
-static struct jv *parse(struct arena *a, const char *text)
-{
+static struct jv *parse(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
     ck_assert_msg(v != NULL, "%s: %s", text, e.msg);
     return v;
 }
 
-static const char *canonical_text(struct arena *a, const struct jv *v)
-{
+static const char *canonical_text(struct arena *a, const struct jv *v) {
     BUF_AUTO struct buf out = BUF_INIT;
     json_write_canonical(&out, v);
     return arena_strndup(a, out.s, out.len);
 }
 
-START_TEST(test_agrees_with_go)
-{
+START_TEST(test_agrees_with_go) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     size_t len, good = 0, bad = 0;
@@ -49,8 +46,7 @@ START_TEST(test_agrees_with_go)
 }
 END_TEST
 
-START_TEST(test_messages_name_the_field)
-{
+START_TEST(test_messages_name_the_field) {
     static const struct {
         const char *in, *says;
     } cases[] = {
@@ -74,8 +70,7 @@ START_TEST(test_messages_name_the_field)
 }
 END_TEST
 
-START_TEST(test_service_port_gets_a_target)
-{
+START_TEST(test_service_port_gets_a_target) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = schema_canonical(a, parse(a, "{\"name\":\"x\",\"port\":80,\"nodePort\":0}"), &core_ServicePort, &e);
@@ -84,8 +79,7 @@ START_TEST(test_service_port_gets_a_target)
 }
 END_TEST
 
-START_TEST(test_table_facts)
-{
+START_TEST(test_table_facts) {
     const struct field *ports = type_field(&core_Container, "ports");
     ck_assert_ptr_nonnull(ports);
     ck_assert_str_eq(ports->merge_key, "containerPort");
@@ -113,8 +107,7 @@ static const struct field outer_fields[] = {
 };
 static const struct type outer = {"Outer", outer_fields, 6};
 
-START_TEST(test_defaults)
-{
+START_TEST(test_defaults) {
     static const char in[] = "{\"one\":{\"n\":null},\"list\":[{\"n\":0},{}],\"map\":{\"k\":{}},\"free\":{},\"any\":{}}";
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = parse(a, in);
@@ -129,8 +122,7 @@ START_TEST(test_defaults)
 }
 END_TEST
 
-START_TEST(test_pod_template_defaults)
-{
+START_TEST(test_pod_template_defaults) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v = parse(a, "{\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[{\"containerPort\":1},{\"containerPort\":2,"
                             "\"protocol\":\"UDP\"}]}]}}");

@@ -5,16 +5,14 @@
 #include "doc/patch.h"
 #include "testing.h"
 
-static struct jv *parse(struct arena *a, const char *text)
-{
+static struct jv *parse(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
     ck_assert_msg(v != NULL, "%s: %s", text, e.msg);
     return v;
 }
 
-START_TEST(test_agrees_with_go)
-{
+START_TEST(test_agrees_with_go) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     size_t len, good = 0, bad = 0;
@@ -44,8 +42,7 @@ START_TEST(test_agrees_with_go)
 }
 END_TEST
 
-START_TEST(test_messages)
-{
+START_TEST(test_messages) {
     static const char doc[] = "{\"spec\":{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\"}]}],\"volumes\":[{\"name\":\"v\"}]}}";
     static const struct {
         const char *patch, *says;
@@ -74,8 +71,7 @@ START_TEST(test_messages)
 }
 END_TEST
 
-START_TEST(test_untyped)
-{
+START_TEST(test_untyped) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *got = smp_apply(a, parse(a, "{\"a\":{\"b\":1,\"c\":2},\"l\":[{\"name\":\"x\"}],\"m\":{\"k\":1}}"),
@@ -89,8 +85,7 @@ START_TEST(test_untyped)
 END_TEST
 
 /* A list and its reverse as the order: looking up each of a pair in each comparison took a minute for this one. */
-START_TEST(test_a_long_order)
-{
+START_TEST(test_a_long_order) {
     enum { N = 2000 };
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();

@@ -171,8 +171,7 @@ START_TEST(depth_is_limited) {
 }
 END_TEST
 
-START_TEST(test_keys_beyond_a_float)
-{
+START_TEST(test_keys_beyond_a_float) {
     ARENA_AUTO struct arena *a = arena_new();
     struct err e = ERR_INIT;
     struct jv **docs;

@@ -1,4 +1,5 @@
-"""The rules that no compiler checks: which layer may include which, what interfaces keep to themselves, how long a file may be.
+"""The rules that no compiler checks: which layer may include which, what interfaces keep to themselves, how long a file
+and how wide a line may be, where braces stand.
 
 The arrows are those of docs/architecture.md. A layer may also include itself. Run by ctest; prints Check's summary line.
 """
@@ -24,8 +25,9 @@ ARROWS = {
     "cli": "sim controller webhook api kube serve doc base",
 }
 PRIVATE = re.compile(r"^(curl/|microhttpd|gnutls/|yaml\.h|json-c/)")  # libraries that no interface shows
-LONGEST = 800
+LONGEST, WIDEST = 800, 132
 GENERATED = {"src/common/doc/core_types.c"}
+LONE_BRACE = re.compile(r"\)\n\{\n")  # of a function, which belongs to the line before
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.M)
 
 
@@ -100,6 +102,14 @@ class Layers(unittest.TestCase):
     def test_files_are_of_readable_length(self):
         lengths = {name(p): p.read_text().count("\n") for p in sources()}
         self.assertEqual({n: c for n, c in lengths.items() if c > LONGEST and n not in GENERATED}, {})
+
+    def test_lines_are_of_readable_width(self):
+        wide = [f"{name(p)}:{i}" for p in sources() if name(p) not in GENERATED
+                for i, line in enumerate(p.read_text().splitlines(), 1) if len(line) > WIDEST]
+        self.assertEqual(wide, [])
+
+    def test_braces_are_written_in_one_way(self):
+        self.assertEqual([name(p) for p in sources() if LONE_BRACE.search(p.read_text())], [])
 
 
 summary.main()

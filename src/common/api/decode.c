@@ -29,8 +29,7 @@ struct items {
 static int fill(struct decoder *d, const struct jv *doc, const struct type *t, void *out,
                 const struct place *at);
 
-static const char *place_text(struct arena *a, const struct place *p)
-{
+static const char *place_text(struct arena *a, const struct place *p) {
     if (!p) return "";
     const char *up = place_text(a, p->up);
     const char *dot = *up && *p->key ? "." : "";
@@ -38,15 +37,13 @@ static const char *place_text(struct arena *a, const struct place *p)
     return arena_printf(a, "%s%s%s", up, dot, p->key);
 }
 
-static int wrong(struct decoder *d, const struct place *at, const char *want, const struct jv *v)
-{
+static int wrong(struct decoder *d, const struct place *at, const char *want, const struct jv *v) {
     const char *path = place_text(d->a, at);
     return err_set(d->e, ERR_INVALID, "%s%s: expected %s, found %s", path,
                    *path ? "" : "the document", want, jv_type_name(v));
 }
 
-static int fill_str(struct decoder *d, const struct jv *v, char *to, const struct place *at)
-{
+static int fill_str(struct decoder *d, const struct jv *v, char *to, const struct place *at) {
     if (!jv_is(v, J_STR)) return wrong(d, at, "a string", v);
     const char *s = v->s;
     memcpy(to, &s, sizeof s);
@@ -54,8 +51,7 @@ static int fill_str(struct decoder *d, const struct jv *v, char *to, const struc
 }
 
 static int fill_bool(struct decoder *d, const struct field *f, const struct jv *v, char *to,
-                     const struct place *at)
-{
+                     const struct place *at) {
     if (!jv_is(v, J_BOOL)) return wrong(d, at, "true or false", v);
     struct optbool opt = {true, v->b};
     if (f->flags & (FF_POINTER | FF_OPT)) memcpy(to, &opt, sizeof opt);
@@ -64,8 +60,7 @@ static int fill_bool(struct decoder *d, const struct field *f, const struct jv *
 }
 
 static int fill_int(struct decoder *d, const struct field *f, const struct jv *v, char *to,
-                    const struct place *at)
-{
+                    const struct place *at) {
     int64_t n = jv_int(v, 0);
     bool integer = jv_is(v, J_NUM) && n == jv_int(v, 1);
     if (!integer) return wrong(d, at, "an integer", v);
@@ -81,15 +76,13 @@ static int fill_int(struct decoder *d, const struct field *f, const struct jv *v
     return 0;
 }
 
-static int fill_doc(const struct jv *v, char *to)
-{
+static int fill_doc(const struct jv *v, char *to) {
     memcpy(to, &v, sizeof v);
     return 0;
 }
 
 static int fill_object(struct decoder *d, const struct field *f, const struct jv *v, char *to,
-                       const struct place *at)
-{
+                       const struct place *at) {
     if (!jv_is(v, J_OBJ)) return wrong(d, at, "an object", v);
     if (!f->type || f->type->size == 0) return fill_doc(v, to);
     if (f->flags & FF_POINTER) {
@@ -99,8 +92,7 @@ static int fill_object(struct decoder *d, const struct field *f, const struct jv
     return fill(d, v, f->type, to, at);
 }
 
-static int fill_strings(struct decoder *d, const struct jv *v, char *to, const struct place *at)
-{
+static int fill_strings(struct decoder *d, const struct jv *v, char *to, const struct place *at) {
     struct strs out = {ARENA_ARRAY(d->a, jv_len(v), const char *), jv_len(v)};
     for (size_t i = 0; i < out.n; i++) {
         struct place p = {at->up, at->key, (long)i};
@@ -111,8 +103,7 @@ static int fill_strings(struct decoder *d, const struct jv *v, char *to, const s
 }
 
 static int fill_structs(struct decoder *d, const struct type *t, const struct jv *v, char *to,
-                        const struct place *at)
-{
+                        const struct place *at) {
     struct items out = {arena_array(d->a, jv_len(v), t->size), jv_len(v)};
     for (size_t i = 0; i < out.n; i++) {
         struct place p = {at->up, at->key, (long)i};
@@ -125,8 +116,7 @@ static int fill_structs(struct decoder *d, const struct type *t, const struct jv
 }
 
 static int fill_list(struct decoder *d, const struct field *f, const struct jv *v, char *to,
-                     const struct place *at)
-{
+                     const struct place *at) {
     if (!jv_is(v, J_ARR)) return wrong(d, at, "a list", v);
     if (f->elem == F_STRING) return fill_strings(d, v, to, at);
     if (f->elem == F_OBJECT && f->type && f->type->size) return fill_structs(d, f->type, v, to, at);
@@ -134,8 +124,7 @@ static int fill_list(struct decoder *d, const struct field *f, const struct jv *
 }
 
 static int fill_field(struct decoder *d, const struct field *f, const struct jv *v, char *to,
-                      const struct place *at)
-{
+                      const struct place *at) {
     switch (f->kind) {
     case F_STRING:
     case F_TIME: return fill_str(d, v, to, at);
@@ -160,8 +149,7 @@ static int fill_field(struct decoder *d, const struct field *f, const struct jv 
 }
 
 static int fill(struct decoder *d, const struct jv *doc, const struct type *t, void *out,
-                const struct place *at)
-{
+                const struct place *at) {
     for (size_t i = 0; i < t->nfields; i++) {
         const struct field *f = &t->fields[i];
         if (f->off == FIELD_SKIP) continue;
@@ -174,8 +162,7 @@ static int fill(struct decoder *d, const struct jv *doc, const struct type *t, v
 }
 
 int schema_decode_at(struct arena *a, const struct jv *doc, const struct type *t, const char *path,
-                     void *out, struct err *e)
-{
+                     void *out, struct err *e) {
     struct decoder d = {a, e};
     struct place root = {NULL, path, -1};
     memset(out, 0, t->size);
@@ -184,7 +171,6 @@ int schema_decode_at(struct arena *a, const struct jv *doc, const struct type *t
     return fill(&d, doc, t, out, &root);
 }
 
-int schema_decode(struct arena *a, const struct jv *doc, const struct type *t, void *out, struct err *e)
-{
+int schema_decode(struct arena *a, const struct jv *doc, const struct type *t, void *out, struct err *e) {
     return schema_decode_at(a, doc, t, "", out, e);
 }

@@ -13,27 +13,23 @@
 static const char *const restart_patterns[] = {"leaderWorkerPattern", "customComponentsPattern"};
 
 /* Writes `key` when it is absent or null. */
-static void default_int(struct arena *a, struct jv *obj, const char *key, int64_t v)
-{
+static void default_int(struct arena *a, struct jv *obj, const char *key, int64_t v) {
     const struct jv *had = jv_get(obj, key);
     if (!had || jv_is(had, J_NULL)) jv_set_int(a, obj, key, v);
 }
 
-static void default_str(struct arena *a, struct jv *obj, const char *key, const char *v)
-{
+static void default_str(struct arena *a, struct jv *obj, const char *key, const char *v) {
     const struct jv *had = jv_get(obj, key);
     if (!had || jv_is(had, J_NULL)) jv_set_str(a, obj, key, v);
 }
 
 /* The member, made when absent; NULL when it is something else than an object. */
-static struct jv *default_obj(struct arena *a, struct jv *obj, const char *key)
-{
+static struct jv *default_obj(struct arena *a, struct jv *obj, const char *key) {
     struct jv *v = jv_need_obj(a, obj, key);
     return jv_is(v, J_OBJ) ? v : NULL;
 }
 
-static void default_rollout(struct arena *a, struct jv *role, enum workload workload)
-{
+static void default_rollout(struct arena *a, struct jv *role, enum workload workload) {
     if (workload != WL_RIS && workload != WL_STATEFULSET) return;
     struct jv *rollout = default_obj(a, role, "rolloutStrategy");
     if (!rollout) return;
@@ -44,15 +40,13 @@ static void default_rollout(struct arena *a, struct jv *role, enum workload work
     schema_default(a, rolling, &role_rolling_update_type, false);
 }
 
-static void default_sizes(struct arena *a, struct jv *role)
-{
+static void default_sizes(struct arena *a, struct jv *role) {
     JV_FOR_ARR(it, jv_path(role, "customComponentsPattern", "components", (char *)0))
         if (jv_is(*it, J_OBJ)) default_int(a, *it, "size", 1);
 }
 
 /* What a deprecated restartPolicy means. */
-static void default_restart(struct arena *a, struct jv *role)
-{
+static void default_restart(struct arena *a, struct jv *role) {
     for (size_t i = 0; i < sizeof restart_patterns / sizeof *restart_patterns; i++) {
         struct jv *pattern = jv_get(role, restart_patterns[i]);
         const char *said = jv_get_str(pattern, "restartPolicy");
@@ -64,8 +58,7 @@ static void default_restart(struct arena *a, struct jv *role)
     }
 }
 
-static void default_role(struct arena *a, struct jv *doc)
-{
+static void default_role(struct arena *a, struct jv *doc) {
     if (!jv_is(doc, J_OBJ)) return;
     struct role role = {.annotations = jv_get(doc, "annotations")};
     default_rollout(a, doc, role_workload(&role));
@@ -73,14 +66,12 @@ static void default_role(struct arena *a, struct jv *doc)
     default_restart(a, doc);
 }
 
-static void default_roles(struct arena *a, struct jv *spec)
-{
+static void default_roles(struct arena *a, struct jv *spec) {
     JV_FOR_ARR(it, jv_get(spec, "roles")) default_role(a, *it);
 }
 
 /* Whether the group has the one ConfigMap or those of its former life is decided once: a group that is created now has the one. */
-static void default_discovery(struct arena *a, struct jv *doc)
-{
+static void default_discovery(struct arena *a, struct jv *doc) {
     const char *mode = meta_annotation(doc, A_DISCOVERY_MODE);
     if (str_eq(mode, "legacy") || str_eq(mode, "refine")) return;
     struct jv *meta = default_obj(a, doc, "metadata");
@@ -88,8 +79,7 @@ static void default_discovery(struct arena *a, struct jv *doc)
     if (annotations) jv_set_str(a, annotations, A_DISCOVERY_MODE, "refine");
 }
 
-void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create)
-{
+void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create) {
     if ((k != KIND_RBG && k != KIND_RBGSET) || !jv_is(doc, J_OBJ)) return;
     schema_default(a, doc, k == KIND_RBG ? &rbg_type : &rbgset_type, false);
     if (k == KIND_RBGSET) {
@@ -102,8 +92,7 @@ void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create
 
 /* ---- fields that follow deprecated ones ---- */
 
-static void follow_role(struct arena *a, struct jv *role, const struct jv *was)
-{
+static void follow_role(struct arena *a, struct jv *role, const struct jv *was) {
     for (size_t i = 0; i < sizeof restart_patterns / sizeof *restart_patterns; i++) {
         const char *now = jv_get_str(jv_get(role, restart_patterns[i]), "restartPolicy"),
                    *before = jv_get_str(jv_get(was, restart_patterns[i]), "restartPolicy");
@@ -115,8 +104,7 @@ static void follow_role(struct arena *a, struct jv *role, const struct jv *was)
     }
 }
 
-void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old)
-{
+void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old) {
     if (k != KIND_RBG && k != KIND_RBGSET) return;
     const struct jv *spec = jv_get(doc, "spec"), *was = jv_get(old, "spec");
     if (k == KIND_RBGSET) {

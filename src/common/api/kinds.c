@@ -202,39 +202,33 @@ static const struct kind_info kinds[KIND_COUNT] = {
         .optional = true},
 };
 
-const struct kind_info *kind_info(enum kind k)
-{
+const struct kind_info *kind_info(enum kind k) {
     return &kinds[k];
 }
 
-enum kind kind_find(const char *group, const char *kind_name)
-{
+enum kind kind_find(const char *group, const char *kind_name) {
     for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (str_eq(kinds[k].name, kind_name) && str_eq(kinds[k].group, group)) return (enum kind)k;
     return KIND_NONE;
 }
 
-enum kind kind_by_name(const char *kind_name)
-{
+enum kind kind_by_name(const char *kind_name) {
     for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (str_eq(kinds[k].name, kind_name)) return (enum kind)k;
     return KIND_NONE;
 }
 
-const struct kind_version *kind_version(enum kind k, const char *version)
-{
+const struct kind_version *kind_version(enum kind k, const char *version) {
     for (size_t i = 0; i < kinds[k].nversions; i++)
         if (str_eq(kinds[k].versions[i].name, version)) return &kinds[k].versions[i];
     return NULL;
 }
 
-const char *kind_api_version(enum kind k)
-{
+const char *kind_api_version(enum kind k) {
     return kinds[k].api_version;
 }
 
-char *kind_path(struct arena *a, enum kind k, const char *ns, const char *name, const char *sub)
-{
+char *kind_path(struct arena *a, enum kind k, const char *ns, const char *name, const char *sub) {
     const struct kind_info *i = &kinds[k];
     bool in_ns = ns && !i->cluster_scoped;
     bool with_sub = name && sub;
@@ -243,8 +237,7 @@ char *kind_path(struct arena *a, enum kind k, const char *ns, const char *name, 
                         name ? name : "", with_sub ? "/" : "", with_sub ? sub : "");
 }
 
-struct jv *kind_object(struct arena *a, enum kind k, const char *ns, const char *name)
-{
+struct jv *kind_object(struct arena *a, enum kind k, const char *ns, const char *name) {
     struct jv *doc = jv_new_obj(a);
     jv_set_str(a, doc, "apiVersion", kind_api_version(k));
     jv_set_str(a, doc, "kind", kinds[k].name);
@@ -255,8 +248,7 @@ struct jv *kind_object(struct arena *a, enum kind k, const char *ns, const char 
 }
 
 struct jv *kind_owner_ref(struct arena *a, enum kind k, const struct jv *owner, bool controller,
-                          bool block)
-{
+                          bool block) {
     struct jv *ref = jv_new_obj(a);
     jv_set_str(a, ref, "apiVersion", kind_api_version(k));
     jv_set_str(a, ref, "kind", kinds[k].name);
@@ -269,65 +261,53 @@ struct jv *kind_owner_ref(struct arena *a, enum kind k, const struct jv *owner, 
 
 /* ---- metadata ---- */
 
-static const struct jv *meta(const struct jv *doc)
-{
+static const struct jv *meta(const struct jv *doc) {
     return jv_get(doc, "metadata");
 }
 
-static const char *meta_text(const struct jv *doc, const char *key)
-{
+static const char *meta_text(const struct jv *doc, const char *key) {
     return jv_str(jv_get(meta(doc), key), "");
 }
 
-const struct jv *meta_controller(const struct jv *doc)
-{
+const struct jv *meta_controller(const struct jv *doc) {
     JV_FOR_ARR(ref, jv_get(meta(doc), "ownerReferences"))
         if (jv_get_bool(*ref, "controller", false)) return *ref;
     return NULL;
 }
 
-bool meta_owned_by(const struct jv *doc, const char *uid)
-{
+bool meta_owned_by(const struct jv *doc, const char *uid) {
     return jv_find(jv_get(meta(doc), "ownerReferences"), "uid", uid) != NULL;
 }
 
-const char *meta_name(const struct jv *doc)
-{
+const char *meta_name(const struct jv *doc) {
     return meta_text(doc, "name");
 }
 
-const char *meta_ns(const struct jv *doc)
-{
+const char *meta_ns(const struct jv *doc) {
     return meta_text(doc, "namespace");
 }
 
-const char *meta_uid(const struct jv *doc)
-{
+const char *meta_uid(const struct jv *doc) {
     return meta_text(doc, "uid");
 }
 
-const char *meta_rv(const struct jv *doc)
-{
+const char *meta_rv(const struct jv *doc) {
     return meta_text(doc, "resourceVersion");
 }
 
-int64_t meta_generation(const struct jv *doc)
-{
+int64_t meta_generation(const struct jv *doc) {
     return jv_get_int(meta(doc), "generation", 0);
 }
 
-bool meta_deleting(const struct jv *doc)
-{
+bool meta_deleting(const struct jv *doc) {
     const struct jv *at = jv_get(meta(doc), "deletionTimestamp");
     return at && !jv_is(at, J_NULL);
 }
 
-const char *meta_label(const struct jv *doc, const char *key)
-{
+const char *meta_label(const struct jv *doc, const char *key) {
     return jv_get_str(jv_get(meta(doc), "labels"), key);
 }
 
-const char *meta_annotation(const struct jv *doc, const char *key)
-{
+const char *meta_annotation(const struct jv *doc, const char *key) {
     return jv_get_str(jv_get(meta(doc), "annotations"), key);
 }

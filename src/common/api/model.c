@@ -16,36 +16,31 @@ enum { BASE_DELAY_SECONDS = 30, MAX_DELAY_SECONDS = 600, CYCLE_NAMES_SHOWN = 12 
 /* ---- decoding ---- */
 
 static int decode_rbg_spec(struct arena *a, const struct jv *spec, const char *path,
-                           struct rbg_spec *out, struct err *e)
-{
+                           struct rbg_spec *out, struct err *e) {
     if (schema_decode_at(a, spec, &rbg_spec_type, path, out, e) != 0) return -1;
     const struct jv *roles = jv_get(spec, "roles");
     for (size_t i = 0; i < out->roles.n; i++) out->roles.items[i].doc = jv_idx(roles, i);
     return 0;
 }
 
-int rbg_spec_decode(struct arena *a, const struct jv *spec, struct rbg_spec *out, struct err *e)
-{
+int rbg_spec_decode(struct arena *a, const struct jv *spec, struct rbg_spec *out, struct err *e) {
     return decode_rbg_spec(a, spec, "", out, e);
 }
 
 /* The document's metadata, as far as every decoded object has it. */
-static void decode_meta(const struct jv *doc, const char **ns, const char **name, const char **uid)
-{
+static void decode_meta(const struct jv *doc, const char **ns, const char **name, const char **uid) {
     *ns = meta_ns(doc);
     *name = meta_name(doc);
     *uid = meta_uid(doc);
 }
 
-int rbg_decode(struct arena *a, const struct jv *doc, struct rbg *out, struct err *e)
-{
+int rbg_decode(struct arena *a, const struct jv *doc, struct rbg *out, struct err *e) {
     *out = (struct rbg){.doc = doc};
     decode_meta(doc, &out->ns, &out->name, &out->uid);
     return decode_rbg_spec(a, jv_get(doc, "spec"), "spec", &out->spec, e);
 }
 
-int ris_decode(struct arena *a, const struct jv *doc, struct ris *out, struct err *e)
-{
+int ris_decode(struct arena *a, const struct jv *doc, struct ris *out, struct err *e) {
     const struct jv *spec = jv_get(doc, "spec");
     *out = (struct ris){.doc = doc};
     decode_meta(doc, &out->ns, &out->name, &out->uid);
@@ -54,8 +49,7 @@ int ris_decode(struct arena *a, const struct jv *doc, struct ris *out, struct er
     return 0;
 }
 
-int ri_decode(struct arena *a, const struct jv *doc, struct ri *out, struct err *e)
-{
+int ri_decode(struct arena *a, const struct jv *doc, struct ri *out, struct err *e) {
     *out = (struct ri){.doc = doc};
     decode_meta(doc, &out->ns, &out->name, &out->uid);
     return schema_decode_at(a, jv_get(doc, "spec"), &ri_spec_type, "spec", &out->spec, e);
@@ -63,14 +57,12 @@ int ri_decode(struct arena *a, const struct jv *doc, struct ri *out, struct err 
 
 /* ---- effective values ---- */
 
-const char *role_workload_type(const struct role *r)
-{
+const char *role_workload_type(const struct role *r) {
     const char *type = jv_get_str(r->annotations, A_WORKLOAD_TYPE);
     return str_empty(type) ? WORKLOAD_RIS : type;
 }
 
-enum workload role_workload(const struct role *r)
-{
+enum workload role_workload(const struct role *r) {
     static const struct { const char *type; enum workload workload; } known[] = {
         {WORKLOAD_RIS, WL_RIS},
         {WORKLOAD_STS, WL_STATEFULSET},
@@ -85,8 +77,7 @@ enum workload role_workload(const struct role *r)
     return slash && slash != type ? WL_UNSUPPORTED : WL_RIS;
 }
 
-bool role_stateful(const struct role *r)
-{
+bool role_stateful(const struct role *r) {
     switch (role_workload(r)) {
     case WL_DEPLOYMENT: return false;
     case WL_RIS: return !str_eq(jv_get_str(r->annotations, A_PATTERN), "Stateless");
@@ -97,18 +88,15 @@ bool role_stateful(const struct role *r)
     return true;
 }
 
-int32_t role_replicas(const struct role *r)
-{
+int32_t role_replicas(const struct role *r) {
     return r->replicas.set ? r->replicas.v : 1;
 }
 
-int32_t component_size(const struct component *c)
-{
+int32_t component_size(const struct component *c) {
     return c->size.set ? c->size.v : 1;
 }
 
-int32_t role_group_size(const struct role *r)
-{
+int32_t role_group_size(const struct role *r) {
     if (r->standalone.set) return 1;
     if (r->leader_worker.set) {
         struct opt32 size = r->leader_worker.size;
@@ -123,22 +111,19 @@ int32_t role_group_size(const struct role *r)
     return pods > INT32_MAX ? INT32_MAX : (int32_t)pods;
 }
 
-const char *role_type_label(const struct role *r)
-{
+const char *role_type_label(const struct role *r) {
     if (r->standalone.set) return ROLE_TYPE_POD;
     if (r->leader_worker.set) return ROLE_TYPE_LWS;
     return r->custom.set ? ROLE_TYPE_COMPONENTS : NULL;
 }
 
-const char *role_shared_service(const struct role *r)
-{
+const char *role_shared_service(const struct role *r) {
     if (!r->leader_worker.set || role_workload(r) != WL_RIS) return "All";
     const char *chosen = r->leader_worker.shared_service_selection;
     return str_empty(chosen) ? "LeaderOnly" : chosen;
 }
 
-static struct restart_effective restart(const struct restart_config *c, const char *legacy, const char *fallback)
-{
+static struct restart_effective restart(const struct restart_config *c, const char *legacy, const char *fallback) {
     const char *type = !str_empty(c->type) ? c->type : legacy;
     return (struct restart_effective){
         .type = str_empty(type) ? fallback : type,
@@ -148,21 +133,18 @@ static struct restart_effective restart(const struct restart_config *c, const ch
     };
 }
 
-struct restart_effective role_restart(const struct role *r)
-{
+struct restart_effective role_restart(const struct role *r) {
     if (r->leader_worker.set)
         return restart(&r->leader_worker.restart_config, r->leader_worker.restart_policy, RESTART_RECREATE);
     if (r->custom.set) return restart(&r->custom.restart_config, r->custom.restart_policy, RESTART_RECREATE);
     return (struct restart_effective){.type = "None", .base = BASE_DELAY_SECONDS, .max = MAX_DELAY_SECONDS};
 }
 
-struct restart_effective ri_restart(const struct ri_spec *s)
-{
+struct restart_effective ri_restart(const struct ri_spec *s) {
     return restart(&s->restart_config, s->restart_policy, "");
 }
 
-const struct role *rbg_role(const struct rbg_spec *s, const char *name)
-{
+const struct role *rbg_role(const struct rbg_spec *s, const char *name) {
     for (size_t i = 0; i < s->roles.n; i++)
         if (str_eq(s->roles.items[i].name, name)) return &s->roles.items[i];
     return NULL;
@@ -183,20 +165,17 @@ struct graph {
     int *level;
 };
 
-static const char *name_of(const struct rbg_spec *s, size_t i)
-{
+static const char *name_of(const struct rbg_spec *s, size_t i) {
     return s->roles.items[i].name ? s->roles.items[i].name : "";
 }
 
-static int cmp_name(const void *x, const void *y, void *spec)
-{
+static int cmp_name(const void *x, const void *y, void *spec) {
     size_t i = *(const size_t *)x, j = *(const size_t *)y;
     int c = strcmp(name_of(spec, i), name_of(spec, j));
     return c ? c : (i > j) - (i < j);
 }
 
-static int cmp_order(const void *x, const void *y, void *graph)
-{
+static int cmp_order(const void *x, const void *y, void *graph) {
     const struct graph *g = graph;
     size_t i = *(const size_t *)x, j = *(const size_t *)y;
     if (g->level[i] != g->level[j]) return g->level[i] < g->level[j] ? -1 : 1;
@@ -205,8 +184,7 @@ static int cmp_order(const void *x, const void *y, void *graph)
 }
 
 /* Index of the role called `name`, g->n if there is none. */
-static size_t find_role(const struct graph *g, const char *name)
-{
+static size_t find_role(const struct graph *g, const char *name) {
     size_t lo = 0, hi = g->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -217,8 +195,7 @@ static size_t find_role(const struct graph *g, const char *name)
     return g->n;
 }
 
-static void graph_init(struct arena *a, struct graph *g, const struct rbg_spec *s)
-{
+static void graph_init(struct arena *a, struct graph *g, const struct rbg_spec *s) {
     size_t n = s->roles.n;
     *g = (struct graph){.s = s, .n = n};
     g->by_name = ARENA_ARRAY(a, n, size_t);
@@ -231,8 +208,7 @@ static void graph_init(struct arena *a, struct graph *g, const struct rbg_spec *
     if (n) qsort_r(g->by_name, n, sizeof *g->by_name, cmp_name, (void *)(uintptr_t)s);
 }
 
-static int graph_resolve(struct arena *a, struct graph *g, struct err *e)
-{
+static int graph_resolve(struct arena *a, struct graph *g, struct err *e) {
     for (size_t i = 0; i < g->n; i++) {
         const struct strs *names = &g->s->roles.items[i].dependencies;
         g->deps[i] = ARENA_ARRAY(a, names->n, size_t);
@@ -251,8 +227,7 @@ static int graph_resolve(struct arena *a, struct graph *g, struct err *e)
     return 0;
 }
 
-static void graph_turn(struct arena *a, struct graph *g)
-{
+static void graph_turn(struct arena *a, struct graph *g) {
     for (size_t i = 0; i < g->n; i++) {
         g->dependents[i] = ARENA_ARRAY(a, g->ndependents[i], size_t);
         g->ndependents[i] = 0;
@@ -265,8 +240,7 @@ static void graph_turn(struct arena *a, struct graph *g)
 }
 
 /* Gives a level to every role that is on no cycle and behind none. Returns how many. */
-static size_t graph_level(struct arena *a, struct graph *g)
-{
+static size_t graph_level(struct arena *a, struct graph *g) {
     size_t *queue = ARENA_ARRAY(a, g->n, size_t), head = 0, tail = 0;
     for (size_t i = 0; i < g->n; i++)
         if (g->open[i] == 0) queue[tail++] = i;
@@ -282,16 +256,14 @@ static size_t graph_level(struct arena *a, struct graph *g)
 }
 
 /* The first dependency of a role that has no level: there is one when the role itself has none. */
-static size_t unresolved_dep(const struct graph *g, size_t i)
-{
+static size_t unresolved_dep(const struct graph *g, size_t i) {
     size_t j = 0;
     while (g->open[g->deps[i][j]] == 0) j++;
     return g->deps[i][j];
 }
 
 /* Walks from the first role without a level until a role repeats: that is a cycle. */
-static int cycle_error(struct arena *a, const struct graph *g, struct err *e)
-{
+static int cycle_error(struct arena *a, const struct graph *g, struct err *e) {
     size_t at = 0, steps = 0;
     while (g->open[g->by_name[at]] == 0) at++;
     at = g->by_name[at];
@@ -314,8 +286,7 @@ static int cycle_error(struct arena *a, const struct graph *g, struct err *e)
     return err_set(e, ERR_INVALID, "the dependencies of roles form a cycle: %s", text);
 }
 
-int rbg_order(struct arena *a, const struct rbg_spec *s, size_t **order, int **level, struct err *e)
-{
+int rbg_order(struct arena *a, const struct rbg_spec *s, size_t **order, int **level, struct err *e) {
     struct graph g;
     graph_init(a, &g, s);
     if (graph_resolve(a, &g, e) != 0) return -1;

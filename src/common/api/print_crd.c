@@ -3,13 +3,11 @@
 #include "base/str.h"
 #include "print_internal.h"
 
-char *print_crd_name(struct arena *a, enum kind k)
-{
+char *print_crd_name(struct arena *a, enum kind k) {
     return arena_printf(a, "%s.%s", kind_info(k)->plural, kind_info(k)->group);
 }
 
-static struct jv *names(struct arena *a, const struct kind_info *k)
-{
+static struct jv *names(struct arena *a, const struct kind_info *k) {
     struct jv *out = jv_new_obj(a);
     jv_set_str(a, out, "kind", k->name);
     jv_set_str(a, out, "listKind", k->list);
@@ -20,8 +18,7 @@ static struct jv *names(struct arena *a, const struct kind_info *k)
 }
 
 /* The kind that takes the place of one with no current version. */
-static const char *successor(const struct kind_info *k)
-{
+static const char *successor(const struct kind_info *k) {
     switch (k->kind) {
     case KIND_INSTANCE: return "RoleInstance";
     case KIND_INSTANCESET: return "RoleInstanceSet";
@@ -29,8 +26,7 @@ static const char *successor(const struct kind_info *k)
     }
 }
 
-static struct jv *columns(struct arena *a, const struct kind_version *v)
-{
+static struct jv *columns(struct arena *a, const struct kind_version *v) {
     struct jv *out = jv_new_arr(a);
     for (size_t i = 0; i < v->ncolumns; i++) {
         const struct column *c = &v->columns[i];
@@ -45,8 +41,7 @@ static struct jv *columns(struct arena *a, const struct kind_version *v)
 }
 
 static struct jv *subresources(struct arena *a, const struct kind_info *k,
-                               const struct kind_version *v)
-{
+                               const struct kind_version *v) {
     struct jv *out = jv_new_obj(a);
     if (k->status) jv_need_obj(a, out, "status");
     if (v->scale_spec) {
@@ -59,16 +54,14 @@ static struct jv *subresources(struct arena *a, const struct kind_info *k,
 }
 
 /* The API server describes metadata itself; of the root it wants the type only. */
-static struct jv *root_schema(struct arena *a, const struct type *t)
-{
+static struct jv *root_schema(struct arena *a, const struct type *t) {
     struct jv *schema = print_schema(a, t), *metadata = jv_new_obj(a);
     jv_set_str(a, metadata, "type", "object");
     jv_set(a, jv_get(schema, "properties"), "metadata", metadata);
     return schema;
 }
 
-static struct jv *version(struct arena *a, const struct kind_info *k, const struct kind_version *v)
-{
+static struct jv *version(struct arena *a, const struct kind_info *k, const struct kind_version *v) {
     struct jv *out = jv_new_obj(a);
     jv_set_str(a, out, "name", v->name);
     jv_set_bool(a, out, "served", v->served);
@@ -85,8 +78,7 @@ static struct jv *version(struct arena *a, const struct kind_info *k, const stru
     return out;
 }
 
-static struct jv *conversion(struct arena *a, struct jv *client_config)
-{
+static struct jv *conversion(struct arena *a, struct jv *client_config) {
     struct jv *out = jv_new_obj(a);
     jv_set_str(a, out, "strategy", "Webhook");
     struct jv *webhook = jv_need_obj(a, out, "webhook");
@@ -95,8 +87,7 @@ static struct jv *conversion(struct arena *a, struct jv *client_config)
     return out;
 }
 
-struct jv *print_crd(struct arena *a, enum kind kind, const struct print_opts *o)
-{
+struct jv *print_crd(struct arena *a, enum kind kind, const struct print_opts *o) {
     const struct kind_info *k = kind_info(kind);
     struct jv *doc = kind_object(a, KIND_CRD, NULL, print_crd_name(a, kind));
     struct jv *spec = jv_need_obj(a, doc, "spec");

@@ -7,8 +7,7 @@
 #define DEFAULT_SECRET "rbgs-webhook-cert"
 #define LEASE_NAME "rbg-controller"
 
-static struct jv *role(struct arena *a, const char *kind, const char *name, const char *ns)
-{
+static struct jv *role(struct arena *a, const char *kind, const char *name, const char *ns) {
     struct jv *doc = jv_new_obj(a);
     jv_set_str(a, doc, "apiVersion", RBAC);
     jv_set_str(a, doc, "kind", kind);
@@ -21,8 +20,7 @@ static struct jv *role(struct arena *a, const char *kind, const char *name, cons
 
 /* names: the objects that the rule is limited to; NULL: none, all of them. */
 static void add_named(struct arena *a, struct jv *doc, const char *group, const char *resource,
-                      const char *verbs, struct jv *names)
-{
+                      const char *verbs, struct jv *names) {
     struct jv *rule = jv_new_obj(a);
     jv_set(a, rule, "apiGroups", print_one(a, group));
     jv_set(a, rule, "resources", print_one(a, resource));
@@ -33,8 +31,7 @@ static void add_named(struct arena *a, struct jv *doc, const char *group, const 
 
 /* As above for all objects; joins a rule of the same group and verbs. */
 static void add(struct arena *a, struct jv *doc, const char *group, const char *resource,
-                const char *verbs)
-{
+                const char *verbs) {
     struct jv *groups = print_one(a, group), *words = print_words(a, verbs);
     JV_FOR_ARR(it, jv_get(doc, "rules")) {
         bool same = jv_eq(jv_get(*it, "apiGroups"), groups) && jv_eq(jv_get(*it, "verbs"), words);
@@ -45,8 +42,7 @@ static void add(struct arena *a, struct jv *doc, const char *group, const char *
     add_named(a, doc, group, resource, verbs, NULL);
 }
 
-static void add_kind(struct arena *a, struct jv *doc, const struct kind_info *k)
-{
+static void add_kind(struct arena *a, struct jv *doc, const struct kind_info *k) {
     if (k->verbs) add(a, doc, k->group, k->plural, k->verbs);
     if (k->status_verbs)
         add(a, doc, k->group, arena_printf(a, "%s/status", k->plural), k->status_verbs);
@@ -54,8 +50,7 @@ static void add_kind(struct arena *a, struct jv *doc, const struct kind_info *k)
 }
 
 /* The definitions with a conversion webhook. */
-static struct jv *converted_crds(struct arena *a)
-{
+static struct jv *converted_crds(struct arena *a) {
     struct jv *out = jv_new_arr(a);
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (kind_info(k)->convert) jv_push(a, out, jv_new_str(a, print_crd_name(a, k)));
@@ -63,15 +58,13 @@ static struct jv *converted_crds(struct arena *a)
 }
 
 /* Objects with a CA bundle. Every manager looks whether there is one; the rule to write it is for those with a CA of their own. */
-static void add_trusting(struct arena *a, struct jv *doc, enum kind k, struct jv *names)
-{
+static void add_trusting(struct arena *a, struct jv *doc, enum kind k, struct jv *names) {
     const struct kind_info *info = kind_info(k);
     add_named(a, doc, info->group, info->plural, "get", names);
     add_named(a, doc, info->group, info->plural, "patch", names);
 }
 
-static struct jv *cluster_role(struct arena *a, const struct print_opts *o)
-{
+static struct jv *cluster_role(struct arena *a, const struct print_opts *o) {
     struct jv *doc = role(a, "ClusterRole", "rbgs-controller-role", NULL);
     bool deprecated = o && o->deprecated_workloads;
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
@@ -83,8 +76,7 @@ static struct jv *cluster_role(struct arena *a, const struct print_opts *o)
 }
 
 /* The Secret of the webhook's certificate. Creation can't be limited to a name. */
-static struct jv *secret_role(struct arena *a, const char *ns, const char *secret)
-{
+static struct jv *secret_role(struct arena *a, const char *ns, const char *secret) {
     struct jv *doc = role(a, "Role", "rbgs-controller-secret-role", ns);
     const struct kind_info *k = kind_info(KIND_SECRET);
     add_named(a, doc, k->group, k->plural, "create", NULL);
@@ -92,8 +84,7 @@ static struct jv *secret_role(struct arena *a, const char *ns, const char *secre
     return doc;
 }
 
-static struct jv *lease_role(struct arena *a, const char *ns)
-{
+static struct jv *lease_role(struct arena *a, const char *ns) {
     struct jv *doc = role(a, "Role", "rbgs-leader-election-role", ns);
     const struct kind_info *k = kind_info(KIND_LEASE);
     add_named(a, doc, k->group, k->plural, "create", NULL);
@@ -101,8 +92,7 @@ static struct jv *lease_role(struct arena *a, const char *ns)
     return doc;
 }
 
-struct jv *print_cluster_role(struct arena *a, const struct print_opts *o)
-{
+struct jv *print_cluster_role(struct arena *a, const struct print_opts *o) {
     const char *ns = o ? o->ns : NULL;
     struct jv *list = jv_new_obj(a);
     jv_set_str(a, list, "apiVersion", "v1");

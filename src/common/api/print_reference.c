@@ -9,16 +9,14 @@
 #include "base/str.h"
 
 /* Text inside a cell: a bar would end it. */
-static void put_cell(struct buf *out, const char *s)
-{
+static void put_cell(struct buf *out, const char *s) {
     for (; s && *s; s++) {
         if (*s == '|') buf_putc(out, '\\');
         buf_putc(out, *s == '\n' ? ' ' : *s);
     }
 }
 
-static void put_code(struct buf *out, const char *s)
-{
+static void put_code(struct buf *out, const char *s) {
     buf_putc(out, '`');
     put_cell(out, s);
     buf_putc(out, '`');
@@ -26,8 +24,7 @@ static void put_code(struct buf *out, const char *s)
 
 /* ---- fields ---- */
 
-static const char *scalar_name(enum fkind k)
-{
+static const char *scalar_name(enum fkind k) {
     static const char *const names[] = {
         [F_ANY] = "any",         [F_STRING] = "string", [F_BOOL] = "boolean",   [F_INT32] = "int32",
         [F_INT64] = "int64",     [F_FLOAT] = "number",  [F_QUANTITY] = "quantity", [F_INTSTR] = "int or string",
@@ -38,18 +35,15 @@ static const char *scalar_name(enum fkind k)
 }
 
 /* Ours carry descriptions; Kubernetes' own do not. */
-static bool is_core(const struct type *t)
-{
+static bool is_core(const struct type *t) {
     return t && !t->desc;
 }
 
-static const char *value_name(enum fkind k, const struct type *t)
-{
+static const char *value_name(enum fkind k, const struct type *t) {
     return k == F_OBJECT && is_core(t) ? t->name : scalar_name(k);
 }
 
-static void put_type(struct buf *out, const struct field *f)
-{
+static void put_type(struct buf *out, const struct field *f) {
     bool many = f->kind == F_LIST || f->kind == F_MAP;
     if (many) buf_puts(out, f->kind == F_LIST ? "list of " : "map of ");
     buf_puts(out, value_name(many ? f->elem : f->kind, f->type));
@@ -57,8 +51,7 @@ static void put_type(struct buf *out, const struct field *f)
     if (f->flags & FF_SET) buf_puts(out, ", no duplicates");
 }
 
-static void put_bounds(struct buf *out, const struct field *f)
-{
+static void put_bounds(struct buf *out, const struct field *f) {
     const struct { const char *text; uint32_t v; } counts[] = {
         {"at least %u items", f->min_items},
         {"length at least %u", f->min_length},
@@ -85,8 +78,7 @@ static void put_bounds(struct buf *out, const struct field *f)
     put_code(out, f->pattern);
 }
 
-static void put_field(struct buf *out, const char *path, const struct field *f)
-{
+static void put_field(struct buf *out, const char *path, const struct field *f) {
     buf_printf(out, "| `%s`%s | ", path, f->flags & FF_REQUIRED ? " *" : "");
     put_type(out, f);
     buf_puts(out, " | ");
@@ -98,8 +90,7 @@ static void put_field(struct buf *out, const char *path, const struct field *f)
     buf_puts(out, " |\n");
 }
 
-static void put_fields(struct arena *a, struct buf *out, const char *prefix, const struct type *t)
-{
+static void put_fields(struct arena *a, struct buf *out, const char *prefix, const struct type *t) {
     for (size_t i = 0; i < t->nfields; i++) {
         const struct field *f = &t->fields[i];
         if (!*prefix && !f->type) continue; /* apiVersion, kind, metadata: the same everywhere */
@@ -110,8 +101,7 @@ static void put_fields(struct arena *a, struct buf *out, const char *prefix, con
     }
 }
 
-static void put_rules(struct buf *out, const struct type *t)
-{
+static void put_rules(struct buf *out, const struct type *t) {
     for (size_t i = 0; i < t->nrules; i++) {
         buf_puts(out, "| ");
         put_cell(out, t->name);
@@ -125,16 +115,14 @@ static void put_rules(struct buf *out, const struct type *t)
         if (t->fields[i].type && !is_core(t->fields[i].type)) put_rules(out, t->fields[i].type);
 }
 
-static bool has_rules(const struct type *t)
-{
+static bool has_rules(const struct type *t) {
     if (t->nrules) return true;
     for (size_t i = 0; i < t->nfields; i++)
         if (t->fields[i].type && !is_core(t->fields[i].type) && has_rules(t->fields[i].type)) return true;
     return false;
 }
 
-static void put_version(struct arena *a, struct buf *out, const struct kind_info *k, size_t i)
-{
+static void put_version(struct arena *a, struct buf *out, const struct kind_info *k, size_t i) {
     const struct kind_version *v = &k->versions[i];
     buf_printf(out, "\n### %s %s/%s\n\n", k->name, k->group, v->name);
     buf_printf(out, "%s%s%s.\n", v->storage ? "Stored" : "Served", v->deprecated ? ", deprecated" : "",
@@ -150,8 +138,7 @@ static void put_version(struct arena *a, struct buf *out, const struct kind_info
     put_rules(out, v->type);
 }
 
-static void put_kind(struct arena *a, struct buf *out, const struct kind_info *k)
-{
+static void put_kind(struct arena *a, struct buf *out, const struct kind_info *k) {
     buf_printf(out, "\n## %s\n\n%s `kubectl get %s`", k->name, k->desc, k->plural);
     if (k->short_name) buf_printf(out, " or `%s`", k->short_name);
     buf_printf(out, "; %s.\n", k->cluster_scoped ? "cluster-scoped" : "namespaced");
@@ -160,8 +147,7 @@ static void put_kind(struct arena *a, struct buf *out, const struct kind_info *k
 
 /* ---- names ---- */
 
-static void put_names(struct buf *out, enum name_kind kind, const char *title, const char *head, const char *on)
-{
+static void put_names(struct buf *out, enum name_kind kind, const char *title, const char *head, const char *on) {
     size_t n;
     const struct name_info *rows = names_table(&n);
     buf_printf(out, "\n## %s\n\n| %s | %s | Meaning |\n|---|---|---|\n", title, head, on);
@@ -177,8 +163,7 @@ static void put_names(struct buf *out, enum name_kind kind, const char *title, c
     }
 }
 
-static void put_metric(void *ctx, enum metric_type t, const char *name, const char *help, const char *labels)
-{
+static void put_metric(void *ctx, enum metric_type t, const char *name, const char *help, const char *labels) {
     static const char *const types[] = {[METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
     struct buf *out = ctx;
     buf_printf(out, "| `%s` | %s | %s | ", name, types[t], labels);
@@ -186,8 +171,7 @@ static void put_metric(void *ctx, enum metric_type t, const char *name, const ch
     buf_puts(out, " |\n");
 }
 
-void print_reference(struct arena *a, struct buf *out)
-{
+void print_reference(struct arena *a, struct buf *out) {
     buf_puts(out, "# Reference\n\n"
                   "Printed by `rbg-manager --print-reference`; `hack/generate.sh` rewrites this file.\n\n"
                   "Fields: `*` is required; `[]` stands for every element of a list, `<key>` for every key of a map. "

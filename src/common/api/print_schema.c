@@ -11,14 +11,12 @@
     "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))" \
     "(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$"
 
-static void set_type(struct arena *a, struct jv *out, const char *type, const char *format)
-{
+static void set_type(struct arena *a, struct jv *out, const char *type, const char *format) {
     jv_set_str(a, out, "type", type);
     jv_set_str(a, out, "format", format);
 }
 
-static struct jv *list_of(struct arena *a, const char *text, char separator)
-{
+static struct jv *list_of(struct arena *a, const char *text, char separator) {
     struct jv *out = jv_new_arr(a);
     for (const char *at = text, *end; at; at = end ? end + 1 : NULL) {
         end = strchr(at, separator);
@@ -27,8 +25,7 @@ static struct jv *list_of(struct arena *a, const char *text, char separator)
     return out;
 }
 
-static void set_int_or_string(struct arena *a, struct jv *out)
-{
+static void set_int_or_string(struct arena *a, struct jv *out) {
     struct jv *any = jv_new_arr(a);
     static const char *const types[] = {"integer", "string"};
     for (size_t i = 0; i < 2; i++) {
@@ -40,8 +37,7 @@ static void set_int_or_string(struct arena *a, struct jv *out)
     jv_set_bool(a, out, "x-kubernetes-int-or-string", true);
 }
 
-static struct jv *json_of(struct arena *a, const char *text)
-{
+static struct jv *json_of(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
     if (!v) abort(); /* the tables are ours */
@@ -49,8 +45,7 @@ static struct jv *json_of(struct arena *a, const char *text)
 }
 
 /* Structs that server-side apply treats as one value, as Kubernetes marks them. */
-static bool is_atomic(const struct type *t)
-{
+static bool is_atomic(const struct type *t) {
     static const char *const names[] = {
         "ConfigMapKeySelector", "LabelSelector",         "LocalObjectReference",
         "NodeSelector",         "NodeSelectorTerm",      "ObjectFieldSelector",
@@ -65,8 +60,7 @@ static bool is_atomic(const struct type *t)
 static void set_object(struct arena *a, struct jv *out, const struct type *t);
 
 /* One value of `kind`: the node of a field that is no list, or of an element of a list or map. */
-static void set_value(struct arena *a, struct jv *out, enum fkind kind, const struct type *t)
-{
+static void set_value(struct arena *a, struct jv *out, enum fkind kind, const struct type *t) {
     switch (kind) {
     case F_ANY: jv_set_bool(a, out, "x-kubernetes-preserve-unknown-fields", true); break;
     case F_STRING: set_type(a, out, "string", NULL); break;
@@ -92,8 +86,7 @@ static void set_value(struct arena *a, struct jv *out, enum fkind kind, const st
     }
 }
 
-static void set_list(struct arena *a, struct jv *out, const struct field *f)
-{
+static void set_list(struct arena *a, struct jv *out, const struct field *f) {
     set_type(a, out, "array", NULL);
     set_value(a, jv_need_obj(a, out, "items"), f->elem, f->type);
     if (f->list_keys) {
@@ -104,8 +97,7 @@ static void set_list(struct arena *a, struct jv *out, const struct field *f)
     }
 }
 
-static void set_bounds(struct arena *a, struct jv *out, const struct field *f)
-{
+static void set_bounds(struct arena *a, struct jv *out, const struct field *f) {
     if (f->enums) jv_set(a, out, "enum", list_of(a, f->enums, '|'));
     jv_set_str(a, out, "pattern", f->pattern);
     if (f->min) jv_set(a, out, "minimum", json_of(a, f->min));
@@ -120,8 +112,7 @@ static void set_bounds(struct arena *a, struct jv *out, const struct field *f)
         if (counts[i].v) jv_set_int(a, out, counts[i].key, counts[i].v);
 }
 
-static struct jv *field_schema(struct arena *a, const struct field *f)
-{
+static struct jv *field_schema(struct arena *a, const struct field *f) {
     struct jv *out = jv_new_obj(a);
     jv_set_str(a, out, "description", f->desc);
     if (f->flags & FF_SCHEMALESS) {
@@ -139,8 +130,7 @@ static struct jv *field_schema(struct arena *a, const struct field *f)
     return out;
 }
 
-static void set_rules(struct arena *a, struct jv *out, const struct type *t)
-{
+static void set_rules(struct arena *a, struct jv *out, const struct type *t) {
     if (t->nrules == 0) return;
     struct jv *rules = jv_need_arr(a, out, "x-kubernetes-validations");
     for (size_t i = 0; i < t->nrules; i++) {
@@ -152,8 +142,7 @@ static void set_rules(struct arena *a, struct jv *out, const struct type *t)
     }
 }
 
-static void set_object(struct arena *a, struct jv *out, const struct type *t)
-{
+static void set_object(struct arena *a, struct jv *out, const struct type *t) {
     set_type(a, out, "object", NULL);
     if (!t) return;
     struct jv *properties = jv_new_obj(a), *required = jv_new_arr(a);
@@ -168,8 +157,7 @@ static void set_object(struct arena *a, struct jv *out, const struct type *t)
     set_rules(a, out, t);
 }
 
-struct jv *print_schema(struct arena *a, const struct type *t)
-{
+struct jv *print_schema(struct arena *a, const struct type *t) {
     struct jv *out = jv_new_obj(a);
     jv_set_str(a, out, "description", t->desc);
     set_object(a, out, t);

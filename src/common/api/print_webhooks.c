@@ -8,15 +8,13 @@
 
 enum { WEBHOOK_PORT = 443, WEBHOOK_TIMEOUT_SECONDS = 10 };
 
-struct jv *print_one(struct arena *a, const char *s)
-{
+struct jv *print_one(struct arena *a, const char *s) {
     struct jv *out = jv_new_arr(a);
     jv_push(a, out, jv_new_str(a, s));
     return out;
 }
 
-struct jv *print_words(struct arena *a, const char *s)
-{
+struct jv *print_words(struct arena *a, const char *s) {
     struct jv *out = jv_new_arr(a);
     for (const char *at = s, *end; at; at = end ? end + 1 : NULL) {
         end = strchr(at, ',');
@@ -25,8 +23,7 @@ struct jv *print_words(struct arena *a, const char *s)
     return out;
 }
 
-struct jv *print_client_config(struct arena *a, const struct print_opts *o, const char *path)
-{
+struct jv *print_client_config(struct arena *a, const struct print_opts *o, const char *path) {
     if (!o || (str_empty(o->url) && str_empty(o->service))) return NULL;
     struct jv *out = jv_new_obj(a);
     if (!str_empty(o->url)) {
@@ -42,8 +39,7 @@ struct jv *print_client_config(struct arena *a, const struct print_opts *o, cons
     return out;
 }
 
-static struct jv *rule(struct arena *a, const struct kind_info *k)
-{
+static struct jv *rule(struct arena *a, const struct kind_info *k) {
     struct jv *out = jv_new_obj(a);
     jv_set(a, out, "apiGroups", print_one(a, k->group));
     jv_set(a, out, "apiVersions", print_one(a, k->version));
@@ -54,8 +50,7 @@ static struct jv *rule(struct arena *a, const struct kind_info *k)
 
 /* prefix: the first letter of the webhook's name; verb: the first word of its path. */
 static struct jv *webhook(struct arena *a, const struct kind_info *k, const struct print_opts *o,
-                          const char *prefix, const char *verb)
-{
+                          const char *prefix, const char *verb) {
     struct jv *out = jv_new_obj(a);
     const char *path = arena_printf(a, "/%s-workloads-x-k8s-io-%s-%s", verb, k->version,
                                     k->singular);
@@ -71,14 +66,12 @@ static struct jv *webhook(struct arena *a, const struct kind_info *k, const stru
     return out;
 }
 
-static bool validated_only(enum kind k)
-{
+static bool validated_only(enum kind k) {
     return k == KIND_POLICY || k == KIND_WARMUP;
 }
 
 static struct jv *config(struct arena *a, enum kind kind, const char *name,
-                         const struct print_opts *o, const char *prefix, const char *verb)
-{
+                         const struct print_opts *o, const char *prefix, const char *verb) {
     struct jv *doc = kind_object(a, kind, NULL, name);
     struct jv *webhooks = jv_need_arr(a, doc, "webhooks");
     for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++)
@@ -92,13 +85,11 @@ static struct jv *config(struct arena *a, enum kind kind, const char *name,
     return doc;
 }
 
-struct jv *print_validating_config(struct arena *a, const struct print_opts *o)
-{
+struct jv *print_validating_config(struct arena *a, const struct print_opts *o) {
     return config(a, KIND_VALIDATING_CONFIG, VALIDATING_CONFIG, o, "v", "validate");
 }
 
-struct jv *print_mutating_config(struct arena *a, const struct print_opts *o)
-{
+struct jv *print_mutating_config(struct arena *a, const struct print_opts *o) {
     struct jv *doc = config(a, KIND_MUTATING_CONFIG, MUTATING_CONFIG, o, "m", "mutate");
     /* Defaulting is idempotent, so another webhook may add a role after ours and have it defaulted too. */
     JV_FOR_ARR(it, jv_get(doc, "webhooks")) jv_set_str(a, *it, "reinvocationPolicy", "IfNeeded");

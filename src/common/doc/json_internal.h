@@ -5,8 +5,7 @@
 #include "base/buf.h"
 #include "doc/json.h"
 
-static inline bool is_digit(char c)
-{
+static inline bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 

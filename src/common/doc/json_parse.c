@@ -55,20 +55,17 @@ struct parser {
     size_t depth, frames_cap;
 };
 
-static char *fail(struct parser *p, const char *at, enum err_code code, const char *what)
-{
+static char *fail(struct parser *p, const char *at, enum err_code code, const char *what) {
     err_set(p->e, code, "line %zu, column %zu: %s", p->line, (size_t)(at - p->line_start) + 1, what);
     return NULL;
 }
 
-static char *fail_parse(struct parser *p, const char *at, const char *what)
-{
+static char *fail_parse(struct parser *p, const char *at, const char *what) {
     return fail(p, at, ERR_PARSE, what);
 }
 
 /* What is at `at` is not what was expected. */
-static char *fail_byte(struct parser *p, const char *at, const char *expected)
-{
+static char *fail_byte(struct parser *p, const char *at, const char *expected) {
     size_t column = (size_t)(at - p->line_start) + 1;
     unsigned char c = (unsigned char)*at;
     char shown[8] = {'\'', (char)c, '\'', 0};
@@ -78,21 +75,18 @@ static char *fail_byte(struct parser *p, const char *at, const char *expected)
     return NULL;
 }
 
-static void *must(void *m)
-{
+static void *must(void *m) {
     if (!m) abort();
     return m;
 }
 
-static inline bool count_node(struct parser *p)
-{
+static inline bool count_node(struct parser *p) {
     if (p->nodes++ < p->lim->max_nodes) return true;
     err_set(p->e, ERR_LIMIT, "the document has more than %u values", p->lim->max_nodes);
     return false;
 }
 
-static inline struct jv *new_node(struct parser *p, enum jtype type)
-{
+static inline struct jv *new_node(struct parser *p, enum jtype type) {
     if (p->block_left == 0) {
         p->block = arena_raw(p->a, NODE_BLOCK * sizeof *p->block);
         p->block_left = NODE_BLOCK;
@@ -104,29 +98,25 @@ static inline struct jv *new_node(struct parser *p, enum jtype type)
 }
 
 /* Doubles an array of which `used` elements are in use: heap memory, or (heap NULL) what the caller lent. */
-static void *grow(void *heap, const void *lent, size_t used, size_t *cap, size_t size)
-{
+static void *grow(void *heap, const void *lent, size_t used, size_t *cap, size_t size) {
     *cap *= 2;
     void *more = must(realloc(heap, *cap * size));
     if (!heap) memcpy(more, lent, used * size);
     return more;
 }
 
-static inline struct jmember *stack_push(struct parser *p)
-{
+static inline struct jmember *stack_push(struct parser *p) {
     if (p->top == p->stack_cap) p->stack = p->stack_heap = grow(p->stack_heap, p->stack, p->top, &p->stack_cap, sizeof *p->stack);
     return &p->stack[p->top++];
 }
 
-static char *too_deep(struct parser *p, const char *at)
-{
+static char *too_deep(struct parser *p, const char *at) {
     char text[64];
     snprintf(text, sizeof text, "the document is nested deeper than %u levels", p->lim->max_depth);
     return fail(p, at, ERR_LIMIT, text);
 }
 
-static char *skip_blanks(struct parser *p, char *s)
-{
+static char *skip_blanks(struct parser *p, char *s) {
     for (;; s++) {
         if (*s == '\n') {
             p->line++;
@@ -137,8 +127,7 @@ static char *skip_blanks(struct parser *p, char *s)
     }
 }
 
-static inline char *skip_space(struct parser *p, char *s)
-{
+static inline char *skip_space(struct parser *p, char *s) {
     return (unsigned char)*s > ' ' ? s : skip_blanks(p, s);
 }
 
@@ -146,8 +135,7 @@ static inline char *skip_space(struct parser *p, char *s)
 
 /* To the first quote, backslash, control or byte that is not ASCII. */
 #ifdef __SSE2__
-static inline char *skip_plain(char *s, const char *end)
-{
+static inline char *skip_plain(char *s, const char *end) {
     const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\'), blank = _mm_set1_epi8(' ');
     for (; end - s >= 16; s += 16) {
         __m128i w = _mm_loadu_si128((const __m128i *)(const void *)s);
@@ -162,16 +150,14 @@ static inline char *skip_plain(char *s, const char *end)
 #else
 /* A mask with the top bit set in each of the 8 bytes that is a quote, a backslash, a control or not ASCII. Exact up to
  * and including the first such byte, which is all the caller looks at. */
-static inline uint64_t special_bytes(uint64_t w)
-{
+static inline uint64_t special_bytes(uint64_t w) {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     uint64_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
     uint64_t m = ((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w) | w;
     return m & tops;
 }
 
-static inline char *skip_plain(char *s, const char *end)
-{
+static inline char *skip_plain(char *s, const char *end) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     while (end - s >= 8) {
         uint64_t w;
@@ -188,8 +174,7 @@ static inline char *skip_plain(char *s, const char *end)
 
 /* Length of the well-formed UTF-8 sequence at s, which starts with a byte >= 0x80; 0 when there is none.
  * Source: Unicode 15, table 3-7. */
-static size_t utf8_len(const char *text, const char *end)
-{
+static size_t utf8_len(const char *text, const char *end) {
     const unsigned char *s = (const unsigned char *)text;
     size_t left = (size_t)(end - text);
     unsigned lo = 0x80, hi = 0xbf;
@@ -208,8 +193,7 @@ static size_t utf8_len(const char *text, const char *end)
     return n;
 }
 
-static int hex4(const char *s, const char *end)
-{
+static int hex4(const char *s, const char *end) {
     if (end - s < 4) return -1;
     int v = 0;
     for (int i = 0; i < 4; i++) {
@@ -222,8 +206,7 @@ static int hex4(const char *s, const char *end)
 }
 
 /* Returns the number of bytes. */
-static size_t encode_utf8(char out[4], unsigned c)
-{
+static size_t encode_utf8(char out[4], unsigned c) {
     size_t n = 0;
     if (c < 0x80) {
         out[n++] = (char)c;
@@ -244,8 +227,7 @@ static size_t encode_utf8(char out[4], unsigned c)
 }
 
 /* s is at the 'u' of \uXXXX; surrogate pairs are joined. */
-static char *unicode_escape(struct parser *p, char *s, unsigned *c)
-{
+static char *unicode_escape(struct parser *p, char *s, unsigned *c) {
     int hi = hex4(s + 1, p->end);
     if (hi < 0) return fail_parse(p, s, "\\u needs four hexadecimal digits");
     if (hi >= 0xdc00 && hi <= 0xdfff) return fail_parse(p, s, "a low surrogate without the high one before it");
@@ -259,16 +241,14 @@ static char *unicode_escape(struct parser *p, char *s, unsigned *c)
 }
 
 /* Appends decoded text at *out, which moves; NULL: the string is only checked. The text may be further on in the same memory. */
-static void emit(char **out, const char *s, size_t n)
-{
+static void emit(char **out, const char *s, size_t n) {
     if (!*out) return;
     memmove(*out, s, n);
     *out += n;
 }
 
 /* s is behind the backslash. */
-static char *unescape(struct parser *p, char *s, char **out)
-{
+static char *unescape(struct parser *p, char *s, char **out) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (*s == 'u') {
         char text[4];
@@ -284,8 +264,7 @@ static char *unescape(struct parser *p, char *s, char **out)
 }
 
 /* The rest of a string; returns the place of its closing quote. */
-static char *string_tail(struct parser *p, char *s, char **out)
-{
+static char *string_tail(struct parser *p, char *s, char **out) {
     while (s && *s != '"') {
         unsigned char c = (unsigned char)*s;
         if (c == '\\') {
@@ -303,8 +282,7 @@ static char *string_tail(struct parser *p, char *s, char **out)
 }
 
 /* s is at the opening quote. The decoded text starts behind it and gets its NUL. */
-static inline char *read_string(struct parser *p, char *s, const char **text, uint32_t *len)
-{
+static inline char *read_string(struct parser *p, char *s, const char **text, uint32_t *len) {
     char *start = s + 1, *out = s = skip_plain(start, p->end);
     if (*s != '"' && !(s = string_tail(p, s, &out))) return NULL;
     *out = 0;
@@ -313,8 +291,7 @@ static inline char *read_string(struct parser *p, char *s, const char **text, ui
     return s + 1;
 }
 
-static inline char *skim_string(struct parser *p, char *s)
-{
+static inline char *skim_string(struct parser *p, char *s) {
     char *only_check = NULL;
     s = skip_plain(s + 1, p->end);
     if (*s != '"' && !(s = string_tail(p, s, &only_check))) return NULL;
@@ -322,16 +299,14 @@ static inline char *skim_string(struct parser *p, char *s)
 }
 
 /* A key with escapes: it is needed decoded to be compared, but must not be changed where it stands. */
-static void decode_key(struct parser *p, const char *start, const char *end, struct jmember *m)
-{
+static void decode_key(struct parser *p, const char *start, const char *end, struct jmember *m) {
     char *copy = arena_strndup(p->a, start, (size_t)(end - start));
     struct parser q = *p;
     q.end = copy + (end - start);
     read_string(&q, copy, &m->key, &m->klen);
 }
 
-static inline char *skim_key(struct parser *p, char *start, struct jmember *m)
-{
+static inline char *skim_key(struct parser *p, char *start, struct jmember *m) {
     char *s = skip_plain(start + 1, p->end);
     m->key = start + 1;
     m->klen = (uint32_t)(s - m->key);
@@ -343,14 +318,12 @@ static inline char *skim_key(struct parser *p, char *start, struct jmember *m)
 
 /* ---- numbers and words ---- */
 
-static inline char *skip_digits(char *s)
-{
+static inline char *skip_digits(char *s) {
     while (*s >= '0' && *s <= '9') s++;
     return s;
 }
 
-static inline char *skip_number(struct parser *p, char *s)
-{
+static inline char *skip_number(struct parser *p, char *s) {
     char *digits = *s == '-' ? ++s : s;
     s = skip_digits(s);
     if (s == digits) return fail_byte(p, s, "a digit");
@@ -371,8 +344,7 @@ static inline char *skip_number(struct parser *p, char *s)
 }
 
 /* The number in [s, end). */
-static struct jv *make_number(struct parser *p, char *s, char *end)
-{
+static struct jv *make_number(struct parser *p, char *s, char *end) {
     struct jv *v = new_node(p, J_NUM);
     v->len = (uint32_t)(end - s);
     if (s == p->text) {
@@ -385,15 +357,13 @@ static struct jv *make_number(struct parser *p, char *s, char *end)
     return v;
 }
 
-CONST_RAW char *read_number(struct parser *p, char *s, struct jv **v, bool raw)
-{
+CONST_RAW char *read_number(struct parser *p, char *s, struct jv **v, bool raw) {
     char *end = skip_number(p, s);
     if (end && !raw) *v = make_number(p, s, end);
     return end;
 }
 
-CONST_RAW char *read_word(struct parser *p, char *s, struct jv **v, const char *word, enum jtype type, bool raw)
-{
+CONST_RAW char *read_word(struct parser *p, char *s, struct jv **v, const char *word, enum jtype type, bool raw) {
     size_t n = strlen(word);
     if (strncmp(s, word, n) != 0) return fail_byte(p, s, "a value");
     if (!raw) *v = new_node(p, type);
@@ -401,8 +371,7 @@ CONST_RAW char *read_word(struct parser *p, char *s, struct jv **v, const char *
     return s + n;
 }
 
-CONST_RAW char *read_scalar(struct parser *p, char *s, struct jv **v, bool raw)
-{
+CONST_RAW char *read_scalar(struct parser *p, char *s, struct jv **v, bool raw) {
     if (!count_node(p)) return NULL;
     switch (*s) {
     case '"':
@@ -420,15 +389,13 @@ CONST_RAW char *read_scalar(struct parser *p, char *s, struct jv **v, bool raw)
 
 /* ---- containers ---- */
 
-static int member_cmp(const void *x, const void *y)
-{
+static int member_cmp(const void *x, const void *y) {
     const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
     if (a->klen != b->klen) return a->klen < b->klen ? -1 : 1;
     return memcmp(a->key, b->key, a->klen);
 }
 
-static const struct jmember *duplicate_linear(const struct jmember *m, size_t n)
-{
+static const struct jmember *duplicate_linear(const struct jmember *m, size_t n) {
     for (size_t i = 1; i < n; i++)
         for (size_t k = 0; k < i; k++)
             if (m[i].klen == m[k].klen && m[i].key[0] == m[k].key[0] && memcmp(m[i].key, m[k].key, m[i].klen) == 0) return &m[i];
@@ -436,8 +403,7 @@ static const struct jmember *duplicate_linear(const struct jmember *m, size_t n)
 }
 
 /* Sorting, unlike hashing, has no bad case that a sender could prepare. */
-static const struct jmember *duplicate_sorted(const struct jmember *m, size_t n)
-{
+static const struct jmember *duplicate_sorted(const struct jmember *m, size_t n) {
     const struct jmember **by_key = must(malloc(n * sizeof(*by_key)));
     for (size_t i = 0; i < n; i++) by_key[i] = &m[i];
     qsort(by_key, n, sizeof *by_key, member_cmp);
@@ -448,8 +414,7 @@ static const struct jmember *duplicate_sorted(const struct jmember *m, size_t n)
     return hit;
 }
 
-static bool check_keys(struct parser *p, const char *at, const struct jmember *m, size_t n)
-{
+static bool check_keys(struct parser *p, const char *at, const struct jmember *m, size_t n) {
     const struct jmember *dup = n <= LINEAR_KEYS ? duplicate_linear(m, n) : duplicate_sorted(m, n);
     if (!dup) return true;
     err_set(p->e, ERR_PARSE, "line %zu, column %zu: the object that ends here has the key \"%.*s\" twice; keep one", p->line,
@@ -457,8 +422,7 @@ static bool check_keys(struct parser *p, const char *at, const struct jmember *m
     return false;
 }
 
-static struct jv *make_container(struct parser *p, bool is_obj, const struct jmember *m, size_t n)
-{
+static struct jv *make_container(struct parser *p, bool is_obj, const struct jmember *m, size_t n) {
     struct jv *v = new_node(p, is_obj ? J_OBJ : J_ARR);
     v->len = v->cap = (uint32_t)n;
     if (n == 0) return v;
@@ -473,8 +437,7 @@ static struct jv *make_container(struct parser *p, bool is_obj, const struct jme
 }
 
 /* s is at the closing bracket of the innermost container. */
-CONST_RAW char *close_container(struct parser *p, char *s, struct jv **v, bool raw)
-{
+CONST_RAW char *close_container(struct parser *p, char *s, struct jv **v, bool raw) {
     struct frame f = p->frames[--p->depth];
     const struct jmember *m = p->stack + f.base;
     size_t n = p->top - f.base;
@@ -484,8 +447,7 @@ CONST_RAW char *close_container(struct parser *p, char *s, struct jv **v, bool r
     return s + 1;
 }
 
-CONST_RAW char *read_key(struct parser *p, char *s, bool raw)
-{
+CONST_RAW char *read_key(struct parser *p, char *s, bool raw) {
     s = skip_space(p, s);
     if (*s != '"') return fail_byte(p, s, "a key in double quotes");
     struct jmember *m = stack_push(p);
@@ -498,8 +460,7 @@ CONST_RAW char *read_key(struct parser *p, char *s, bool raw)
 static char *keep_text(struct parser *p, char *s, struct jv **v);
 
 /* s is at the opening bracket of a container: does it stay text? */
-static bool stays_text(const struct parser *p, const char *s)
-{
+static bool stays_text(const struct parser *p, const char *s) {
     if (p->depth == 0 || !p->frames[p->depth - 1].is_obj) return false;
     const struct jmember *m = &p->stack[p->top - 1];
     const char *next = s + 1;
@@ -508,8 +469,7 @@ static bool stays_text(const struct parser *p, const char *s)
 }
 
 /* Reads a scalar, or as much of a container as is before its first value: then *opened is true. */
-CONST_RAW char *start_value(struct parser *p, char *s, struct jv **v, bool *opened, bool raw)
-{
+CONST_RAW char *start_value(struct parser *p, char *s, struct jv **v, bool *opened, bool raw) {
     *opened = false;
     s = skip_space(p, s);
     bool is_obj = *s == '{';
@@ -526,8 +486,7 @@ CONST_RAW char *start_value(struct parser *p, char *s, struct jv **v, bool *open
 }
 
 /* After a value inside a container: goes on to the next one (*opened), or ends the container. */
-CONST_RAW char *next_value(struct parser *p, char *s, struct jv **v, bool *opened, bool raw)
-{
+CONST_RAW char *next_value(struct parser *p, char *s, struct jv **v, bool *opened, bool raw) {
     bool is_obj = p->frames[p->depth - 1].is_obj;
     s = skip_space(p, s);
     *opened = *s == ',';
@@ -537,15 +496,13 @@ CONST_RAW char *next_value(struct parser *p, char *s, struct jv **v, bool *opene
 }
 
 /* Gives a complete value to the container around it. */
-static inline void attach(struct parser *p, struct jv *v)
-{
+static inline void attach(struct parser *p, struct jv *v) {
     if (p->frames[p->depth - 1].is_obj) p->stack[p->top - 1].val = v;
     else *stack_push(p) = (struct jmember){.val = v};
 }
 
 /* One value with everything in it. */
-CONST_RAW char *read_value(struct parser *p, char *s, struct jv **v, bool raw)
-{
+CONST_RAW char *read_value(struct parser *p, char *s, struct jv **v, bool raw) {
     size_t around = p->depth;
     bool opened;
     do {
@@ -558,8 +515,7 @@ CONST_RAW char *read_value(struct parser *p, char *s, struct jv **v, bool raw)
     return s;
 }
 
-static char *keep_text(struct parser *p, char *s, struct jv **v)
-{
+static char *keep_text(struct parser *p, char *s, struct jv **v) {
     char *end = read_value(p, s, v, true);
     if (!end) return NULL;
     *v = new_node(p, J_RAW);
@@ -568,8 +524,7 @@ static char *keep_text(struct parser *p, char *s, struct jv **v)
     return end;
 }
 
-static struct jv *read_document(struct parser *p)
-{
+static struct jv *read_document(struct parser *p) {
     struct jv *v = NULL;
     char *s = read_value(p, p->text, &v, false);
     if (!s) return NULL;
@@ -577,16 +532,14 @@ static struct jv *read_document(struct parser *p)
     return s == p->end ? v : (fail_byte(p, s, "the end of the document"), NULL);
 }
 
-static int check_size(size_t len, const struct json_limits *lim, struct err *e)
-{
+static int check_size(size_t len, const struct json_limits *lim, struct err *e) {
     if (len > lim->max_bytes || len > UINT32_MAX - 1)
         return err_set(e, ERR_LIMIT, "the document has %zu bytes, more than the %zu allowed", len, lim->max_bytes);
     return 0;
 }
 
 struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
-                              struct err *e)
-{
+                              struct err *e) {
     struct jmember stack[STACK_INLINE];
     struct frame frames[FRAMES_INLINE];
     struct parser p = {.a = a, .e = e, .lim = limits ? limits : &json_limits_default, .keep = keep, .text = text,
@@ -600,13 +553,11 @@ struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const str
     return v;
 }
 
-struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e)
-{
+struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e) {
     return json_parse_outline(a, text, len, limits, NULL, e);
 }
 
-struct jv *json_parse(struct arena *a, const char *text, size_t len, const struct json_limits *limits, struct err *e)
-{
+struct jv *json_parse(struct arena *a, const char *text, size_t len, const struct json_limits *limits, struct err *e) {
     if (check_size(len, limits ? limits : &json_limits_default, e) < 0) return NULL;
     return json_parse_insitu(a, arena_strndup(a, text, len), len, limits, e);
 }

@@ -12,8 +12,7 @@
 
 /* ---- reading ---- */
 
-static inline struct jmember *member(const struct jv *obj, const char *key, size_t klen)
-{
+static inline struct jmember *member(const struct jv *obj, const char *key, size_t klen) {
     if (!jv_is(obj, J_OBJ) || obj->len == 0) return NULL;
     for (struct jmember *m = obj->members, *end = m + obj->len; m < end; m++) {
         /* The first byte tells most keys of one length apart without a call; an empty key has its NUL there. */
@@ -22,19 +21,16 @@ static inline struct jmember *member(const struct jv *obj, const char *key, size
     return NULL;
 }
 
-struct jmember *jv_member(const struct jv *obj, const char *key, size_t klen)
-{
+struct jmember *jv_member(const struct jv *obj, const char *key, size_t klen) {
     return member(obj, key, klen);
 }
 
-struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen)
-{
+struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen) {
     struct jmember *m = member(obj, key, klen);
     return m ? m->val : NULL;
 }
 
-struct jv *jv_path(const struct jv *v, ...)
-{
+struct jv *jv_path(const struct jv *v, ...) {
     va_list ap;
     va_start(ap, v);
     struct jv *at = (struct jv *)(uintptr_t)v;
@@ -43,25 +39,21 @@ struct jv *jv_path(const struct jv *v, ...)
     return at;
 }
 
-struct jv *jv_idx(const struct jv *arr, size_t i)
-{
+struct jv *jv_idx(const struct jv *arr, size_t i) {
     return jv_is(arr, J_ARR) && i < arr->len ? arr->items[i] : NULL;
 }
 
-size_t jv_len(const struct jv *v)
-{
+size_t jv_len(const struct jv *v) {
     return jv_is(v, J_ARR) || jv_is(v, J_OBJ) ? v->len : 0;
 }
 
-const char *jv_str(const struct jv *v, const char *dflt)
-{
+const char *jv_str(const struct jv *v, const char *dflt) {
     return jv_is(v, J_STR) ? v->s : dflt;
 }
 
 /* An integer may be written with a fraction or exponent ("1.0", "1e3"), as JSON schema has it. */
 /* Digits alone, so few that any number of them fits; -1 for anything else. */
-static int64_t few_digits(const struct jv *v)
-{
+static int64_t few_digits(const struct jv *v) {
     if (v->len == 0 || v->len > 18) return -1;
     int64_t n = 0;
     for (const char *s = v->s, *end = s + v->len; s < end; s++) {
@@ -71,8 +63,7 @@ static int64_t few_digits(const struct jv *v)
     return n;
 }
 
-int64_t jv_int(const struct jv *v, int64_t dflt)
-{
+int64_t jv_int(const struct jv *v, int64_t dflt) {
     if (!jv_is(v, J_NUM)) return dflt;
     int64_t few = few_digits(v);
     if (few >= 0) return few;
@@ -86,41 +77,34 @@ int64_t jv_int(const struct jv *v, int64_t dflt)
     return d >= -exact && d <= exact && floor(d) == d ? (int64_t)d : dflt;
 }
 
-bool jv_bool(const struct jv *v, bool dflt)
-{
+bool jv_bool(const struct jv *v, bool dflt) {
     return jv_is(v, J_BOOL) ? v->b : dflt;
 }
 
-const char *jv_get_str(const struct jv *obj, const char *key)
-{
+const char *jv_get_str(const struct jv *obj, const char *key) {
     return jv_str(jv_get(obj, key), NULL);
 }
 
-int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt)
-{
+int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt) {
     return jv_int(jv_get(obj, key), dflt);
 }
 
-bool jv_get_bool(const struct jv *obj, const char *key, bool dflt)
-{
+bool jv_get_bool(const struct jv *obj, const char *key, bool dflt) {
     return jv_bool(jv_get(obj, key), dflt);
 }
 
-bool jv_is_empty(const struct jv *v)
-{
+bool jv_is_empty(const struct jv *v) {
     if (!v || v->type == J_NULL) return true;
     return v->type != J_BOOL && v->type != J_NUM && v->len == 0;
 }
 
-const char *jv_type_name(const struct jv *v)
-{
+const char *jv_type_name(const struct jv *v) {
     static const char *const names[] = {"null", "boolean", "number", "string", "array", "object"};
     if (!v) return "nothing";
     return names[v->type != J_RAW ? v->type : v->s[0] == '{' ? J_OBJ : J_ARR];
 }
 
-struct jv *jv_find(const struct jv *arr, const char *key, const char *value)
-{
+struct jv *jv_find(const struct jv *arr, const char *key, const char *value) {
     size_t n = strlen(value);
     JV_FOR_ARR(it, arr) {
         const struct jv *v = jv_get(*it, key);
@@ -139,8 +123,7 @@ struct decimal {
     int64_t exp;
 };
 
-static struct decimal decimal_of(const struct jv *v, char *digits)
-{
+static struct decimal decimal_of(const struct jv *v, char *digits) {
     struct decimal d = {.digits = digits};
     const char *s = v->s;
     bool fraction = false;
@@ -164,8 +147,7 @@ static struct decimal decimal_of(const struct jv *v, char *digits)
     return d;
 }
 
-static bool num_eq(const struct jv *a, const struct jv *b)
-{
+static bool num_eq(const struct jv *a, const struct jv *b) {
     if (a->len == b->len && memcmp(a->s, b->s, a->len) == 0) return true;
     char *buf = malloc((size_t)a->len + b->len);
     if (!buf) abort();
@@ -175,15 +157,13 @@ static bool num_eq(const struct jv *a, const struct jv *b)
     return eq;
 }
 
-static int by_key(const void *x, const void *y)
-{
+static int by_key(const void *x, const void *y) {
     const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
     int c = memcmp(a->key, b->key, a->klen < b->klen ? a->klen : b->klen);
     return c ? c : a->klen < b->klen ? -1 : a->klen > b->klen;
 }
 
-static const struct jmember **sorted_members(const struct jv *obj)
-{
+static const struct jmember **sorted_members(const struct jv *obj) {
     const struct jmember **list = malloc(obj->len * sizeof(*list));
     if (!list) abort();
     for (uint32_t i = 0; i < obj->len; i++) list[i] = &obj->members[i];
@@ -192,8 +172,7 @@ static const struct jmember **sorted_members(const struct jv *obj)
 }
 
 /* Large objects whose members are in another order: a search per member would be quadratic. */
-static bool obj_eq_sorted(const struct jv *a, const struct jv *b)
-{
+static bool obj_eq_sorted(const struct jv *a, const struct jv *b) {
     const struct jmember **x = sorted_members(a), **y = sorted_members(b);
     bool eq = true;
     for (uint32_t i = 0; eq && i < a->len; i++) eq = by_key(&x[i], &y[i]) == 0 && jv_eq(x[i]->val, y[i]->val);
@@ -202,8 +181,7 @@ static bool obj_eq_sorted(const struct jv *a, const struct jv *b)
     return eq;
 }
 
-static bool obj_eq(const struct jv *a, const struct jv *b)
-{
+static bool obj_eq(const struct jv *a, const struct jv *b) {
     enum { SEARCH_MAX = 64 };
     if (a->len != b->len) return false;
     for (uint32_t i = 0; i < a->len; i++) {
@@ -217,15 +195,13 @@ static bool obj_eq(const struct jv *a, const struct jv *b)
     return true;
 }
 
-static bool raw_eq(const struct jv *a, const struct jv *b)
-{
+static bool raw_eq(const struct jv *a, const struct jv *b) {
     if (a->type == b->type && a->len == b->len && memcmp(a->s, b->s, a->len) == 0) return true;
     ARENA_AUTO struct arena *tmp = arena_new();
     return jv_eq(jv_open(tmp, a), jv_open(tmp, b));
 }
 
-bool jv_eq(const struct jv *a, const struct jv *b)
-{
+bool jv_eq(const struct jv *a, const struct jv *b) {
     if (a == b) return true;
     if (!a || !b) return false;
     if (a->type == J_RAW || b->type == J_RAW) return raw_eq(a, b);
@@ -246,48 +222,41 @@ bool jv_eq(const struct jv *a, const struct jv *b)
 
 /* ---- building ---- */
 
-static struct jv *node(struct arena *a, enum jtype type)
-{
+static struct jv *node(struct arena *a, enum jtype type) {
     struct jv *v = ARENA_NEW(a, struct jv);
     v->type = type;
     return v;
 }
 
-struct jv *jv_null(struct arena *a)
-{
+struct jv *jv_null(struct arena *a) {
     return node(a, J_NULL);
 }
 
-struct jv *jv_new_bool(struct arena *a, bool b)
-{
+struct jv *jv_new_bool(struct arena *a, bool b) {
     struct jv *v = node(a, J_BOOL);
     v->b = b;
     return v;
 }
 
-struct jv *jv_new_int(struct arena *a, int64_t n)
-{
+struct jv *jv_new_int(struct arena *a, int64_t n) {
     struct jv *v = node(a, J_NUM);
     v->s = arena_printf(a, "%lld", (long long)n);
     v->len = (uint32_t)strlen(v->s);
     return v;
 }
 
-struct jv *jv_new_strn(struct arena *a, const char *s, size_t n)
-{
+struct jv *jv_new_strn(struct arena *a, const char *s, size_t n) {
     struct jv *v = node(a, J_STR);
     v->s = arena_strndup(a, s, n);
     v->len = (uint32_t)n;
     return v;
 }
 
-struct jv *jv_new_str(struct arena *a, const char *s)
-{
+struct jv *jv_new_str(struct arena *a, const char *s) {
     return jv_new_strn(a, s, strlen(s));
 }
 
-struct jv *jv_new_strf(struct arena *a, const char *fmt, ...)
-{
+struct jv *jv_new_strf(struct arena *a, const char *fmt, ...) {
     struct jv *v = node(a, J_STR);
     va_list ap;
     va_start(ap, fmt);
@@ -297,8 +266,7 @@ struct jv *jv_new_strf(struct arena *a, const char *fmt, ...)
     return v;
 }
 
-struct jv *jv_open(struct arena *a, const struct jv *v)
-{
+struct jv *jv_open(struct arena *a, const struct jv *v) {
     static const struct json_limits checked_already = {SIZE_MAX, UINT32_MAX, UINT32_MAX};
     if (!jv_is(v, J_RAW)) return (struct jv *)(uintptr_t)v;
     struct jv *tree = json_parse(a, v->s, v->len, &checked_already, NULL);
@@ -306,13 +274,11 @@ struct jv *jv_open(struct arena *a, const struct jv *v)
     return tree;
 }
 
-struct jv *jv_new_obj(struct arena *a)
-{
+struct jv *jv_new_obj(struct arena *a) {
     return node(a, J_OBJ);
 }
 
-struct jv *jv_new_arr(struct arena *a)
-{
+struct jv *jv_new_arr(struct arena *a) {
     return node(a, J_ARR);
 }
 
@@ -326,8 +292,7 @@ struct dup {
     char *array, *byte; /* next free */
 };
 
-static void dup_measure(struct dup *d, const struct jv *v)
-{
+static void dup_measure(struct dup *d, const struct jv *v) {
     d->nodes += sizeof *v;
     switch (v->type) {
     case J_NULL: case J_BOOL: return;
@@ -346,15 +311,13 @@ static void dup_measure(struct dup *d, const struct jv *v)
     }
 }
 
-static void *dup_array(struct dup *d, size_t size)
-{
+static void *dup_array(struct dup *d, size_t size) {
     void *p = size ? d->array : NULL;
     d->array += size;
     return p;
 }
 
-static const char *dup_text(struct dup *d, const char *s, size_t n)
-{
+static const char *dup_text(struct dup *d, const char *s, size_t n) {
     char *p = d->byte;
     memcpy(p, s, n);
     p[n] = '\0';
@@ -362,8 +325,7 @@ static const char *dup_text(struct dup *d, const char *s, size_t n)
     return p;
 }
 
-static struct jv *dup_node(struct dup *d, const struct jv *v)
-{
+static struct jv *dup_node(struct dup *d, const struct jv *v) {
     struct jv *out = d->node++;
     *out = *v;
     if (v->type == J_NUM || v->type == J_STR || v->type == J_RAW) out->s = dup_text(d, v->s, v->len);
@@ -383,8 +345,7 @@ static struct jv *dup_node(struct dup *d, const struct jv *v)
     return out;
 }
 
-struct jv *jv_dup(struct arena *a, const struct jv *v)
-{
+struct jv *jv_dup(struct arena *a, const struct jv *v) {
     if (!v) return NULL;
     struct dup d = {0};
     dup_measure(&d, v);
@@ -394,14 +355,12 @@ struct jv *jv_dup(struct arena *a, const struct jv *v)
     return dup_node(&d, v);
 }
 
-static uint32_t next_cap(const struct jv *v)
-{
+static uint32_t next_cap(const struct jv *v) {
     if (v->cap > UINT32_MAX / 2) abort();
     return v->cap ? v->cap * 2 : 4;
 }
 
-static void append_member(struct arena *a, struct jv *obj, const char *key, uint32_t klen, struct jv *val)
-{
+static void append_member(struct arena *a, struct jv *obj, const char *key, uint32_t klen, struct jv *val) {
     if (obj->len == obj->cap) {
         uint32_t cap = next_cap(obj);
         obj->members = arena_grow(a, obj->members, obj->cap * sizeof *obj->members, cap * sizeof *obj->members);
@@ -410,41 +369,34 @@ static void append_member(struct arena *a, struct jv *obj, const char *key, uint
     obj->members[obj->len++] = (struct jmember){key, klen, val};
 }
 
-void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val)
-{
+void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val) {
     jv_setn(a, obj, key, strlen(key), val);
 }
 
-void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val)
-{
+void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val) {
     if (!val) return;
     struct jmember *m = member(obj, key, klen);
     if (m) m->val = val;
     else append_member(a, obj, arena_strndup(a, key, klen), (uint32_t)klen, val);
 }
 
-void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s)
-{
+void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s) {
     if (s) jv_set(a, obj, key, jv_new_str(a, s));
 }
 
-void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n)
-{
+void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n) {
     jv_set(a, obj, key, jv_new_int(a, n));
 }
 
-void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b)
-{
+void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b) {
     jv_set(a, obj, key, jv_new_bool(a, b));
 }
 
-bool jv_del(struct jv *obj, const char *key)
-{
+bool jv_del(struct jv *obj, const char *key) {
     return jv_deln(obj, key, strlen(key));
 }
 
-bool jv_deln(struct jv *obj, const char *key, size_t klen)
-{
+bool jv_deln(struct jv *obj, const char *key, size_t klen) {
     struct jmember *m = member(obj, key, klen);
     if (!m) return false;
     size_t after = (size_t)(obj->members + obj->len - (m + 1));
@@ -453,8 +405,7 @@ bool jv_deln(struct jv *obj, const char *key, size_t klen)
     return true;
 }
 
-void jv_insert(struct arena *a, struct jv *arr, size_t at, struct jv *val)
-{
+void jv_insert(struct arena *a, struct jv *arr, size_t at, struct jv *val) {
     if (at > arr->len) at = arr->len;
     if (arr->len == arr->cap) {
         uint32_t cap = next_cap(arr);
@@ -466,20 +417,17 @@ void jv_insert(struct arena *a, struct jv *arr, size_t at, struct jv *val)
     arr->len++;
 }
 
-void jv_push(struct arena *a, struct jv *arr, struct jv *val)
-{
+void jv_push(struct arena *a, struct jv *arr, struct jv *val) {
     jv_insert(a, arr, arr->len, val);
 }
 
-void jv_remove(struct jv *arr, size_t at)
-{
+void jv_remove(struct jv *arr, size_t at) {
     if (at >= arr->len) return;
     memmove(arr->items + at, arr->items + at + 1, (arr->len - at - 1) * sizeof *arr->items);
     arr->len--;
 }
 
-static struct jv *need(struct arena *a, struct jv *obj, const char *key, enum jtype type)
-{
+static struct jv *need(struct arena *a, struct jv *obj, const char *key, enum jtype type) {
     struct jv *v = jv_get(obj, key);
     if (v && v->type != J_NULL) return v;
     v = node(a, type);
@@ -487,18 +435,15 @@ static struct jv *need(struct arena *a, struct jv *obj, const char *key, enum jt
     return v;
 }
 
-struct jv *jv_need_obj(struct arena *a, struct jv *obj, const char *key)
-{
+struct jv *jv_need_obj(struct arena *a, struct jv *obj, const char *key) {
     return need(a, obj, key, J_OBJ);
 }
 
-struct jv *jv_need_arr(struct arena *a, struct jv *obj, const char *key)
-{
+struct jv *jv_need_arr(struct arena *a, struct jv *obj, const char *key) {
     return need(a, obj, key, J_ARR);
 }
 
-void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from)
-{
+void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from) {
     JV_FOR_OBJ(f, from) {
         struct jmember *m = member(onto, f->key, f->klen);
         if (m) m->val = f->val;

@@ -10,14 +10,12 @@
 #include "common/doc/json_internal.h"
 #include "doc/json.h"
 
-static void add_str(struct buf *out, const char *s)
-{
+static void add_str(struct buf *out, const char *s) {
     buf_add(out, s, strlen(s));
 }
 
 /* What follows the backslash. */
-static char *put_code(char *to, unsigned char c)
-{
+static char *put_code(char *to, unsigned char c) {
     static const char hex[] = "0123456789abcdef", from[] = "\b\f\n\r\t", letters[] = "bfnrt";
     const char *hit = c ? strchr(from, c) : NULL;
     if (hit) {
@@ -31,22 +29,19 @@ static char *put_code(char *to, unsigned char c)
 }
 
 /* Returns the place behind it: at most 6 bytes. Nearly all are quotes and backslashes, of JSON within a string. */
-static inline char *put_escape(char *to, unsigned char c)
-{
+static inline char *put_escape(char *to, unsigned char c) {
     to[0] = '\\';
     if (c != '"' && c != '\\') return put_code(to + 1, c);
     to[1] = (char)c;
     return to + 2;
 }
 
-static bool is_line_separator(const char *s, size_t left)
-{
+static bool is_line_separator(const char *s, size_t left) {
     return left >= 3 && memcmp(s, "\xe2\x80", 2) == 0 && (s[2] == '\xa8' || s[2] == '\xa9');
 }
 
 /* The inside of a string. */
-static void write_escapes(struct buf *out, const char *s, size_t n)
-{
+static void write_escapes(struct buf *out, const char *s, size_t n) {
     char text[8];
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
@@ -66,8 +61,7 @@ static void write_escapes(struct buf *out, const char *s, size_t n)
     buf_add(out, s + from, n - from);
 }
 
-static void write_string(struct buf *out, const char *s, size_t n)
-{
+static void write_string(struct buf *out, const char *s, size_t n) {
     buf_putc(out, '"');
     write_escapes(out, s, n);
     buf_putc(out, '"');
@@ -83,39 +77,33 @@ struct window {
 };
 
 /* Takes the window from the buffer, with room for n bytes at least. */
-static void window_take(struct window *w, size_t n)
-{
+static void window_take(struct window *w, size_t n) {
     buf_reserve(w->out, n);
     w->p = w->out->s + w->out->len;
     w->end = w->out->s + w->out->cap - 1;
 }
 
 /* Gives it back: the buffer is whole again. */
-static void window_give(struct window *w)
-{
+static void window_give(struct window *w) {
     w->out->len = (size_t)(w->p - w->out->s);
     *w->p = 0;
 }
 
-static void window_more(struct window *w, size_t n)
-{
+static void window_more(struct window *w, size_t n) {
     window_give(w);
     window_take(w, n);
 }
 
-static inline void need(struct window *w, size_t n)
-{
+static inline void need(struct window *w, size_t n) {
     if ((size_t)(w->end - w->p) < n) window_more(w, n);
 }
 
-static inline void put(struct window *w, char c)
-{
+static inline void put(struct window *w, char c) {
     need(w, 1);
     *w->p++ = c;
 }
 
-static inline void put_text(struct window *w, const char *s, size_t n)
-{
+static inline void put_text(struct window *w, const char *s, size_t n) {
     need(w, n);
     memcpy(w->p, s, n);
     w->p += n;
@@ -123,8 +111,7 @@ static inline void put_text(struct window *w, const char *s, size_t n)
 
 /* Copies 8 bytes (4); says whether one of them may need an escape: a quote, a backslash, a control. It may say yes for no reason,
  * never no, and the lowest mark is always right. */
-static inline uint64_t copy_8(char *to, const char *from)
-{
+static inline uint64_t copy_8(char *to, const char *from) {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     uint64_t w;
     memcpy(&w, from, 8);
@@ -133,8 +120,7 @@ static inline uint64_t copy_8(char *to, const char *from)
     return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w)) & tops;
 }
 
-static inline uint32_t copy_4(char *to, const char *from)
-{
+static inline uint32_t copy_4(char *to, const char *from) {
     const uint32_t ones = 0x01010101u, tops = 0x80808080u;
     uint32_t w;
     memcpy(&w, from, 4);
@@ -143,14 +129,12 @@ static inline uint32_t copy_4(char *to, const char *from)
     return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w)) & tops;
 }
 
-static inline bool needs_escape(char c)
-{
+static inline bool needs_escape(char c) {
     return (unsigned char)c < 0x20 || c == '"' || c == '\\';
 }
 
 /* Copies while it looks, the last block over the one before it; false: some byte may need an escape. */
-static inline bool copy_plain(char *to, const char *s, size_t n)
-{
+static inline bool copy_plain(char *to, const char *s, size_t n) {
     uint64_t escapes = 0;
     if (n >= 8) {
         for (size_t i = 0; i < n - 8; i += 8) escapes |= copy_8(to + i, s + i);
@@ -166,8 +150,7 @@ static inline bool copy_plain(char *to, const char *s, size_t n)
     return escapes == 0;
 }
 
-static inline char *put_byte(char *to, char c)
-{
+static inline char *put_byte(char *to, char c) {
     if (needs_escape(c)) return put_escape(to, (unsigned char)c);
     *to = c;
     return to + 1;
@@ -175,8 +158,7 @@ static inline char *put_byte(char *to, char c)
 
 /* JSON within a string has a quote every few bytes, at places that no branch predictor knows. So what is before the next escape is
  * copied by eights, whole, and how much of that counts is computed. */
-static void put_escaped(struct window *w, const char *s, size_t n)
-{
+static void put_escaped(struct window *w, const char *s, size_t n) {
     enum { LONGEST = 6 };
     const char *end = s + n;
     while (s < end) {
@@ -195,8 +177,7 @@ static void put_escaped(struct window *w, const char *s, size_t n)
     }
 }
 
-static inline void put_string(struct window *w, const char *s, size_t n)
-{
+static inline void put_string(struct window *w, const char *s, size_t n) {
     need(w, n + 2);
     *w->p++ = '"';
     if (copy_plain(w->p, s, n)) w->p += n;
@@ -206,8 +187,7 @@ static inline void put_string(struct window *w, const char *s, size_t n)
 
 static void put_value(struct window *w, const struct jv *v);
 
-static void put_array(struct window *w, const struct jv *v)
-{
+static void put_array(struct window *w, const struct jv *v) {
     put(w, '[');
     for (uint32_t i = 0; i < v->len; i++) {
         if (i) put(w, ',');
@@ -216,8 +196,7 @@ static void put_array(struct window *w, const struct jv *v)
     put(w, ']');
 }
 
-static void put_object(struct window *w, const struct jv *v)
-{
+static void put_object(struct window *w, const struct jv *v) {
     put(w, '{');
     for (uint32_t i = 0; i < v->len; i++) {
         if (i) put(w, ',');
@@ -228,8 +207,7 @@ static void put_object(struct window *w, const struct jv *v)
     put(w, '}');
 }
 
-static void put_value(struct window *w, const struct jv *v)
-{
+static void put_value(struct window *w, const struct jv *v) {
     switch (v->type) {
     case J_NULL: put_text(w, "null", 4); return;
     case J_BOOL: put_text(w, v->b ? "true" : "false", v->b ? 4 : 5); return;
@@ -240,16 +218,14 @@ static void put_value(struct window *w, const struct jv *v)
     }
 }
 
-void json_write(struct buf *out, const struct jv *v)
-{
+void json_write(struct buf *out, const struct jv *v) {
     struct window w = {.out = out};
     window_take(&w, 0);
     put_value(&w, v);
     window_give(&w);
 }
 
-char *json_text(struct arena *a, const struct jv *v)
-{
+char *json_text(struct arena *a, const struct jv *v) {
     BUF_AUTO struct buf out = BUF_INIT;
     json_write(&out, v);
     return arena_strndup(a, buf_str(&out), out.len);
@@ -257,8 +233,7 @@ char *json_text(struct arena *a, const struct jv *v)
 
 /* ---- canonical ---- */
 
-static void write_scalar(struct buf *out, const struct jv *v)
-{
+static void write_scalar(struct buf *out, const struct jv *v) {
     switch (v->type) {
     case J_BOOL: add_str(out, v->b ? "true" : "false"); return;
     case J_STR: write_string(out, v->s, v->len); return;
@@ -266,8 +241,7 @@ static void write_scalar(struct buf *out, const struct jv *v)
     }
 }
 
-struct shortest json_shortest(double d)
-{
+struct shortest json_shortest(double d) {
     char text[32];
     struct shortest s = {.neg = signbit(d) != 0};
     d = fabs(d);
@@ -282,8 +256,7 @@ struct shortest json_shortest(double d)
     return s;
 }
 
-void json_write_fixed(struct buf *out, const struct shortest *s)
-{
+void json_write_fixed(struct buf *out, const struct shortest *s) {
     if (s->neg) buf_putc(out, '-');
     if (s->exp < 0) {
         add_str(out, "0.");
@@ -300,8 +273,7 @@ void json_write_fixed(struct buf *out, const struct shortest *s)
     }
 }
 
-void json_write_exp(struct buf *out, const struct shortest *s, int min_exp_digits)
-{
+void json_write_exp(struct buf *out, const struct shortest *s, int min_exp_digits) {
     if (s->neg) buf_putc(out, '-');
     buf_putc(out, s->digits[0]);
     if (s->ndigits > 1) buf_putc(out, '.');
@@ -310,8 +282,7 @@ void json_write_exp(struct buf *out, const struct shortest *s, int min_exp_digit
 }
 
 /* Source: encoding/json's float encoder: exponents only below 1e-6 and from 1e21 on. */
-static void write_number(struct buf *out, const struct jv *v)
-{
+static void write_number(struct buf *out, const struct jv *v) {
     enum { EXACT_DIGITS = 15 };
     if (v->len <= EXACT_DIGITS && !strpbrk(v->s, ".eE")) {
         buf_add(out, v->s, v->len);
@@ -327,15 +298,13 @@ static void write_number(struct buf *out, const struct jv *v)
     else json_write_fixed(out, &s);
 }
 
-static int by_key(const void *x, const void *y)
-{
+static int by_key(const void *x, const void *y) {
     const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
     int c = memcmp(a->key, b->key, a->klen < b->klen ? a->klen : b->klen);
     return c ? c : a->klen < b->klen ? -1 : a->klen > b->klen;
 }
 
-static void write_sorted_object(struct buf *out, const struct jv *v)
-{
+static void write_sorted_object(struct buf *out, const struct jv *v) {
     enum { INLINE = 32 };
     const struct jmember *few[INLINE], **list = few;
     if (v->len > INLINE && !(list = malloc(v->len * sizeof(*list)))) abort();
@@ -352,8 +321,7 @@ static void write_sorted_object(struct buf *out, const struct jv *v)
     if (list != few) free(list);
 }
 
-void json_write_canonical(struct buf *out, const struct jv *v)
-{
+void json_write_canonical(struct buf *out, const struct jv *v) {
     if (v->type == J_RAW) {
         ARENA_AUTO struct arena *tmp = arena_new();
         json_write_canonical(out, jv_open(tmp, v));

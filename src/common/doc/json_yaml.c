@@ -16,15 +16,13 @@ struct yaml {
     size_t column; /* in characters */
 };
 
-static void put(struct yaml *y, const char *s, size_t n)
-{
+static void put(struct yaml *y, const char *s, size_t n) {
     buf_add(y->out, s, n);
     for (size_t i = 0; i < n; i++)
         if (((unsigned char)s[i] & 0xc0) != 0x80) y->column++;
 }
 
-static void newline(struct yaml *y, size_t indent)
-{
+static void newline(struct yaml *y, size_t indent) {
     if (y->column) buf_putc(y->out, '\n');
     for (size_t i = 0; i < indent; i++) buf_putc(y->out, ' ');
     y->column = indent;
@@ -32,8 +30,7 @@ static void newline(struct yaml *y, size_t indent)
 
 /* ---- what a reader would take plain text for ---- */
 
-static bool is_word(const char *s)
-{
+static bool is_word(const char *s) {
     static const char *const words[] = {
         "", "~", "null", "Null", "NULL", "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "true", "True", "TRUE",
         "false", "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF", ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF",
@@ -44,14 +41,12 @@ static bool is_word(const char *s)
     return false;
 }
 
-static const char *digits(const char *s, size_t max)
-{
+static const char *digits(const char *s, size_t max) {
     for (; max && is_digit(*s); max--) s++;
     return s;
 }
 
-static bool is_float(const char *text)
-{
+static bool is_float(const char *text) {
     const char *s = text + (*text == '+' || *text == '-'), *whole = s;
     s = digits(s, SIZE_MAX);
     bool any = s > whole;
@@ -72,8 +67,7 @@ static bool is_float(const char *text)
 }
 
 /* An integer of 64 bits in base 10, or 2, 8, 16 by prefix. A leading 0 alone means 8. */
-static bool is_integer(const char *s)
-{
+static bool is_integer(const char *s) {
     bool neg = *s == '-';
     s += *s == '+' || *s == '-';
     unsigned base = 10;
@@ -93,24 +87,21 @@ static bool is_integer(const char *s)
 }
 
 /* One or two digits up to max. */
-static bool clock_part(const char **s, long max)
-{
+static bool clock_part(const char **s, long max) {
     const char *end = digits(*s, 2);
     if (end == *s || strtol(*s, NULL, 10) > max) return false;
     *s = end;
     return true;
 }
 
-static bool is_zone(const char *s)
-{
+static bool is_zone(const char *s) {
     if (strcmp(s, "Z") == 0) return true;
     if (*s != '+' && *s != '-') return false;
     return digits(s + 1, 2) == s + 3 && s[3] == ':' && digits(s + 4, 2) == s + 6 && !s[6] &&
            strtol(s + 1, NULL, 10) <= 24 && strtol(s + 4, NULL, 10) < 60;
 }
 
-static bool is_date(const char **at, const char *s)
-{
+static bool is_date(const char **at, const char *s) {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (digits(s, 5) != s + 4 || s[4] != '-') return false;
     long year = strtol(s, NULL, 10);
@@ -124,8 +115,7 @@ static bool is_date(const char **at, const char *s)
     return true;
 }
 
-static bool is_timestamp(const char *s)
-{
+static bool is_timestamp(const char *s) {
     if (!is_date(&s, s)) return false;
     if (!*s) return true;
     char sep = *s++;
@@ -136,8 +126,7 @@ static bool is_timestamp(const char *s)
 }
 
 /* Sexagesimal numbers of YAML 1.1: 190:20:30.15 */
-static bool is_base60(const char *s)
-{
+static bool is_base60(const char *s) {
     s += *s == '+' || *s == '-';
     if (!is_digit(*s)) return false;
     while (is_digit(*s) || *s == '_') s++;
@@ -152,8 +141,7 @@ static bool is_base60(const char *s)
     return !*s;
 }
 
-static bool is_number(const char *s, size_t n)
-{
+static bool is_number(const char *s, size_t n) {
     char *plain = malloc(n + 1);
     if (!plain) abort();
     size_t len = 0;
@@ -165,8 +153,7 @@ static bool is_number(const char *s, size_t n)
     return hit;
 }
 
-static bool reads_as_string(const char *s, size_t n)
-{
+static bool reads_as_string(const char *s, size_t n) {
     if (strlen(s) != n) return true; /* an embedded NUL: quoted for another reason */
     if (is_word(s)) return false;
     if (*s == '.') return !number_underscores_ok(s) || !is_number(s, n);
@@ -182,20 +169,17 @@ struct analysis {
     bool multiline, plain, single, block;
 };
 
-static size_t width(const char *s)
-{
+static size_t width(const char *s) {
     unsigned char c = (unsigned char)*s;
     return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 }
 
-static bool is_break(const char *s)
-{
+static bool is_break(const char *s) {
     return *s == '\n' || *s == '\r' || strncmp(s, "\xc2\x85", 2) == 0 || strncmp(s, "\xe2\x80\xa8", 3) == 0 ||
            strncmp(s, "\xe2\x80\xa9", 3) == 0;
 }
 
-static bool is_printable(const char *text)
-{
+static bool is_printable(const char *text) {
     const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80) return s[0] == '\n' || (s[0] >= 0x20 && s[0] <= 0x7e);
     if (s[0] == 0xc2) return s[1] >= 0xa0;
@@ -203,15 +187,13 @@ static bool is_printable(const char *text)
     return s[0] < 0xf0;
 }
 
-static bool starts_indicator(const char *s, bool blank_follows)
-{
+static bool starts_indicator(const char *s, bool blank_follows) {
     if (strncmp(s, "---", 3) == 0 || strncmp(s, "...", 3) == 0) return true;
     if (*s && strchr("#,[]{}&*!|>'\"%@`", *s)) return true;
     return (*s == '?' || *s == ':' || *s == '-') && blank_follows;
 }
 
-static struct analysis analyze(const char *s, size_t n)
-{
+static struct analysis analyze(const char *s, size_t n) {
     struct analysis r = {.plain = true, .single = n > 0, .block = n > 0};
     bool was_space = false, was_break = false, special = false, break_space = false;
     for (size_t i = 0, w; i < n; i += w) {
@@ -234,8 +216,7 @@ static struct analysis analyze(const char *s, size_t n)
     return r;
 }
 
-static enum style choose(const char *s, size_t n, bool key)
-{
+static enum style choose(const char *s, size_t n, bool key) {
     struct analysis can = analyze(s, n);
     if (memchr(s, '\n', n)) return can.block && !key ? LITERAL : DOUBLE;
     if (!reads_as_string(s, n) || (key && can.multiline)) return DOUBLE;
@@ -244,15 +225,13 @@ static enum style choose(const char *s, size_t n, bool key)
 
 /* ---- writing scalars ---- */
 
-static void put_break(struct yaml *y, const char *s)
-{
+static void put_break(struct yaml *y, const char *s) {
     put(y, s, width(s));
     y->column = 0;
 }
 
 /* Plain and single-quoted text, folded at spaces behind the last column. */
-static void write_flat(struct yaml *y, const char *s, size_t n, size_t indent, bool fold, bool quoted)
-{
+static void write_flat(struct yaml *y, const char *s, size_t n, size_t indent, bool fold, bool quoted) {
     bool was_space = false, was_break = false;
     if (quoted) put(y, "'", 1);
     for (size_t i = 0, w; i < n; i += w) {
@@ -273,16 +252,14 @@ static void write_flat(struct yaml *y, const char *s, size_t n, size_t indent, b
     if (quoted) put(y, "'", 1);
 }
 
-static unsigned code_point(const char *s, size_t w)
-{
+static unsigned code_point(const char *s, size_t w) {
     static const unsigned char mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     unsigned c = (unsigned char)s[0] & mask[w];
     for (size_t i = 1; i < w; i++) c = c << 6 | ((unsigned char)s[i] & 0x3f);
     return c;
 }
 
-static void put_escape(struct yaml *y, unsigned c)
-{
+static void put_escape(struct yaml *y, unsigned c) {
     static const struct {
         unsigned c;
         char letter;
@@ -302,8 +279,7 @@ static void put_escape(struct yaml *y, unsigned c)
     y->column += y->out->len - before;
 }
 
-static void write_double_quoted(struct yaml *y, const char *s, size_t n, size_t indent, bool fold)
-{
+static void write_double_quoted(struct yaml *y, const char *s, size_t n, size_t indent, bool fold) {
     bool was_space = false;
     bool bom = n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0;
     put(y, "\"", 1);
@@ -324,8 +300,7 @@ static void write_double_quoted(struct yaml *y, const char *s, size_t n, size_t 
 }
 
 /* Whether the text ends with a line break, and with an empty line. */
-static const char *chomping(const char *s, size_t n)
-{
+static const char *chomping(const char *s, size_t n) {
     size_t i = n - 1;
     while (((unsigned char)s[i] & 0xc0) == 0x80) i--;
     if (!is_break(s + i)) return "-";
@@ -335,8 +310,7 @@ static const char *chomping(const char *s, size_t n)
     return is_break(s + i) ? "+" : "";
 }
 
-static void write_literal(struct yaml *y, const char *s, size_t n, size_t indent)
-{
+static void write_literal(struct yaml *y, const char *s, size_t n, size_t indent) {
     bool line_start = true;
     put(y, "|", 1);
     if (*s == ' ' || is_break(s)) put(y, "2", 1);
@@ -356,8 +330,7 @@ static void write_literal(struct yaml *y, const char *s, size_t n, size_t indent
 }
 
 /* indent: of continuation lines. */
-static void write_string(struct yaml *y, const char *s, size_t n, size_t indent, bool key)
-{
+static void write_string(struct yaml *y, const char *s, size_t n, size_t indent, bool key) {
     switch (choose(s, n, key)) {
     case PLAIN: write_flat(y, s, n, indent, !key, false); return;
     case SINGLE: write_flat(y, s, n, indent, !key, true); return;
@@ -367,8 +340,7 @@ static void write_string(struct yaml *y, const char *s, size_t n, size_t indent,
 }
 
 /* Integers of 64 bits as they are, others as the double that a YAML reader makes of them. */
-static void write_number(struct yaml *y, const struct jv *v)
-{
+static void write_number(struct yaml *y, const struct jv *v) {
     double d = strtod(v->s, NULL);
     size_t before = y->out->len;
     if (strcmp(v->s, "-0") == 0) {
@@ -383,8 +355,7 @@ static void write_number(struct yaml *y, const struct jv *v)
     y->column += y->out->len - before;
 }
 
-static void write_scalar(struct yaml *y, const struct jv *v, size_t indent)
-{
+static void write_scalar(struct yaml *y, const struct jv *v, size_t indent) {
     switch (v->type) {
     case J_NULL: put(y, "null", 4); return;
     case J_BOOL: put(y, v->b ? "true" : "false", v->b ? 4 : 5); return;
@@ -398,8 +369,7 @@ static void write_scalar(struct yaml *y, const struct jv *v, size_t indent)
 
 /* ---- order of keys ---- */
 
-static unsigned next_rune(const char **s)
-{
+static unsigned next_rune(const char **s) {
     size_t w = width(*s);
     unsigned c = code_point(*s, w);
     *s += w;
@@ -408,8 +378,7 @@ static unsigned next_rune(const char **s)
 
 /* Beyond ASCII: everything but the blocks of marks, punctuation and symbols. Kubernetes' own keys are ASCII, so the
  * coarse table only has to be stable. */
-static bool is_letter(unsigned c)
-{
+static bool is_letter(unsigned c) {
     static const unsigned others[][2] = {
         {0x80, 0xa9}, {0xab, 0xb4}, {0xb6, 0xb9}, {0xbb, 0xbf}, {0xd7, 0xd7}, {0xf7, 0xf7}, {0x300, 0x36f}, {0x2000, 0x20ff},
         {0x2190, 0x2bff}, {0x2e00, 0x3004}, {0xfe00, 0xfe0f}, {0xfeff, 0xff20}, {0x1f000, 0x1faff},
@@ -420,8 +389,7 @@ static bool is_letter(unsigned c)
     return true;
 }
 
-static int64_t digit_run(const char **s, int64_t n)
-{
+static int64_t digit_run(const char **s, int64_t n) {
     uint64_t v = (uint64_t)n;
     for (; is_digit(**s); (*s)++) v = v * 10 + (uint64_t)(**s - '0');
     return (int64_t)v;
@@ -429,8 +397,7 @@ static int64_t digit_run(const char **s, int64_t n)
 
 /* Compares at the first difference: letters by code point and after everything else, runs of digits by number, then
  * by length. A difference inside a run with leading zeros keeps what precedes significant. */
-static int compare_tails(const char *start, const char *a, const char *b)
-{
+static int compare_tails(const char *start, const char *a, const char *b) {
     const char *x = a, *y = b;
     unsigned ca = next_rune(&x), cb = next_rune(&y);
     bool la = is_letter(ca), lb = is_letter(cb);
@@ -447,8 +414,7 @@ static int compare_tails(const char *start, const char *a, const char *b)
     return ca < cb ? -1 : 1;
 }
 
-static int natural(const void *x, const void *y)
-{
+static int natural(const void *x, const void *y) {
     const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
     const char *s = a->key, *t = b->key, *s_end = s + a->klen, *t_end = t + b->klen;
     while (s < s_end && t < t_end) {
@@ -463,15 +429,13 @@ static int natural(const void *x, const void *y)
 static void write_node(struct yaml *y, const struct jv *v, size_t indent, bool compact);
 
 /* The value behind "-", "? " or ": " of an explicit key: containers start on the same line. */
-static void write_compact(struct yaml *y, const struct jv *v, size_t indent)
-{
+static void write_compact(struct yaml *y, const struct jv *v, size_t indent) {
     put(y, " ", 1);
     if (jv_len(v)) write_node(y, v, indent + INDENT, true);
     else write_scalar(y, v, indent + INDENT);
 }
 
-static void write_member(struct yaml *y, const struct jmember *m, size_t indent)
-{
+static void write_member(struct yaml *y, const struct jmember *m, size_t indent) {
     if (m->klen > SIMPLE_KEY_MAX || analyze(m->key, m->klen).multiline) {
         put(y, "? ", 2);
         write_string(y, m->key, m->klen, indent + INDENT, false);
@@ -490,8 +454,7 @@ static void write_member(struct yaml *y, const struct jmember *m, size_t indent)
     }
 }
 
-static void write_object(struct yaml *y, const struct jv *v, size_t indent, bool compact)
-{
+static void write_object(struct yaml *y, const struct jv *v, size_t indent, bool compact) {
     const struct jmember **list = malloc(v->len * sizeof(*list));
     if (!list) abort();
     for (uint32_t i = 0; i < v->len; i++) list[i] = &v->members[i];
@@ -504,8 +467,7 @@ static void write_object(struct yaml *y, const struct jv *v, size_t indent, bool
 }
 
 /* A container that is not empty. compact: its first line goes on where the cursor is. */
-static void write_node(struct yaml *y, const struct jv *v, size_t indent, bool compact)
-{
+static void write_node(struct yaml *y, const struct jv *v, size_t indent, bool compact) {
     if (v->type == J_OBJ) {
         write_object(y, v, indent, compact);
         return;
@@ -517,8 +479,7 @@ static void write_node(struct yaml *y, const struct jv *v, size_t indent, bool c
     }
 }
 
-void json_write_yaml(struct buf *out, const struct jv *v)
-{
+void json_write_yaml(struct buf *out, const struct jv *v) {
     struct yaml y = {.out = out};
     if (jv_len(v)) write_node(&y, v, 0, true);
     else write_scalar(&y, v, INDENT);

@@ -10,8 +10,7 @@
 
 /* ---- merge patch ---- */
 
-struct jv *merge_patch_apply(struct arena *a, const struct jv *doc, const struct jv *patch)
-{
+struct jv *merge_patch_apply(struct arena *a, const struct jv *doc, const struct jv *patch) {
     if (!jv_is(patch, J_OBJ)) return jv_dup(a, patch);
     struct jv *out = jv_is(doc, J_OBJ) ? jv_dup(a, doc) : jv_new_obj(a);
     JV_FOR_OBJ(m, patch) {
@@ -21,8 +20,7 @@ struct jv *merge_patch_apply(struct arena *a, const struct jv *doc, const struct
     return out;
 }
 
-struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct jv *to)
-{
+struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct jv *to) {
     if (!jv_is(from, J_OBJ) || !jv_is(to, J_OBJ)) return jv_dup(a, to);
     struct jv *out = jv_new_obj(a);
     JV_FOR_OBJ(m, from)
@@ -50,8 +48,7 @@ struct diff {
     struct jv *ops;
 };
 
-static void write_pointer(struct buf *out, const struct step *at)
-{
+static void write_pointer(struct buf *out, const struct step *at) {
     if (!at->up) return;
     write_pointer(out, at->up);
     if (!at->member) {
@@ -65,8 +62,7 @@ static void write_pointer(struct buf *out, const struct step *at)
     }
 }
 
-static void emit(struct diff *d, const char *op, const struct step *at, const struct jv *value)
-{
+static void emit(struct diff *d, const char *op, const struct step *at, const struct jv *value) {
     BUF_AUTO struct buf path = BUF_INIT;
     write_pointer(&path, at);
     struct jv *v = jv_new_obj(d->a);
@@ -77,8 +73,7 @@ static void emit(struct diff *d, const char *op, const struct step *at, const st
 }
 
 /* The member with the key of m. It nearly always has the same index, so that is tried first. */
-static const struct jv *counterpart(const struct jv *obj, const struct jmember *m, size_t index)
-{
+static const struct jv *counterpart(const struct jv *obj, const struct jmember *m, size_t index) {
     const struct jmember *same = index < obj->len ? &obj->members[index] : NULL;
     if (same && same->klen == m->klen && memcmp(same->key, m->key, m->klen) == 0) return same->val;
     return jv_getn(obj, m->key, m->klen);
@@ -86,8 +81,7 @@ static const struct jv *counterpart(const struct jv *obj, const struct jmember *
 
 static void diff_value(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to);
 
-static void diff_object(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to)
-{
+static void diff_object(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to) {
     JV_FOR_OBJ(m, from) {
         if (counterpart(to, m, (size_t)(m - from->members))) continue;
         emit(d, "remove", &(struct step){at, m, 0}, NULL);
@@ -101,8 +95,7 @@ static void diff_object(struct diff *d, const struct step *at, const struct jv *
 }
 
 /* Containers are not compared first: those without a difference emit nothing. */
-static void diff_value(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to)
-{
+static void diff_value(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to) {
     if (jv_is(from, J_OBJ) && jv_is(to, J_OBJ)) {
         diff_object(d, at, from, to);
     } else if (jv_is(from, J_ARR) && jv_is(to, J_ARR) && from->len == to->len) {
@@ -112,8 +105,7 @@ static void diff_value(struct diff *d, const struct step *at, const struct jv *f
     }
 }
 
-struct jv *json_patch_diff(struct arena *a, const struct jv *from, const struct jv *to)
-{
+struct jv *json_patch_diff(struct arena *a, const struct jv *from, const struct jv *to) {
     struct diff d = {.a = a, .ops = jv_new_arr(a)};
     diff_value(&d, &(struct step){0}, from, to);
     return d.ops;
@@ -128,8 +120,7 @@ struct op {
     const char *name;
 };
 
-static int refuse(const struct op *op, const char *pointer, const char *why)
-{
+static int refuse(const struct op *op, const char *pointer, const char *why) {
     return err_set(op->e, ERR_INVALID, "operation %zu (%s %s): %s", op->index, op->name, pointer, why);
 }
 
@@ -140,8 +131,7 @@ struct target {
 };
 
 /* Unescapes the token at *s (behind its '/') and moves *s behind it. NULL: a ~ without 0 or 1. */
-static char *next_token(struct arena *a, const char **s)
-{
+static char *next_token(struct arena *a, const char **s) {
     size_t n = strcspn(*s, "/"), len = 0;
     char *token = arena_strndup(a, *s, n);
     for (size_t i = 0; i < n; i++) {
@@ -159,23 +149,20 @@ static char *next_token(struct arena *a, const char **s)
 }
 
 /* An array index: digits without a leading zero, below limit. */
-static bool array_index(const char *token, uint32_t limit, uint32_t *out)
-{
+static bool array_index(const char *token, uint32_t limit, uint32_t *out) {
     size_t n = strlen(token);
     if (n == 0 || n > 9 || strspn(token, "0123456789") != n || (*token == '0' && n > 1)) return false;
     *out = (uint32_t)strtoul(token, NULL, 10);
     return *out < limit;
 }
 
-static struct jv *child(const struct jv *v, const char *token)
-{
+static struct jv *child(const struct jv *v, const char *token) {
     uint32_t i;
     if (jv_is(v, J_ARR)) return array_index(token, v->len, &i) ? v->items[i] : NULL;
     return jv_get(v, token);
 }
 
-static int resolve(const struct op *op, struct jv *doc, const char *pointer, struct target *t)
-{
+static int resolve(const struct op *op, struct jv *doc, const char *pointer, struct target *t) {
     const char *s = pointer;
     *t = (struct target){0};
     if (*s && *s != '/') return refuse(op, pointer, "a pointer starts with '/'");
@@ -192,16 +179,14 @@ static int resolve(const struct op *op, struct jv *doc, const char *pointer, str
     return 0;
 }
 
-static int get(const struct op *op, struct jv *doc, const char *pointer, struct jv **out)
-{
+static int get(const struct op *op, struct jv *doc, const char *pointer, struct jv **out) {
     struct target t;
     if (resolve(op, doc, pointer, &t) < 0) return -1;
     *out = t.parent ? child(t.parent, t.token) : doc;
     return *out ? 0 : refuse(op, pointer, "there is nothing at this place");
 }
 
-static int add(const struct op *op, struct jv **doc, const char *pointer, struct jv *value)
-{
+static int add(const struct op *op, struct jv **doc, const char *pointer, struct jv *value) {
     struct target t;
     uint32_t i;
     if (resolve(op, *doc, pointer, &t) < 0) return -1;
@@ -218,8 +203,7 @@ static int add(const struct op *op, struct jv **doc, const char *pointer, struct
     return 0;
 }
 
-static int take_out(const struct op *op, struct jv *doc, const char *pointer)
-{
+static int take_out(const struct op *op, struct jv *doc, const char *pointer) {
     struct target t;
     uint32_t i;
     if (resolve(op, doc, pointer, &t) < 0) return -1;
@@ -230,8 +214,7 @@ static int take_out(const struct op *op, struct jv *doc, const char *pointer)
     return 0;
 }
 
-static int replace(const struct op *op, struct jv **doc, const char *pointer, struct jv *value)
-{
+static int replace(const struct op *op, struct jv **doc, const char *pointer, struct jv *value) {
     struct target t;
     struct jv *old;
     uint32_t i;
@@ -242,8 +225,7 @@ static int replace(const struct op *op, struct jv **doc, const char *pointer, st
     return 0;
 }
 
-static int move_or_copy(const struct op *op, struct jv **doc, const char *from, const char *path)
-{
+static int move_or_copy(const struct op *op, struct jv **doc, const char *from, const char *path) {
     struct jv *value;
     bool move = str_eq(op->name, "move");
     size_t n = strlen(from);
@@ -256,14 +238,12 @@ static int move_or_copy(const struct op *op, struct jv **doc, const char *from, 
 }
 
 /* A pointer of an operation; NULL when it is missing or no string. Keys with a NUL in them can't be named. */
-static const char *pointer_of(const struct jv *o, const char *field)
-{
+static const char *pointer_of(const struct jv *o, const char *field) {
     const struct jv *v = jv_get(o, field);
     return jv_is(v, J_STR) && strlen(v->s) == v->len ? v->s : NULL;
 }
 
-static int apply_one(const struct op *op, struct jv **doc, const struct jv *o)
-{
+static int apply_one(const struct op *op, struct jv **doc, const struct jv *o) {
     const char *path = pointer_of(o, "path"), *from = pointer_of(o, "from");
     struct jv *value = jv_dup(op->a, jv_get(o, "value")), *is;
     bool needs_value = str_eq(op->name, "add") || str_eq(op->name, "replace") || str_eq(op->name, "test");
@@ -280,8 +260,7 @@ static int apply_one(const struct op *op, struct jv **doc, const struct jv *o)
     return jv_eq(is, value) ? 0 : refuse(op, path, "the value differs from the one tested for");
 }
 
-struct jv *json_patch_apply(struct arena *a, const struct jv *doc, const struct jv *ops, struct err *e)
-{
+struct jv *json_patch_apply(struct arena *a, const struct jv *doc, const struct jv *ops, struct err *e) {
     struct op op = {.a = a, .e = e, .name = "?"};
     struct jv *out = jv_dup(a, doc);
     if (!jv_is(ops, J_ARR)) {

@@ -9,8 +9,7 @@
 
 #include "doc/scalar.h"
 
-const struct field *type_field(const struct type *t, const char *key)
-{
+const struct field *type_field(const struct type *t, const char *key) {
     if (!*key) return NULL;
     for (const struct field *f = t->fields, *end = f + t->nfields; f < end; f++)
         if (f->key[0] == key[0] && f->key[1] == key[1] && strcmp(f->key, key) == 0) return f;
@@ -25,8 +24,7 @@ struct at {
     size_t index;
 };
 
-static void write_path(struct buf *out, const struct at *at)
-{
+static void write_path(struct buf *out, const struct at *at) {
     if (!at->up) return;
     write_path(out, at->up);
     if (!at->key) buf_printf(out, "[%zu]", at->index);
@@ -40,8 +38,7 @@ struct walk {
     bool failed;
 };
 
-static struct jv *refuse(struct walk *w, const struct at *at, const struct jv *v, const char *want)
-{
+static struct jv *refuse(struct walk *w, const struct at *at, const struct jv *v, const char *want) {
     w->failed = true;
     BUF_AUTO struct buf path = BUF_INIT;
     write_path(&path, at);
@@ -59,8 +56,7 @@ static struct jv *refuse(struct walk *w, const struct at *at, const struct jv *v
 static struct jv *object(struct walk *w, const struct jv *v, const struct type *t, const struct at *at);
 
 /* What Go writes for a value that was never set. */
-static struct jv *zero(struct walk *w, enum fkind kind, const struct type *t)
-{
+static struct jv *zero(struct walk *w, enum fkind kind, const struct type *t) {
     static const struct at nowhere = {0};
     switch (kind) {
     case F_STRING: case F_BYTES: return jv_new_str(w->a, "");
@@ -73,8 +69,7 @@ static struct jv *zero(struct walk *w, enum fkind kind, const struct type *t)
     return jv_null(w->a);
 }
 
-static bool is_zero(const struct jv *v)
-{
+static bool is_zero(const struct jv *v) {
     switch (v->type) {
     case J_NULL: return true;
     case J_BOOL: return !v->b;
@@ -83,15 +78,13 @@ static bool is_zero(const struct jv *v)
     }
 }
 
-static struct jv *integer(struct walk *w, const struct jv *v, int64_t min, int64_t max, const char *want, const struct at *at)
-{
+static struct jv *integer(struct walk *w, const struct jv *v, int64_t min, int64_t max, const char *want, const struct at *at) {
     int64_t n = jv_int(v, 0);
     bool fits = jv_is(v, J_NUM) && jv_int(v, 1) == n && n >= min && n <= max;
     return fits ? jv_new_int(w->a, n) : refuse(w, at, v, want);
 }
 
-static struct jv *quantity(struct walk *w, const struct jv *v, const struct at *at)
-{
+static struct jv *quantity(struct walk *w, const struct jv *v, const struct at *at) {
     if (!jv_is(v, J_STR) && !jv_is(v, J_NUM)) return refuse(w, at, v, "a quantity such as 500m or 2Gi");
     char *text = quantity_canonical(w->a, v, w->e);
     if (text) return jv_new_str(w->a, text);
@@ -102,14 +95,12 @@ static struct jv *quantity(struct walk *w, const struct jv *v, const struct at *
     return NULL;
 }
 
-static struct jv *of_type(struct walk *w, const struct jv *v, enum jtype type, const char *want, const struct at *at)
-{
+static struct jv *of_type(struct walk *w, const struct jv *v, enum jtype type, const char *want, const struct at *at) {
     return v->type == type ? jv_dup(w->a, v) : refuse(w, at, v, want);
 }
 
 /* One value that is not null; no list or map. */
-static struct jv *single(struct walk *w, const struct jv *v, enum fkind kind, const struct type *t, const struct at *at)
-{
+static struct jv *single(struct walk *w, const struct jv *v, enum fkind kind, const struct type *t, const struct at *at) {
     switch (kind) {
     case F_STRING: case F_TIME: case F_BYTES: return of_type(w, v, J_STR, "a string", at);
     case F_BOOL: return of_type(w, v, J_BOOL, "true or false", at);
@@ -126,14 +117,12 @@ static struct jv *single(struct walk *w, const struct jv *v, enum fkind kind, co
     return jv_dup(w->a, v);
 }
 
-static struct jv *element(struct walk *w, const struct jv *v, const struct field *f, const struct at *at)
-{
+static struct jv *element(struct walk *w, const struct jv *v, const struct field *f, const struct at *at) {
     if (v->type == J_NULL && f->elem != F_ANY) return zero(w, f->elem, f->type);
     return single(w, v, f->elem, f->type, at);
 }
 
-static struct jv *list(struct walk *w, const struct jv *v, const struct field *f, const struct at *at)
-{
+static struct jv *list(struct walk *w, const struct jv *v, const struct field *f, const struct at *at) {
     if (v->type != J_ARR) return refuse(w, at, v, "a list");
     struct jv *out = jv_new_arr(w->a);
     for (uint32_t i = 0; i < v->len; i++) {
@@ -144,8 +133,7 @@ static struct jv *list(struct walk *w, const struct jv *v, const struct field *f
     return out;
 }
 
-static struct jv *map(struct walk *w, const struct jv *v, const struct field *f, const struct at *at)
-{
+static struct jv *map(struct walk *w, const struct jv *v, const struct field *f, const struct at *at) {
     if (v->type != J_OBJ) return refuse(w, at, v, "an object");
     struct jv *out = jv_dup(w->a, v);
     for (uint32_t i = 0; i < out->len; i++) {
@@ -157,8 +145,7 @@ static struct jv *map(struct walk *w, const struct jv *v, const struct field *f,
 }
 
 /* NULL without an error: the field is not written. */
-static struct jv *field_value(struct walk *w, const struct jv *v, const struct field *f, const struct at *at)
-{
+static struct jv *field_value(struct walk *w, const struct jv *v, const struct field *f, const struct at *at) {
     if (!v || v->type == J_NULL) {
         if (!(f->flags & FF_ALWAYS)) return NULL;
         return f->flags & FF_POINTER ? jv_null(w->a) : zero(w, f->kind, f->type);
@@ -170,8 +157,7 @@ static struct jv *field_value(struct walk *w, const struct jv *v, const struct f
     return out && omit && is_zero(out) ? NULL : out;
 }
 
-static struct jv *object(struct walk *w, const struct jv *v, const struct type *t, const struct at *at)
-{
+static struct jv *object(struct walk *w, const struct jv *v, const struct type *t, const struct at *at) {
     if (v && v->type != J_OBJ) return refuse(w, at, v, "an object");
     struct jv *out = jv_new_obj(w->a);
     for (size_t i = 0; i < t->nfields; i++) {
@@ -183,31 +169,27 @@ static struct jv *object(struct walk *w, const struct jv *v, const struct type *
     return out;
 }
 
-struct jv *schema_canonical(struct arena *a, const struct jv *v, const struct type *t, struct err *e)
-{
+struct jv *schema_canonical(struct arena *a, const struct jv *v, const struct type *t, struct err *e) {
     return object(&(struct walk){.a = a, .e = e}, v, t, &(struct at){0});
 }
 
 /* ---- defaults ---- */
 
-static void default_items(struct arena *a, struct jv *v, const struct field *f, bool below_schemaless)
-{
+static void default_items(struct arena *a, struct jv *v, const struct field *f, bool below_schemaless) {
     if (f->kind == F_OBJECT) schema_default(a, v, f->type, below_schemaless);
     if (!f->type || (f->kind != F_LIST && f->kind != F_MAP)) return;
     JV_FOR_ARR(it, v) schema_default(a, *it, f->type, below_schemaless);
     JV_FOR_OBJ(m, v) schema_default(a, m->val, f->type, below_schemaless);
 }
 
-static struct jv *default_of(struct arena *a, const struct field *f)
-{
+static struct jv *default_of(struct arena *a, const struct field *f) {
     struct jv *v = json_parse(a, f->dflt, strlen(f->dflt), NULL, NULL);
     if (!v) abort(); /* the tables are ours */
     return v;
 }
 
 /* As the API server does: a null where a default exists counts as absent. */
-void schema_default(struct arena *a, struct jv *v, const struct type *t, bool below_schemaless)
-{
+void schema_default(struct arena *a, struct jv *v, const struct type *t, bool below_schemaless) {
     if (!jv_is(v, J_OBJ)) return;
     for (size_t i = 0; i < t->nfields; i++) {
         const struct field *f = &t->fields[i];

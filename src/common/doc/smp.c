@@ -21,8 +21,7 @@ struct ctx {
     struct err *e;
 };
 
-static void write_path(struct buf *out, const struct at *at)
-{
+static void write_path(struct buf *out, const struct at *at) {
     if (!at || !at->up) return;
     write_path(out, at->up);
     if (at->key) {
@@ -37,8 +36,7 @@ static void write_path(struct buf *out, const struct at *at)
 
 static int refuse(struct ctx *c, const struct at *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-static int refuse(struct ctx *c, const struct at *at, const char *fmt, ...)
-{
+static int refuse(struct ctx *c, const struct at *at, const char *fmt, ...) {
     BUF_AUTO struct buf path = BUF_INIT;
     va_list ap;
     va_start(ap, fmt);
@@ -53,13 +51,11 @@ static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, co
 /* ---- lists: keys and order ---- */
 
 /* What identifies an element: the value of the merge key, or the element itself. NULL when it has none. */
-static const struct jv *identity(const struct jv *item, const char *merge_key)
-{
+static const struct jv *identity(const struct jv *item, const char *merge_key) {
     return merge_key ? jv_get(item, merge_key) : item;
 }
 
-static int64_t index_of(const struct jv *list, const struct jv *id, const char *merge_key)
-{
+static int64_t index_of(const struct jv *list, const struct jv *id, const char *merge_key) {
     for (uint32_t i = 0; i < jv_len(list); i++)
         if (id && jv_eq(identity(list->items[i], merge_key), id)) return i;
     return -1;
@@ -72,16 +68,14 @@ struct ranked {
     uint32_t was;
 };
 
-static int ranked_cmp(const void *x, const void *y)
-{
+static int ranked_cmp(const void *x, const void *y) {
     const struct ranked *a = x, *b = y;
     if (a->rank != b->rank) return a->rank < b->rank ? -1 : 1;
     return a->was < b->was ? -1 : a->was > b->was;
 }
 
 /* Stable sort by the position in `order`; all items are in it. Each is looked up once: the sender chooses how many there are. */
-static void sort_by(struct ctx *c, struct jv *list, const struct jv *order, const char *merge_key)
-{
+static void sort_by(struct ctx *c, struct jv *list, const struct jv *order, const char *merge_key) {
     if (list->len < 2) return;
     struct ranked *all = ARENA_ARRAY(c->a, list->len, struct ranked);
     for (uint32_t i = 0; i < list->len; i++)
@@ -93,8 +87,7 @@ static void sort_by(struct ctx *c, struct jv *list, const struct jv *order, cons
 /* The items of `merged` in their final order: those that `patch_order` names follow it, the others keep the order of
  * `server_order`, and the two rows are merged so that the others stay in front of what they preceded on the server. */
 static struct jv *ordered(struct ctx *c, const struct jv *merged, const struct jv *patch_order, const struct jv *server_order,
-                          const char *merge_key)
-{
+                          const char *merge_key) {
     struct jv *named = jv_new_arr(c->a), *rest = jv_new_arr(c->a), *out = jv_new_arr(c->a);
     JV_FOR_ARR(it, merged)
         jv_push(c->a, index_of(patch_order, identity(*it, merge_key), merge_key) >= 0 ? named : rest, *it);
@@ -113,8 +106,7 @@ static struct jv *ordered(struct ctx *c, const struct jv *merged, const struct j
     return out;
 }
 
-static int check_keys(struct ctx *c, const struct jv *list, const char *merge_key, const char *which, const struct at *at)
-{
+static int check_keys(struct ctx *c, const struct jv *list, const char *merge_key, const char *which, const struct at *at) {
     if (!merge_key) return 0;
     for (uint32_t i = 0; i < jv_len(list); i++) {
         if (!jv_is(list->items[i], J_OBJ))
@@ -126,8 +118,7 @@ static int check_keys(struct ctx *c, const struct jv *list, const char *merge_ke
 }
 
 /* All elements must be of one type, and no lists. *type: that type. */
-static int element_type(struct ctx *c, const struct jv *x, const struct jv *y, enum jtype *type, const struct at *at)
-{
+static int element_type(struct ctx *c, const struct jv *x, const struct jv *y, enum jtype *type, const struct at *at) {
     bool first = true;
     const struct jv *both[] = {x, y};
     for (int i = 0; i < 2; i++) {
@@ -144,14 +135,12 @@ static int element_type(struct ctx *c, const struct jv *x, const struct jv *y, e
 
 /* ---- lists: merging ---- */
 
-static void remove_matching(struct jv *list, const struct jv *id, const char *merge_key)
-{
+static void remove_matching(struct jv *list, const struct jv *id, const char *merge_key) {
     for (int64_t i; (i = index_of(list, id, merge_key)) >= 0;) jv_remove(list, (size_t)i);
 }
 
 /* Carries out the elements with $patch. *orig and *patch get the lists that are left to merge. */
-static int special_elements(struct ctx *c, struct jv **orig, struct jv **patch, const char *merge_key, const struct at *at)
-{
+static int special_elements(struct ctx *c, struct jv **orig, struct jv **patch, const char *merge_key, const struct at *at) {
     struct jv *plain = jv_new_arr(c->a);
     bool replace = false;
     JV_FOR_ARR(it, *patch) {
@@ -177,8 +166,7 @@ static int special_elements(struct ctx *c, struct jv **orig, struct jv **patch, 
 }
 
 static struct jv *merge_elements(struct ctx *c, const struct jv *orig, const struct jv *patch, const struct field *f,
-                                 const struct at *at)
-{
+                                 const struct at *at) {
     struct jv *merged = jv_new_arr(c->a);
     JV_FOR_ARR(it, orig) jv_push(c->a, merged, *it);
     JV_FOR_ARR(it, patch) {
@@ -195,8 +183,7 @@ static struct jv *merge_elements(struct ctx *c, const struct jv *orig, const str
     return merged;
 }
 
-static struct jv *merge_scalars(struct ctx *c, const struct jv *orig, const struct jv *patch)
-{
+static struct jv *merge_scalars(struct ctx *c, const struct jv *orig, const struct jv *patch) {
     struct jv *merged = jv_new_arr(c->a);
     const struct jv *both[] = {orig, patch};
     for (int i = 0; i < 2; i++)
@@ -205,8 +192,7 @@ static struct jv *merge_scalars(struct ctx *c, const struct jv *orig, const stru
     return merged;
 }
 
-static struct jv *merge_list(struct ctx *c, struct jv *orig, struct jv *patch, const struct field *f, const struct at *at)
-{
+static struct jv *merge_list(struct ctx *c, struct jv *orig, struct jv *patch, const struct field *f, const struct at *at) {
     enum jtype type = J_NULL;
     if (orig->len == 0 && patch->len == 0) return orig;
     if (element_type(c, orig, patch, &type, at) < 0) return NULL;
@@ -222,8 +208,7 @@ static struct jv *merge_list(struct ctx *c, struct jv *orig, struct jv *patch, c
     return merged ? ordered(c, merged, patch, orig, f->merge_key) : NULL;
 }
 
-static struct jv *delete_scalars(struct ctx *c, const struct jv *orig, const struct jv *gone)
-{
+static struct jv *delete_scalars(struct ctx *c, const struct jv *orig, const struct jv *gone) {
     struct jv *out = jv_new_arr(c->a);
     JV_FOR_ARR(it, orig)
         if (index_of(gone, *it, NULL) < 0) jv_push(c->a, out, *it);
@@ -232,8 +217,7 @@ static struct jv *delete_scalars(struct ctx *c, const struct jv *orig, const str
 
 /* ---- values that have no counterpart ---- */
 
-static void discard_nulls(struct jv *v)
-{
+static void discard_nulls(struct jv *v) {
     if (jv_is(v, J_OBJ)) {
         uint32_t kept = 0;
         for (uint32_t i = 0; i < v->len; i++)
@@ -245,8 +229,7 @@ static void discard_nulls(struct jv *v)
 }
 
 /* Drops every object with $patch below v; false when v is one. */
-static bool drop_directives(struct jv *v)
-{
+static bool drop_directives(struct jv *v) {
     uint32_t kept = 0;
     if (jv_is(v, J_OBJ)) {
         if (jv_get(v, patch_key)) return false;
@@ -261,8 +244,7 @@ static bool drop_directives(struct jv *v)
     return true;
 }
 
-static void take_patch(struct ctx *c, struct jv *orig, const char *key, struct jv *val)
-{
+static void take_patch(struct ctx *c, struct jv *orig, const char *key, struct jv *val) {
     discard_nulls(val);
     if (drop_directives(val)) jv_set(c->a, orig, key, val);
     else jv_del(orig, key);
@@ -270,15 +252,13 @@ static void take_patch(struct ctx *c, struct jv *orig, const char *key, struct j
 
 /* ---- objects ---- */
 
-static const struct jv *find_string(const struct jv *list, const char *s)
-{
+static const struct jv *find_string(const struct jv *list, const char *s) {
     JV_FOR_ARR(it, list)
         if (str_eq(jv_str(*it, NULL), s)) return *it;
     return NULL;
 }
 
-static int retain_keys(struct ctx *c, struct jv *orig, struct jv *patch, const struct at *at)
-{
+static int retain_keys(struct ctx *c, struct jv *orig, struct jv *patch, const struct at *at) {
     const struct jv *keep = jv_get(patch, retain_key);
     if (!keep) return 0;
     if (!jv_is(keep, J_ARR)) return refuse(c, at, "$retainKeys must be a list of keys");
@@ -296,25 +276,21 @@ static int retain_keys(struct ctx *c, struct jv *orig, struct jv *patch, const s
 }
 
 /* The row of a key; *f stays NULL in an untyped document. */
-static int lookup(struct ctx *c, const struct type *t, const char *key, const struct field **f, const struct at *at)
-{
+static int lookup(struct ctx *c, const struct type *t, const char *key, const struct field **f, const struct at *at) {
     *f = t ? type_field(t, key) : NULL;
     return t && !*f ? refuse(c, at, "%s has no such field", t->name) : 0;
 }
 
-static bool is_merged(const struct field *f)
-{
+static bool is_merged(const struct field *f) {
     return f && (f->merge_key || (f->flags & FF_PATCH_MERGE));
 }
 
-static struct jv *list_handler(struct ctx *c, struct jv *orig, struct jv *patch, const struct field *f, const struct at *at)
-{
+static struct jv *list_handler(struct ctx *c, struct jv *orig, struct jv *patch, const struct field *f, const struct at *at) {
     return is_merged(f) ? merge_list(c, orig, patch, f, at) : patch;
 }
 
 /* The elements of the patch list must come in the order of the $setElementOrder list and all be in it. */
-static int check_order(struct ctx *c, const struct jv *patch, const struct jv *order, const struct field *f, const struct at *at)
-{
+static int check_order(struct ctx *c, const struct jv *patch, const struct jv *order, const struct field *f, const struct at *at) {
     const char *merge_key = f ? f->merge_key : NULL;
     uint32_t next = 0;
     if (!jv_len(order)) return 0;
@@ -330,8 +306,7 @@ static int check_order(struct ctx *c, const struct jv *patch, const struct jv *o
 }
 
 static int order_one(struct ctx *c, struct jv *orig, struct jv *patch, const struct jv *order, const char *key,
-                     const struct type *t, const struct at *at)
-{
+                     const struct type *t, const struct at *at) {
     const struct field *f;
     struct jv *was = jv_get(orig, key), *add = jv_get(patch, key), *merged = was;
     enum jtype type;
@@ -355,8 +330,7 @@ static int order_one(struct ctx *c, struct jv *orig, struct jv *patch, const str
 }
 
 /* Handles each $setElementOrder together with the list that it orders; both leave the patch. */
-static int set_element_order(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at)
-{
+static int set_element_order(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at) {
     for (uint32_t i = 0; i < patch->len;) {
         const char *directive = patch->members[i].key;
         if (!str_has_prefix(directive, order_prefix)) {
@@ -373,8 +347,7 @@ static int set_element_order(struct ctx *c, struct jv *orig, struct jv *patch, c
 }
 
 /* Merges a value whose counterpart `was` has the same type. */
-static struct jv *merge_value(struct ctx *c, struct jv *was, struct jv *val, const struct type *t, const struct at *at)
-{
+static struct jv *merge_value(struct ctx *c, struct jv *was, struct jv *val, const struct type *t, const struct at *at) {
     const struct field *f;
     if (val->type != J_OBJ && val->type != J_ARR) return val;
     if (lookup(c, t, at->key, &f, at) < 0) return NULL;
@@ -382,8 +355,7 @@ static struct jv *merge_value(struct ctx *c, struct jv *was, struct jv *val, con
     return merge_map(c, was, val, f && f->kind == F_OBJECT ? f->type : NULL, at);
 }
 
-static int merge_member(struct ctx *c, struct jv *orig, const struct jmember *m, const struct type *t, const struct at *up)
-{
+static int merge_member(struct ctx *c, struct jv *orig, const struct jmember *m, const struct type *t, const struct at *up) {
     bool deletes = str_has_prefix(m->key, delete_prefix);
     const char *key = deletes ? m->key + strlen(delete_prefix) : m->key;
     struct jv *was = jv_get(orig, key);
@@ -403,8 +375,7 @@ static int merge_member(struct ctx *c, struct jv *orig, const struct jmember *m,
     return 0;
 }
 
-static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at)
-{
+static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at) {
     const struct jv *directive = jv_get(patch, patch_key);
     if (directive) {
         const char *name = jv_str(directive, "");
@@ -423,8 +394,7 @@ static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, co
     return orig;
 }
 
-struct jv *smp_apply(struct arena *a, const struct jv *doc, const struct jv *patch, const struct type *t, struct err *e)
-{
+struct jv *smp_apply(struct arena *a, const struct jv *doc, const struct jv *patch, const struct type *t, struct err *e) {
     struct ctx c = {a, e};
     struct at top = {0};
     if (!jv_is(patch, J_OBJ)) return refuse(&c, &top, "must be an object, not %s", jv_type_name(patch)), NULL;
