@@ -116,7 +116,7 @@ def the_api_server_away_for_a_minute(case):
     both = pods(case)
     counts = {name(p): restarts(p) for p in both}
     assert case.ns  # made now: it takes the controller manager a while to come back, too
-    outage = threading.Thread(target=case.cluster.script, args=("restart-apiserver", "--pause", str(OUTAGE_S)))
+    outage = threading.Thread(target=case.cluster.restart_api_server, args=(OUTAGE_S,))
     outage.start()
     begin = time.monotonic()
     unready, dead = {}, collections.Counter()

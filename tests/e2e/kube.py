@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+from datetime import datetime, timezone
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OURS = "/apis/workloads.x-k8s.io/v1alpha2"
@@ -131,6 +132,8 @@ class Api:
 class Cluster:
     """Its name is unique to this run, so that several runs don't meet."""
 
+    restarts = ()  # of the API server: pairs of times
+
     def __init__(self, name):
         self.name = name
         self.kubeconfig = self.script("up", "--nodes", "3")
@@ -172,6 +175,13 @@ class Cluster:
         """Sends a signal to one of the cluster's own processes."""
         with open(os.path.join(self.directory, "run", f"{program}.pid"), encoding="ascii") as f:
             os.kill(int(f.read()), getattr(signal, "SIG" + name))
+
+    def restart_api_server(self, pause):
+        """Kills it and starts it again after that many seconds; returns when it is ready. Shortly before, it may
+        not have read any role yet, and then forbids everything."""
+        begin = datetime.now(timezone.utc)
+        self.script("restart-apiserver", "--pause", str(pause))
+        self.restarts += ((begin, datetime.now(timezone.utc)),)
 
     def down(self):
         self.script("down")

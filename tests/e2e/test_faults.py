@@ -138,7 +138,7 @@ def api_server_restarts_under_it(case):
     for number in range(RESTARTS):
         replicas, image = 1 + number % 3, image_of(number)
         wait(lambda r=replicas, i=image: set_all(case, r, i) is None, 30, "the group is changed")
-        case.cluster.script("restart-apiserver", "--pause", "1")
+        case.cluster.restart_api_server(1)
         wait(lambda r=replicas, i=image: exactly(case, r, i), 90, f"all is right after restart {number + 1}")
         assert case.manager.alive() and case.manager.pid == pid, "the manager has ended"
     wait(case.manager.ready, 30, "the manager is ready")
