@@ -44,8 +44,10 @@ struct serve_opts {
                                  * bodies together may take 8 times this, beyond that: 503. 0: 8 MiB */
     unsigned max_connections;   /* 0: 1000 */
     unsigned per_ip;            /* 0: no limit */
-    unsigned idle_s;            /* longest pause between two bytes; a request must be complete, and its answer taken, within
-                                 * twice this after the answer before. 0: 30 s */
+    unsigned request_s;         /* a connection's first request must begin within this, every request be complete so long after
+                                 * it began, and its answer taken so long after it was given. 0: 30 s */
+    unsigned idle_s;            /* a connection without a request is kept so long. 0: 120 s. Longer than clients keep it, which
+                                 * is 90 s for API servers: a request that meets a connection being closed is lost */
     unsigned threads;           /* 0: number of cores, at most 4 */
 };
 
@@ -55,6 +57,8 @@ struct server *server_start(const struct serve_opts *o, struct err *e);
 unsigned server_port(const struct server *s);
 /* Goes on as before, but every answer closes its connection, so that clients look for another server. */
 void server_drain(struct server *s);
+/* How long ago the last connection or request came (ms); since the start if none did. */
+int64_t server_quiet_ms(const struct server *s);
 /* Stops accepting, finishes what is being answered (at most drain_ms), frees. */
 void server_stop(struct server *s, int64_t drain_ms);
 

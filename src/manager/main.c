@@ -28,6 +28,7 @@
 
 #define LEASE_NAME "rbg-controller"
 #define DRAIN_MS 10000
+#define QUIET_MS 1000
 #define TRUST_EVERY_MS 1000
 
 struct manager {
@@ -234,12 +235,20 @@ static int run(struct manager *m, const sigset_t *signals, struct err *e) {
     return 0;
 }
 
-/* API servers and proxies take a while to see that this replica is not ready any more. The delay began at `since`. */
+/* API servers and proxies take a while to see that this replica is not ready any more; how long, only they know: the delay, which
+ * began at `since`, and as long again while requests still come. */
+static int64_t answering_left(const struct manager *m, int64_t since) {
+    int64_t left = since + m->o.shutdown_delay_ms - clock_mono_ms(clock_real());
+    if (left > 0) return left;
+    int64_t last = left + m->o.shutdown_delay_ms, quiet = QUIET_MS - server_quiet_ms(m->webhook);
+    return quiet < last ? quiet : last;
+}
+
 static void drain_webhook(struct manager *m, const sigset_t *signals, int64_t since) {
     if (!m->webhook) return;
     server_drain(m->webhook);
-    int64_t left = since + m->o.shutdown_delay_ms - clock_mono_ms(clock_real());
-    if (left > 0) signaled(signals, left);
+    for (int64_t left; (left = answering_left(m, since)) > 0 && !signaled(signals, left);) {
+    }
     server_stop(m->webhook, DRAIN_MS);
 }
 

@@ -48,7 +48,7 @@ static const struct flag rows[] = {
     {"webhook-cert-key", "tls.key", "file of the key", FLAG_STRING, AT(cert_key)},
     {"webhook-secret-name", "rbgs-webhook-cert", "Secret of the self-managed certificate", FLAG_STRING, AT(secret_name)},
     {"webhook-service-name", "rbgs-webhook-service", "Service of the webhooks", FLAG_STRING, AT(service_name)},
-    {"shutdown-delay-duration", "0s", "how long to go on answering webhooks after SIGTERM, until nobody sends them here any more",
+    {"shutdown-delay-duration", "0s", "how long to go on answering webhooks after SIGTERM; up to twice as long while they still come",
      FLAG_DURATION_MS, AT(shutdown_delay_ms)},
     {"webhook-url", "", "with --print-*: call the webhooks at this URL instead of through the Service", FLAG_STRING,
      AT(webhook_url)},

@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import signal
 import socket
 import ssl
+import time
 
 from harness import test
 from kube import wait
@@ -147,6 +149,9 @@ def a_bad_object_is_answered_not_dropped(case):
 
 @test
 def probes_and_metrics(case):
+    case.apply({"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup", "metadata": {"name": "g"}, "spec": {"roles": [
+        {"name": "a", "replicas": 1, "standalonePattern": {"template": {"spec": {"containers": [{"name": "c", "image": "e/i:1"}]}}}}]}})
+    case.wait_ready("g", 60)
     assert case.manager.probe("/healthz") == (200, "ok")
     assert case.manager.probe("/readyz") == (200, "ok")
     assert case.manager.probe("/elsewhere")[0] == 404
@@ -178,3 +183,25 @@ def it_ends_in_order(case):
     """SIGTERM: everything is closed within seconds, and the status is 0."""
     assert case.manager.stop() == 0
     case.manager.start()
+
+
+@test(alone=True)
+def it_answers_while_it_is_asked(case):
+    """SIGTERM with a delay: who has not heard that it ends is answered, even when the delay is over."""
+    delay_s, asked_s = 2, 3
+    flag = f"--shutdown-delay-duration={delay_s}s"
+    case.manager.stop()
+    case.manager.command.append(flag)
+    try:
+        case.manager.start()
+        case.manager.process.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        while time.monotonic() - begin < asked_s:
+            assert post(case, "/nowhere", b"{}")[0] == 404
+            time.sleep(0.1)
+        assert case.manager.process.wait(20) == 0
+        took = time.monotonic() - begin
+        assert took < 2 * delay_s + 2, f"it ended after {took:.1f} s"
+    finally:
+        case.manager.command.remove(flag)
+        case.manager.start()

@@ -389,8 +389,13 @@ START_TEST(while_it_drains_it_answers_and_closes) {
     ck_assert_ptr_nonnull(strcasestr(buf_str(&head), "connection: close"));
     ck_assert(http_client_closed(h));
     http_client_close(h);
+    usleep(300000);
+    ck_assert_int_ge(server_quiet_ms(g.server), 300);
     h = dial(&g); /* new ones are taken */
+    ck_assert_int_lt(server_quiet_ms(g.server), 300);
+    usleep(300000);
     ask(h, "GET /echo HTTP/1.1\r\n" HOST "\r\n", 200, &head, &body);
+    ck_assert_int_lt(server_quiet_ms(g.server), 300);
     http_client_close(h);
     rig_stop(&g);
 }

@@ -1,6 +1,6 @@
 /* Who is connected, and for how long. libmicrohttpd only limits the pause between two bytes, so a client that sends one byte
- * now and then could hold a connection for ever. Here every phase has an end: a request must be complete, and an answer
- * taken, within `limit_ms`; then the reaper shuts the socket down and libmicrohttpd cleans up as if the client had gone.
+ * now and then could hold a connection for ever. Here every phase has an end: when it is over, the reaper shuts the socket
+ * down and libmicrohttpd cleans up as if the client had gone.
  * Invariant: a conn is in the list from accept until just before its descriptor is closed, and the reaper touches
  * descriptors only under the lock; so it never hits a number that was given to someone else. */
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 static int64_t mono_ms(void) { return clock_mono_ms(clock_real()); }
 
 static int64_t tick_ms(const struct conns *c) {
-    int64_t t = c->limit_ms / 8;
+    int64_t t = (c->request_ms < c->idle_ms ? c->request_ms : c->idle_ms) / 8;
     return t > TICK_MAX_MS ? TICK_MAX_MS : t < TICK_MIN_MS ? TICK_MIN_MS : t;
 }
 
@@ -24,7 +24,7 @@ static int64_t tick_ms(const struct conns *c) {
 static void reap_locked(struct conns *c) {
     int64_t now = mono_ms();
     for (struct conn *p = c->list; p; p = p->next)
-        if (!atomic_load(&p->busy) && now - atomic_load(&p->since_ms) > c->limit_ms) shutdown(p->fd, SHUT_RDWR);
+        if (now > atomic_load(&p->until_ms)) shutdown(p->fd, SHUT_RDWR);
 }
 
 static void *reaper_main(void *arg) {
@@ -38,8 +38,8 @@ static void *reaper_main(void *arg) {
     return NULL;
 }
 
-void conns_init(struct conns *c, int64_t limit_ms) {
-    *c = (struct conns){.limit_ms = limit_ms};
+void conns_init(struct conns *c, int64_t request_ms, int64_t idle_ms) {
+    *c = (struct conns){.request_ms = request_ms, .idle_ms = idle_ms, .last_ms = mono_ms()};
     pthread_mutex_init(&c->lock, NULL);
     cond_init_mono(&c->changed);
     cond_init_mono(&c->idle);
@@ -61,7 +61,7 @@ struct conn *conns_add(struct conns *c, int fd) {
     struct conn *conn = calloc(1, sizeof *conn);
     if (!conn) abort();
     conn->fd = fd;
-    conn_phase(conn, false);
+    conns_phase(c, conn, CONN_REQUEST);
     MUTEX_GUARD(&c->lock);
     conn->next = c->list;
     if (c->list) c->list->prev = conn;
@@ -96,7 +96,8 @@ void conns_wait_idle(struct conns *c, int64_t ms) {
         cond_wait_ms(&c->idle, &c->lock, left);
 }
 
-void conn_phase(struct conn *conn, bool busy) {
-    atomic_store(&conn->since_ms, mono_ms());
-    atomic_store(&conn->busy, busy);
+void conns_phase(struct conns *c, struct conn *conn, enum conn_phase phase) {
+    int64_t now = mono_ms();
+    if (phase == CONN_REQUEST) atomic_store(&c->last_ms, now);
+    atomic_store(&conn->until_ms, phase == CONN_HANDLER ? INT64_MAX : now + (phase == CONN_IDLE ? c->idle_ms : c->request_ms));
 }

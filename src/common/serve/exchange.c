@@ -81,6 +81,7 @@ void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *mc) {
     x->q.arena = a;
     x->q.path = arena_strndup(a, target, (size_t)(mark - target));
     x->q.query = arena_strdup(a, *mark ? mark + 1 : "");
+    conns_phase(&s->conns, x->conn, CONN_REQUEST);
     return x;
 }
 
@@ -106,7 +107,7 @@ void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_R
     body_drop(x);
     buf_fini(&x->refusal.body);
     if (x->started) conns_end(&s->conns);
-    conn_phase(x->conn, false);
+    conns_phase(&s->conns, x->conn, CONN_IDLE);
     if (x->answered) hold_back(x, 0);
     server_give_arena(s, x->q.arena);
 }
@@ -256,9 +257,9 @@ static void call_handler(struct exchange *x, struct serve_response *r) {
     x->body[x->len] = '\0';
     x->q.body = x->body;
     x->q.len = x->len;
-    conn_phase(x->conn, true);
+    conns_phase(&x->s->conns, x->conn, CONN_HANDLER);
     x->route->fn(x->route->ctx, &x->q, r);
-    conn_phase(x->conn, false);
+    conns_phase(&x->s->conns, x->conn, CONN_TAKEN);
     if (r->status < 200 || r->status > 599) serve_text(r, 500, "the handler of %s gave no answer\n", x->route->path);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sync.h"
 #include "pair.h"
@@ -21,7 +22,8 @@
 
 #define DEFAULT_BODY ((size_t)8 << 20)
 #define DEFAULT_CONNECTIONS 1000
-#define DEFAULT_IDLE_S 30
+#define DEFAULT_REQUEST_S 30
+#define DEFAULT_IDLE_S 120
 #define MAX_THREADS 4
 #define BODY_BUDGET 8 /* full-sized bodies in memory at the same time */
 #define CONNECTION_MEMORY ((size_t)32 << 10) /* also the limit of a request's headers */
@@ -119,13 +121,13 @@ static struct server *server_new(const struct serve_opts *o) {
     s->o.routes = copy_routes(s->arena, o);
     if (!s->o.max_body) s->o.max_body = DEFAULT_BODY;
     if (!s->o.max_connections) s->o.max_connections = DEFAULT_CONNECTIONS;
+    if (!s->o.request_s) s->o.request_s = DEFAULT_REQUEST_S;
     if (!s->o.idle_s) s->o.idle_s = DEFAULT_IDLE_S;
     s->o.threads = pool_size(o->threads);
     if (s->o.max_connections < s->o.threads) s->o.threads = s->o.max_connections;
     s->body_budget = s->o.max_body * BODY_BUDGET;
     pthread_mutex_init(&s->spare_lock, NULL);
-    /* Twice: a kept-alive connection may rest for idle_s, and then its next request has as long to come in. */
-    conns_init(&s->conns, (int64_t)s->o.idle_s * 2000);
+    conns_init(&s->conns, (int64_t)s->o.request_s * 1000, (int64_t)s->o.idle_s * 1000);
     return s;
 }
 
@@ -145,7 +147,6 @@ static struct MHD_Daemon *start_daemon(struct server *s, int fd) {
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, s},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->o.max_connections, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)s->o.per_ip, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->o.idle_s, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONNECTION_MEMORY, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL}, /* no Host, bare line ends and the like: 400 */
         {MHD_OPTION_THREAD_STACK_SIZE, (intptr_t)STACK_BYTES, NULL},
@@ -189,6 +190,8 @@ struct server *server_start(const struct serve_opts *o, struct err *e) {
 unsigned server_port(const struct server *s) { return s->port; }
 
 void server_drain(struct server *s) { atomic_store(&s->draining, true); }
+
+int64_t server_quiet_ms(const struct server *s) { return clock_mono_ms(clock_real()) - atomic_load(&s->conns.last_ms); }
 
 void server_stop(struct server *s, int64_t drain_ms) {
     if (!s) return;

@@ -15,8 +15,7 @@
 struct conn {
     struct conn *prev, *next; /* in conns.list, under its lock */
     int fd;
-    atomic_llong since_ms; /* of the present phase: accepted, answered, sent */
-    atomic_bool busy;      /* a handler works: our time, not the client's */
+    atomic_llong until_ms; /* the end of its present phase */
 };
 
 /* The open connections and the thread that cuts those which take too long. */
@@ -27,7 +26,8 @@ struct conns {
     struct conn *list;
     unsigned active;      /* exchanges between headers and the last byte of the answer */
     bool stop;
-    int64_t limit_ms;
+    int64_t request_ms, idle_ms;
+    atomic_llong last_ms; /* a connection or a request came */
     pthread_t reaper;
 };
 
@@ -45,7 +45,15 @@ struct server {
     size_t nspare;
 };
 
-void conns_init(struct conns *c, int64_t limit_ms);
+/* What a connection waits for. */
+enum conn_phase {
+    CONN_REQUEST, /* the first line of the first request; or the rest of one */
+    CONN_HANDLER, /* our time, not the client's */
+    CONN_TAKEN,   /* the client takes the answer */
+    CONN_IDLE,    /* the next request, if any */
+};
+
+void conns_init(struct conns *c, int64_t request_ms, int64_t idle_ms);
 void conns_fini(struct conns *c);
 struct conn *conns_add(struct conns *c, int fd);
 void conns_remove(struct conns *c, struct conn *conn);
@@ -53,7 +61,8 @@ void conns_begin(struct conns *c); /* an exchange begins, ends */
 void conns_end(struct conns *c);
 /* Waits until no exchange is active, at most `ms`. */
 void conns_wait_idle(struct conns *c, int64_t ms);
-void conn_phase(struct conn *conn, bool busy);
+/* A phase begins, and with it the time that it may take. */
+void conns_phase(struct conns *c, struct conn *conn, enum conn_phase phase);
 
 /* A listening socket; *port gets the real port. Returns -1 with an error. */
 int listen_open(const char *address, unsigned *port, struct err *e);
