@@ -52,7 +52,8 @@ def the_other_leads_when_the_leader_is_killed(case):
     wait(lambda: len(case.pods()) >= 3, 30, "it is in the middle of its work")
     kill(dead)
     begin = time.monotonic()
-    case.apply(many_groups(case, 3, 2))  # the other one's webhooks answer
+    # The other one's webhooks answer, once kube-proxy knows that the killed one's don't.
+    wait(lambda: case.apply(many_groups(case, 3, 2)), TAKEOVER_S, "groups are admitted")
     # The killed one is started anew at once, so it may be the first to ask when the lease is over.
     wait(lambda: holder(case) not in ("", held), TAKEOVER_S, "another process leads")
     print(f"     {holder(case)} leads {time.monotonic() - begin:.1f} s after {held} was killed", flush=True)
@@ -96,7 +97,8 @@ def every_replica_answers_webhooks(case):
         answer = review(case, pod)
         assert answer["uid"] == "u1" and not answer["allowed"], answer
         assert "spec.roles[0].dependencies[0]" in answer["status"]["message"], answer
-    assert endpoints(case, NS, "rbgs-webhook-service") == {p["status"]["podIP"] for p in both}
+    addresses = {p["status"]["podIP"] for p in both}
+    wait(lambda: endpoints(case, NS, "rbgs-webhook-service") == addresses, 60, "the Service has both")
 
 
 @own
