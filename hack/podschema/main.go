@@ -1,6 +1,6 @@
-// Prints src/common/doc/core_types.c: the field tables of the Kubernetes types that a pod template is made of.
+// Prints src/common/doc/generated/core_types.c: the field tables of the Kubernetes types that a pod template is made of.
 //
-//	cd hack/podschema && go run . > ../../src/common/doc/core_types.c
+//	cd hack/podschema && go run . > ../../src/common/doc/generated/core_types.c
 //
 // The shape (keys, kinds, omitempty, patch strategies) comes from the Go types by reflection, what Go only says in
 // comments (+listType, +listMapKey, +default, +optional, +required) from their sources in the module cache.
