@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
-bool str_eq(const char *a, const char *b);             /* NULL equals only NULL */
+/* NULL equals only NULL. Inline, because the first byte tells most strings apart without a call. */
+static inline bool str_eq(const char *a, const char *b) {
+    return a == b || (a && b && *a == *b && strcmp(a, b) == 0);
+}
 bool str_has_prefix(const char *s, const char *prefix);
 bool str_has_suffix(const char *s, const char *suffix);
 bool str_empty(const char *s);                         /* NULL or "" */

@@ -27,6 +27,7 @@ struct jv {
     enum jtype type;
     uint32_t len; /* bytes of a string, a number or raw text; elements of an array; members of an object */
     uint32_t cap;
+    uint32_t may_have; /* of an object: the jv_key_bit of every key in it; bits of keys that were taken away may stay */
     union {
         bool b;
         const char *s;          /* J_STR decoded, J_NUM verbatim, both NUL-terminated; J_RAW verbatim, not terminated */
@@ -79,8 +80,34 @@ void json_write_canonical(struct buf *out, const struct jv *v);
 void json_write_yaml(struct buf *out, const struct jv *v);
 
 /* ---- reading: every function takes NULL for "absent" ---- */
-struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen);
 struct jmember *jv_member(const struct jv *obj, const char *key, size_t klen); /* the place, to replace the value there */
+/* Are two keys of this length equal? They are short, so a call of memcmp would cost more than the comparison. */
+static inline bool jv_key_eq(const char *a, const char *b, size_t klen) {
+    uint64_t x, y;
+    uint32_t u, v;
+    for (; klen >= sizeof x; a += sizeof x, b += sizeof x, klen -= sizeof x) {
+        memcpy(&x, a, sizeof x);
+        memcpy(&y, b, sizeof y);
+        if (x != y) return false;
+    }
+    if (klen >= sizeof u) {
+        memcpy(&u, a, sizeof u);
+        memcpy(&v, b, sizeof v);
+        if (u != v) return false;
+        a += sizeof u, b += sizeof u, klen -= sizeof u;
+    }
+    while (klen && *a == *b) a++, b++, klen--;
+    return klen == 0;
+}
+/* Most look-ups are for something optional that is not there: one bit, of the length and the first byte, tells. */
+static inline uint32_t jv_key_bit(const char *key, size_t klen) {
+    return UINT32_C(1) << (((unsigned char)*key * 3 + klen) & 31);
+}
+static inline struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen) {
+    if (!obj || obj->type != J_OBJ || !(obj->may_have & jv_key_bit(key, klen))) return NULL;
+    struct jmember *m = jv_member(obj, key, klen);
+    return m ? m->val : NULL;
+}
 /* NULL: absent, or not an object */
 static inline struct jv *jv_get(const struct jv *obj, const char *key) {
     return jv_getn(obj, key, strlen(key)); /* inline: the length of a literal costs nothing */

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "doc/json.h"
 
@@ -70,7 +71,11 @@ struct type {
     const char *desc;
 };
 
-const struct field *type_field(const struct type *t, const char *key); /* NULL if unknown */
+/* The row of a member; NULL: the type has none. Any thread. */
+const struct field *type_fieldn(const struct type *t, const char *key, size_t klen);
+static inline const struct field *type_field(const struct type *t, const char *key) {
+    return type_fieldn(t, key, strlen(key));
+}
 
 /* The canonical form that Go's typed structs give: unknown fields dropped, FF_ALWAYS members added, omitempty zeros dropped,
  * quantities canonical. Deep: also below F_OBJECT, F_LIST, F_MAP. Returns a new tree. F_ANY subtrees are copied as they are.

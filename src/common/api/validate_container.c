@@ -29,14 +29,14 @@ static void check_host_port(struct pod_check *k, const struct place *at, bool in
 
 static void check_ports(struct pod_check *k, const struct place *c, bool init) {
     static const struct place_rule rules[] = {
-        {.field = "containerPort",
+        {PLACE_FIELD("containerPort"),
          .needs = "write the port's number",
          .bounded = true,
          .min = 1,
          .max = PORT_MAX},
-        {.field = "hostPort", .bounded = true, .max = PORT_MAX},
-        {.field = "protocol", .enums = "TCP|UDP|SCTP"},
-        {.field = "name", .text = name_port}};
+        {PLACE_FIELD("hostPort"), .bounded = true, .max = PORT_MAX},
+        {PLACE_FIELD("protocol"), .enums = "TCP|UDP|SCTP"},
+        {PLACE_FIELD("name"), .text = name_port}};
     struct place list = place_field(c, "ports");
     struct map *seen = map_in(k->p->a);
     for (size_t i = 0; i < place_len(&list); i++) {
@@ -82,8 +82,8 @@ void check_field_ref(struct problems *p, const struct place *at, bool volume) {
     static const char *const of_volumes[] = {"metadata.name", "metadata.namespace", "metadata.uid",
                                              "metadata.labels", "metadata.annotations"};
     static const struct place_rule rules[] = {
-        {.field = "apiVersion", .enums = "v1"},
-        {.field = "fieldPath", .needs = "write a field of the pod, such as metadata.name"}};
+        {PLACE_FIELD("apiVersion"), .enums = "v1"},
+        {PLACE_FIELD("fieldPath"), .needs = "write a field of the pod, such as metadata.name"}};
     struct place path = place_field(at, "fieldPath");
     const char *s = place_text(&path), *key;
     PLACE_RULES(p, at, rules);
@@ -116,9 +116,9 @@ void check_resource_ref(struct problems *p, const struct place *at, bool volume)
     static const char *const of_bytes[] = {"1",   "1k",  "1M",  "1G",  "1T",  "1P", "1E",
                                            "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"};
     static const struct place_rule rules[] = {
-        {.field = "resource", .needs = "write a resource, such as limits.cpu"}};
+        {PLACE_FIELD("resource"), .needs = "write a resource, such as limits.cpu"}};
     static const struct place_rule container[] = {
-        {.field = "containerName", .needs = "name the container"}};
+        {PLACE_FIELD("containerName"), .needs = "name the container"}};
     struct place name = place_field(at, "resource"), divisor = place_field(at, "divisor");
     const char *s = place_text(&name);
     struct words known = {(const char **)(uintptr_t)names, 6};
@@ -146,12 +146,12 @@ static void check_value_from(struct problems *p, const struct place *at) {
     static const char *const sources[] = {"fieldRef", "resourceFieldRef", "configMapKeyRef",
                                           "secretKeyRef", "fileKeyRef"};
     static const struct place_rule key[] = {
-        {.field = "name", .needs = "name the object"},
-        {.field = "key", .needs = "write a key", .text = text_file_key}};
+        {PLACE_FIELD("name"), .needs = "name the object"},
+        {PLACE_FIELD("key"), .needs = "write a key", .text = text_file_key}};
     static const struct place_rule file[] = {
-        {.field = "volumeName", .needs = "name a volume", .text = name_dns1123_label},
-        {.field = "path", .needs = "write the file's path", .text = text_local_path},
-        {.field = "key", .needs = "write a key"}};
+        {PLACE_FIELD("volumeName"), .needs = "name a volume", .text = name_dns1123_label},
+        {PLACE_FIELD("path"), .needs = "write the file's path", .text = text_local_path},
+        {PLACE_FIELD("key"), .needs = "write a key"}};
     const char *which = place_one_of(p, at, sources, 5, true);
     if (!which) return;
     struct place ref = place_field(at, which);
@@ -168,7 +168,7 @@ static void check_value_from(struct problems *p, const struct place *at) {
 
 static void check_env(struct problems *p, const struct place *c) {
     static const struct place_rule rules[] = {
-        {.field = "name", .needs = "a variable needs a name", .text = env_rule}};
+        {PLACE_FIELD("name"), .needs = "a variable needs a name", .text = env_rule}};
     struct place list = place_field(c, "env");
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place at = place_item(&list, i), from = place_field(&at, "valueFrom");
@@ -185,8 +185,8 @@ static void check_env(struct problems *p, const struct place *c) {
 
 static void check_env_from(struct problems *p, const struct place *c) {
     static const char *const sources[] = {"configMapRef", "secretRef"};
-    static const struct place_rule rules[] = {{.field = "prefix", .text = env_rule}};
-    static const struct place_rule named[] = {{.field = "name", .needs = "name the object"}};
+    static const struct place_rule rules[] = {{PLACE_FIELD("prefix"), .text = env_rule}};
+    static const struct place_rule named[] = {{PLACE_FIELD("name"), .needs = "name the object"}};
     struct place list = place_field(c, "envFrom");
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place at = place_item(&list, i);
@@ -251,8 +251,8 @@ static void check_claims(struct pod_check *k, const struct place *resources) {
 
 static void check_resize(struct problems *p, const struct place *c) {
     static const struct place_rule rules[] = {
-        {.field = "resourceName", .needs = "write cpu or memory", .enums = "cpu|memory"},
-        {.field = "restartPolicy",
+        {PLACE_FIELD("resourceName"), .needs = "write cpu or memory", .enums = "cpu|memory"},
+        {PLACE_FIELD("restartPolicy"),
          .needs = "write NotRequired or RestartContainer",
          .enums = "NotRequired|RestartContainer"}};
     struct place list = place_field(c, "resizePolicy");
@@ -299,10 +299,10 @@ static void check_image(struct problems *p, const struct place *c) {
 
 void check_container(struct pod_check *k, const struct place *at, bool init) {
     static const struct place_rule rules[] = {
-        {.field = "name", .needs = "a container needs a name", .text = name_dns1123_label},
-        {.field = "imagePullPolicy", .enums = "Always|Never|IfNotPresent"},
-        {.field = "terminationMessagePolicy", .enums = "File|FallbackToLogsOnError"},
-        {.field = "restartPolicy", .enums = "Always|OnFailure|Never"}};
+        {PLACE_FIELD("name"), .needs = "a container needs a name", .text = name_dns1123_label},
+        {PLACE_FIELD("imagePullPolicy"), .enums = "Always|Never|IfNotPresent"},
+        {PLACE_FIELD("terminationMessagePolicy"), .enums = "File|FallbackToLogsOnError"},
+        {PLACE_FIELD("restartPolicy"), .enums = "Always|OnFailure|Never"}};
     struct place name = place_field(at, "name");
     if (place_mistyped(at, J_OBJ)) return;
     PLACE_RULES(k->p, at, rules);

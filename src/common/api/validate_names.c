@@ -2,13 +2,14 @@
  * label key, all of which Kubernetes limits to 63 characters; cutting them would let two roles
  * collide, so what does not fit is refused, with the number of characters that are left. Sources:
  * part A 4.2, part C 3 (revision labels), part D 11 and 15. Pure. */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/names.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "doc/scalar.h"
 #include "validate.h"
+#include "validate_place.h"
 
 enum {
     LABEL_MAX = 63,
@@ -19,112 +20,131 @@ enum {
 };
 
 static size_t digits(int64_t n) {
-    char text[24];
-    return (size_t)snprintf(text, sizeof text, "%lld", (long long)(n > 0 ? n : 0));
+    size_t count = 1;
+    for (; n > 9; n /= 10) count++;
+    return count;
 }
 
-/* The longest part of a pod's name behind the instance's, and what it is made of. */
-static size_t pod_suffix(struct arena *a, const struct role *r, const char **example) {
-    *example = "";
-    if (r->standalone.set) return 0;
-    if (r->leader_worker.set) {
-        int32_t size = role_group_size(r);
-        *example = arena_printf(a, "-%d", (int)size - 1);
-        return strlen(*example);
-    }
+/* A name that is made of a role's: "<before><group>-<role>-<ordinal>-<component>-<id>". It is only spelled out when it does
+ * not fit. */
+struct derived {
+    const char *before, *component; /* NULL: none */
+    int64_t ordinal, id;            /* NONE: none */
+    bool stateless;                 /* five random characters instead of the ordinal */
+};
+enum { NONE = -1 };
+
+static size_t number_len(int64_t n) {
+    return n == NONE ? 0 : 1 + digits(n);
+}
+
+static size_t pod_part_len(const struct derived *d) {
+    return (d->component ? 1 + strlen(d->component) : 0) + number_len(d->id);
+}
+
+/* Of everything but the role's name. */
+static size_t fixed_len(const struct role_check *k, const struct derived *d) {
+    return (d->before ? strlen(d->before) : 0) + strlen(k->c->group) + 1 +
+           (d->stateless ? 1 + INSTANCE_ID_LEN : number_len(d->ordinal)) + pod_part_len(d);
+}
+
+static char *derived_text(const struct role_check *k, const struct derived *d) {
+    BUF_AUTO struct buf b = BUF_INIT;
+    buf_printf(&b, "%s%s-%s", d->before ? d->before : "", k->c->group, k->r->name);
+    if (d->stateless) buf_puts(&b, "-xxxxx");
+    if (d->ordinal != NONE) buf_printf(&b, "-%lld", (long long)d->ordinal);
+    if (d->component) buf_printf(&b, "-%s", d->component);
+    if (d->id != NONE) buf_printf(&b, "-%lld", (long long)d->id);
+    return arena_strdup(k->c->a, buf_str(&b));
+}
+
+/* The longest part of a pod's name behind the instance's. */
+static void add_pod_part(struct derived *d, const struct role *r) {
+    if (r->leader_worker.set) d->id = (int64_t)role_group_size(r) - 1;
     for (size_t i = 0; r->custom.set && i < r->custom.components.n; i++) {
         const struct component *c = &r->custom.components.items[i];
         int32_t size = component_size(c);
-        const char *suffix =
-            arena_printf(a, "-%s-%d", c->name ? c->name : "", size > 0 ? (int)size - 1 : 0);
-        if (strlen(suffix) > strlen(*example)) *example = suffix;
+        const struct derived part = {.component = c->name ? c->name : "",
+                                     .id = size > 0 ? (int64_t)size - 1 : 0};
+        if (pod_part_len(&part) <= pod_part_len(d)) continue;
+        d->component = part.component;
+        d->id = part.id;
     }
-    return strlen(*example);
 }
 
-/* `fixed` characters besides the role's name make a name of at most `max`. */
-static bool fits(const struct role_check *k, size_t fixed, size_t max, const char *what,
-                 const char *example, const char *why) {
-    size_t n = strlen(k->r->name);
+static bool fits(const struct role_check *k, const struct derived *d, size_t max, const char *what,
+                 const char *why) {
+    size_t n = strlen(k->r->name), fixed = fixed_len(k, d);
     if (n + fixed <= max) return true;
-    const char *path = arena_printf(k->c->a, "%s.name", k->path);
-    const struct jv *value = jv_get(k->r->doc, "name");
-    if (fixed >= max) {
-        problem_add(k->c->p, path, PROBLEM_TOO_LONG, value,
-                    "%s \"%s\" has %zu characters, at most %zu are allowed%s; no role name is "
-                    "short enough: shorten the group's name",
-                    what, example, n + fixed, max, why);
-        return false;
-    }
-    problem_add(k->c->p, path, PROBLEM_TOO_LONG, value,
-                "%s \"%s\" has %zu characters, at most %zu are allowed%s; %zu characters are left "
-                "for the role's name in group \"%s\"",
-                what, example, n + fixed, max, why, max - fixed, k->c->group);
+    const struct place role = place_at(k->path, k->r->doc), name = place_field(&role, "name");
+    const char *example = derived_text(k, d);
+    if (fixed >= max)
+        place_problem(k->c->p, &name, PROBLEM_TOO_LONG,
+                      "%s \"%s\" has %zu characters, at most %zu are allowed%s; no role name is "
+                      "short enough: shorten the group's name",
+                      what, example, n + fixed, max, why);
+    else
+        place_problem(k->c->p, &name, PROBLEM_TOO_LONG,
+                      "%s \"%s\" has %zu characters, at most %zu are allowed%s; %zu characters are "
+                      "left for the role's name in group \"%s\"",
+                      what, example, n + fixed, max, why, max - fixed, k->c->group);
     return false;
 }
 
 /* The workload itself: 63, less where a revision hash or a set's ordinal is appended to it and used
  * as a label value. */
 static bool workload_fits(const struct role_check *k) {
-    const char *group = k->c->group, *name = arena_printf(k->c->a, "%s-%s", group, k->r->name);
-    size_t fixed = strlen(group) + 1;
+    const struct derived own = {.ordinal = NONE, .id = NONE},
+                         service = {.before = "s-", .ordinal = NONE, .id = NONE};
     switch (role_workload(k->r)) {
     case WL_DEPLOYMENT:
-        return fits(k, fixed, LABEL_MAX, "the Deployment's name", name, "");
+        return fits(k, &own, LABEL_MAX, "the Deployment's name", "");
     case WL_LWS: {
         size_t max = REVISIONED_MAX - 1 - digits((int64_t)role_replicas(k->r) - 1);
-        return fits(k, fixed, max, "the LeaderWorkerSet's name", name,
+        return fits(k, &own, max, "the LeaderWorkerSet's name",
                     " (its StatefulSets append a number and a revision hash)");
     }
     case WL_STATEFULSET:
-        return fits(k, fixed, REVISIONED_MAX, "the StatefulSet's name", name,
+        return fits(k, &own, REVISIONED_MAX, "the StatefulSet's name",
                     " (a revision hash follows in a label)");
     case WL_RIS:
     case WL_UNSUPPORTED:
         break;
     }
     if (role_stateful(k->r))
-        return fits(k, fixed, REVISIONED_MAX, "the RoleInstanceSet's name", name,
+        return fits(k, &own, REVISIONED_MAX, "the RoleInstanceSet's name",
                     " (a revision hash follows in a label)");
-    return fits(k, fixed + 2, LABEL_MAX, "the Service's name", arena_printf(k->c->a, "s-%s", name),
-                "");
+    return fits(k, &service, LABEL_MAX, "the Service's name", "");
 }
 
 /* Pods of a RoleInstanceSet: their names are host names. A stateless instance's name is cut to fit,
  * so only what follows counts. */
 static void pods_fit(const struct role_check *k) {
-    struct arena *a = k->c->a;
-    const char *suffix, *group = k->c->group;
-    size_t tail = pod_suffix(a, k->r, &suffix), fixed = strlen(group) + 1 + tail;
-    if (role_stateful(k->r)) {
-        int64_t last = role_replicas(k->r) > 0 ? (int64_t)role_replicas(k->r) - 1 : 0;
-        const char *name =
-            arena_printf(a, "%s-%s-%lld%s", group, k->r->name, (long long)last, suffix);
-        fits(k, fixed + 1 + digits(last), LABEL_MAX, "the pod name", name, "");
-        return;
-    }
-    const char *name = arena_printf(a, "%s-%s-xxxxx%s", group, k->r->name, suffix);
-    fits(k, fixed + 1 + INSTANCE_ID_LEN, LABEL_MAX, "the pod name", name, "");
+    int64_t replicas = role_replicas(k->r);
+    struct derived pod = {.ordinal = NONE, .id = NONE, .stateless = !role_stateful(k->r)};
+    if (!pod.stateless) pod.ordinal = replicas > 0 ? replicas - 1 : 0;
+    add_pod_part(&pod, k->r);
+    fits(k, &pod, LABEL_MAX, "the pod name", "");
 }
 
 void check_names(const struct role_check *k) {
     const struct role *r = k->r;
-    const char *path = arena_printf(k->c->a, "%s.name", k->path),
-               *wrong = str_empty(r->name) ? NULL : name_dns1123_label(r->name);
+    const struct place role = place_at(k->path, r->doc), name = place_field(&role, "name");
+    const char *wrong = str_empty(r->name) ? NULL : name_dns1123_label(r->name);
     if (str_empty(r->name)) {
-        problem_add(k->c->p, path, PROBLEM_REQUIRED, NULL, "a role needs a name");
+        place_problem(k->c->p, &name, PROBLEM_REQUIRED, "a role needs a name");
         return;
     }
     if (strlen(r->name) > ROLE_MAX) {
-        problem_add(k->c->p, path, PROBLEM_TOO_LONG, jv_get(r->doc, "name"),
-                    "a role's name may have %d characters, because it is part of the label key "
-                    "%s<role>; this one has %zu",
-                    ROLE_MAX, L_ROLE_REVISION_PREFIX, strlen(r->name));
+        place_problem(k->c->p, &name, PROBLEM_TOO_LONG,
+                      "a role's name may have %d characters, because it is part of the label key "
+                      "%s<role>; this one has %zu",
+                      ROLE_MAX, L_ROLE_REVISION_PREFIX, strlen(r->name));
         return;
     }
     if (wrong) {
-        problem_add(k->c->p, path, PROBLEM_INVALID, jv_get(r->doc, "name"),
-                    "the name becomes part of the names of pods and Services and %s", wrong);
+        place_problem(k->c->p, &name, PROBLEM_INVALID,
+                      "the name becomes part of the names of pods and Services and %s", wrong);
         return;
     }
     if (str_empty(k->c->group) || !workload_fits(k)) return;

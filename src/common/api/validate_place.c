@@ -19,10 +19,6 @@ struct place place_at(const char *path, const struct jv *v) {
     return (struct place){.up = &nowhere, .field = path, .v = v};
 }
 
-struct place place_member(const struct place *up, const char *field, size_t len) {
-    return (struct place){.up = up, .field = field, .v = jv_getn(up->v, field, len)};
-}
-
 struct place place_item(const struct place *up, size_t i) {
     return (struct place){.up = up, .index = i, .v = jv_idx(up->v, i)};
 }
@@ -134,11 +130,13 @@ static void rule_number(struct problems *p, const struct place *at, const struct
 void place_rules(struct problems *p, const struct place *at, const struct place_rule *rules,
                  size_t n) {
     for (size_t i = 0; i < n; i++) {
-        struct place v = place_field(at, rules[i].field);
-        if (rules[i].bounded)
-            rule_number(p, &v, &rules[i]);
+        const struct place_rule *r = &rules[i];
+        const struct place v = {.up = at, .field = r->field, .v = jv_getn(at->v, r->field, r->len)};
+        if (!v.v && !r->needs) continue; /* most of them */
+        if (r->bounded)
+            rule_number(p, &v, r);
         else
-            rule_text(p, &v, &rules[i]);
+            rule_text(p, &v, r);
     }
 }
 

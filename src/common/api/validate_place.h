@@ -20,9 +20,8 @@ struct place {
 struct place place_root(const struct jv *v);
 /* A place that is spelled like this; the path must live as long. */
 struct place place_at(const char *path, const struct jv *v);
-struct place place_member(const struct place *up, const char *field, size_t len);
 static inline struct place place_field(const struct place *up, const char *field) {
-    return place_member(up, field, strlen(field)); /* inline, as jv_get */
+    return (struct place){.up = up, .field = field, .v = jv_get(up->v, field)}; /* inline, as jv_get */
 }
 struct place place_item(const struct place *up, size_t i);
 struct place place_key(const struct place *up, const struct jmember *m);
@@ -48,7 +47,8 @@ void place_texts(struct problems *p, const struct place *list, const char *(*rul
 
 /* What a member may be. Empty strings count as absent, as they do for the API server. */
 struct place_rule {
-    const char *field;
+    const char *field;                /* with its length: PLACE_FIELD */
+    size_t len;
     const char *needs;                /* what to write when it is missing; NULL: it may be missing */
     const char *enums;                /* allowed words, '|'-separated */
     const char *(*text)(const char *); /* a rule for a string: the reason, or NULL when fine */
@@ -57,6 +57,7 @@ struct place_rule {
 };
 void place_rules(struct problems *p, const struct place *at, const struct place_rule *rules,
                  size_t n);
+#define PLACE_FIELD(name) .field = (name), .len = sizeof(name) - 1
 #define PLACE_RULES(p, at, rows) place_rules(p, at, rows, sizeof(rows) / sizeof *(rows))
 
 /* Which of these members is given, when exactly one is; else NULL, and a problem unless none is

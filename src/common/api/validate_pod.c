@@ -58,7 +58,7 @@ static void check_list(struct problems *p, const struct place *list,
 }
 
 static void check_dns(struct problems *p, const struct place *spec) {
-    static const struct place_rule option[] = {{.field = "name", .needs = "an option needs a name"}};
+    static const struct place_rule option[] = {{PLACE_FIELD("name"), .needs = "an option needs a name"}};
     struct place config = place_field(spec, "dnsConfig"), servers = place_field(&config, "nameservers"),
                  searches = place_field(&config, "searches"), options = place_field(&config, "options");
     if (str_eq(jv_get_str(spec->v, "dnsPolicy"), "None") && place_len(&servers) == 0)
@@ -78,7 +78,7 @@ static void check_dns(struct problems *p, const struct place *spec) {
 
 static void check_host_aliases(struct problems *p, const struct place *spec) {
     static const struct place_rule rules[] = {
-        {.field = "ip", .needs = "write an IP address", .text = text_ip}};
+        {PLACE_FIELD("ip"), .needs = "write an IP address", .text = text_ip}};
     struct place list = place_field(spec, "hostAliases");
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place at = place_item(&list, i), names = place_field(&at, "hostnames");
@@ -91,9 +91,9 @@ static void check_host_aliases(struct problems *p, const struct place *spec) {
 
 static void check_gates(struct problems *p, const struct place *spec) {
     static const struct place_rule ready[] = {
-        {.field = "conditionType", .needs = "name a condition", .text = name_qualified}};
+        {PLACE_FIELD("conditionType"), .needs = "name a condition", .text = name_qualified}};
     static const struct place_rule gate[] = {
-        {.field = "name", .needs = "a gate needs a name", .text = name_qualified}};
+        {PLACE_FIELD("name"), .needs = "a gate needs a name", .text = name_qualified}};
     struct place conditions = place_field(spec, "readinessGates"),
                  gates = place_field(spec, "schedulingGates");
     for (size_t i = 0; i < place_len(&conditions); i++) {
@@ -111,9 +111,9 @@ static void check_gates(struct problems *p, const struct place *spec) {
 static void check_resource_claims(struct pod_check *k) {
     static const char *const sources[] = {"resourceClaimName", "resourceClaimTemplateName"};
     static const struct place_rule rules[] = {
-        {.field = "name", .needs = "a claim needs a name", .text = name_dns1123_label},
-        {.field = "resourceClaimName", .text = name_dns1123_subdomain},
-        {.field = "resourceClaimTemplateName", .text = name_dns1123_subdomain}};
+        {PLACE_FIELD("name"), .needs = "a claim needs a name", .text = name_dns1123_label},
+        {PLACE_FIELD("resourceClaimName"), .text = name_dns1123_subdomain},
+        {PLACE_FIELD("resourceClaimTemplateName"), .text = name_dns1123_subdomain}};
     struct place list = place_field(k->spec, "resourceClaims");
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place at = place_item(&list, i), name = place_field(&at, "name");
@@ -158,18 +158,18 @@ static void check_overhead(struct problems *p, const struct place *spec) {
 
 static void check_spec(struct pod_check *k) {
     static const struct place_rule rules[] = {
-        {.field = "restartPolicy", .enums = "Always|OnFailure|Never"},
-        {.field = "dnsPolicy", .enums = "ClusterFirst|ClusterFirstWithHostNet|Default|None"},
-        {.field = "preemptionPolicy", .enums = "PreemptLowerPriority|Never"},
-        {.field = "hostname", .text = name_dns1123_label},
-        {.field = "subdomain", .text = name_dns1123_label},
-        {.field = "nodeName", .text = name_dns1123_subdomain},
-        {.field = "serviceAccountName", .text = name_dns1123_subdomain},
-        {.field = "priorityClassName", .text = name_dns1123_subdomain},
-        {.field = "runtimeClassName", .text = name_dns1123_subdomain},
-        {.field = "activeDeadlineSeconds", .bounded = true, .min = 1, .max = INT32_MAX}};
+        {PLACE_FIELD("restartPolicy"), .enums = "Always|OnFailure|Never"},
+        {PLACE_FIELD("dnsPolicy"), .enums = "ClusterFirst|ClusterFirstWithHostNet|Default|None"},
+        {PLACE_FIELD("preemptionPolicy"), .enums = "PreemptLowerPriority|Never"},
+        {PLACE_FIELD("hostname"), .text = name_dns1123_label},
+        {PLACE_FIELD("subdomain"), .text = name_dns1123_label},
+        {PLACE_FIELD("nodeName"), .text = name_dns1123_subdomain},
+        {PLACE_FIELD("serviceAccountName"), .text = name_dns1123_subdomain},
+        {PLACE_FIELD("priorityClassName"), .text = name_dns1123_subdomain},
+        {PLACE_FIELD("runtimeClassName"), .text = name_dns1123_subdomain},
+        {PLACE_FIELD("activeDeadlineSeconds"), .bounded = true, .min = 1, .max = INT32_MAX}};
     static const struct place_rule os[] = {
-        {.field = "name", .needs = "write linux or windows", .enums = "linux|windows"}};
+        {PLACE_FIELD("name"), .needs = "write linux or windows", .enums = "linux|windows"}};
     struct place system = place_field(k->spec, "os");
     PLACE_RULES(k->p, k->spec, rules);
     if (place_given(&system)) PLACE_RULES(k->p, &system, os);

@@ -29,9 +29,9 @@ static void check_port(struct problems *p, const struct place *at) {
 }
 
 static void check_http(struct problems *p, const struct place *at) {
-    static const struct place_rule rules[] = {{.field = "scheme", .enums = "HTTP|HTTPS"}};
+    static const struct place_rule rules[] = {{PLACE_FIELD("scheme"), .enums = "HTTP|HTTPS"}};
     static const struct place_rule header[] = {
-        {.field = "name", .needs = "a header needs a name", .text = header_name}};
+        {PLACE_FIELD("name"), .needs = "a header needs a name", .text = header_name}};
     struct place port = place_field(at, "port"), headers = place_field(at, "httpHeaders");
     check_port(p, &port);
     PLACE_RULES(p, at, rules);
@@ -56,7 +56,7 @@ static void check_sleep(struct problems *p, const struct place *at, const struct
 static void check_handler(struct problems *p, const struct place *at, const struct place *spec) {
     static const char *const probes[] = {"exec", "httpGet", "tcpSocket", "grpc"};
     static const char *const hooks[] = {"exec", "httpGet", "tcpSocket", "sleep"};
-    static const struct place_rule grpc[] = {{.field = "port",
+    static const struct place_rule grpc[] = {{PLACE_FIELD("port"),
                                               .needs = "write the number of a port",
                                               .bounded = true,
                                               .min = 1,
@@ -77,11 +77,11 @@ static void check_handler(struct problems *p, const struct place *at, const stru
 /* ready: a readiness probe, which may demand several successes and ends no container. */
 static void check_probe(struct problems *p, const struct place *at, bool ready) {
     static const struct place_rule rules[] = {
-        {.field = "initialDelaySeconds", .bounded = true, .max = INT32_MAX},
-        {.field = "timeoutSeconds", .bounded = true, .max = INT32_MAX},
-        {.field = "periodSeconds", .bounded = true, .max = INT32_MAX},
-        {.field = "successThreshold", .bounded = true, .max = INT32_MAX},
-        {.field = "failureThreshold", .bounded = true, .max = INT32_MAX},
+        {PLACE_FIELD("initialDelaySeconds"), .bounded = true, .max = INT32_MAX},
+        {PLACE_FIELD("timeoutSeconds"), .bounded = true, .max = INT32_MAX},
+        {PLACE_FIELD("periodSeconds"), .bounded = true, .max = INT32_MAX},
+        {PLACE_FIELD("successThreshold"), .bounded = true, .max = INT32_MAX},
+        {PLACE_FIELD("failureThreshold"), .bounded = true, .max = INT32_MAX},
     };
     if (!place_given(at)) return;
     check_handler(p, at, NULL);

@@ -267,13 +267,14 @@ void check_role_annotations(const struct role_check *k) {
 
 /* What a user gives is copied to objects: what the API server would refuse there is refused here. */
 static void check_metadata(const struct role_check *k) {
-    const struct place labels = place_at(sub(k, "labels"), k->r->labels),
-                       notes = place_at(sub(k, "annotations"), k->r->annotations),
-                       adapter = place_at(sub(k, "scalingAdapter.labels"),
-                                          k->r->scaling_adapter.labels);
+    const struct place role = place_at(k->path, k->r->doc),
+                       labels = place_field(&role, "labels"),
+                       notes = place_field(&role, "annotations"),
+                       adapter = place_field(&role, "scalingAdapter"),
+                       adapter_labels = place_field(&adapter, "labels");
     check_labels_at(k->c->p, &labels);
     check_annotations_at(k->c->p, &notes);
-    check_labels_at(k->c->p, &adapter);
+    check_labels_at(k->c->p, &adapter_labels);
 }
 
 static void check_runtimes(const struct role_check *k) {

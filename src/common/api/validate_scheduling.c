@@ -39,12 +39,12 @@ static void check_values(struct problems *p, const struct place *at) {
 
 static void check_node_term(struct problems *p, const struct place *term) {
     static const struct place_rule label[] = {
-        {.field = "key", .needs = "name a node label", .text = name_qualified},
-        {.field = "operator", .needs = "write an operator",
+        {PLACE_FIELD("key"), .needs = "name a node label", .text = name_qualified},
+        {PLACE_FIELD("operator"), .needs = "write an operator",
          .enums = "In|NotIn|Exists|DoesNotExist|Gt|Lt"}};
     static const struct place_rule member[] = {
-        {.field = "key", .needs = "write metadata.name", .enums = "metadata.name"},
-        {.field = "operator", .needs = "write an operator", .enums = "In|NotIn"}};
+        {PLACE_FIELD("key"), .needs = "write metadata.name", .enums = "metadata.name"},
+        {PLACE_FIELD("operator"), .needs = "write an operator", .enums = "In|NotIn"}};
     struct place labels = place_field(term, "matchExpressions"),
                  fields = place_field(term, "matchFields");
     for (size_t i = 0; i < place_len(&labels); i++) {
@@ -62,8 +62,8 @@ static void check_node_term(struct problems *p, const struct place *term) {
 
 void check_label_selector(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "key", .needs = "name a label", .text = name_qualified},
-        {.field = "operator", .needs = "write an operator",
+        {PLACE_FIELD("key"), .needs = "name a label", .text = name_qualified},
+        {PLACE_FIELD("operator"), .needs = "write an operator",
          .enums = "In|NotIn|Exists|DoesNotExist"}};
     struct place labels = place_field(at, "matchLabels"), list = place_field(at, "matchExpressions");
     check_labels_at(p, &labels);
@@ -82,7 +82,7 @@ void check_label_selector(struct problems *p, const struct place *at) {
 /* ---- affinity ---- */
 
 static const struct place_rule weight_rules[] = {
-    {.field = "weight", .needs = "write a number from 1 to 100", .bounded = true, .min = 1, .max = 100}};
+    {PLACE_FIELD("weight"), .needs = "write a number from 1 to 100", .bounded = true, .min = 1, .max = 100}};
 
 #define REQUIRED_TERMS "requiredDuringSchedulingIgnoredDuringExecution"
 #define PREFERRED_TERMS "preferredDuringSchedulingIgnoredDuringExecution"
@@ -106,7 +106,7 @@ static void check_node_affinity(struct problems *p, const struct place *at) {
 
 static void check_pod_term(struct problems *p, const struct place *term) {
     static const struct place_rule rules[] = {
-        {.field = "topologyKey",
+        {PLACE_FIELD("topologyKey"),
          .needs = "name a node label, such as kubernetes.io/hostname",
          .text = name_qualified}};
     struct place selector = place_field(term, "labelSelector"),
@@ -142,9 +142,9 @@ static void check_pod_affinity(struct problems *p, const struct place *at) {
 /* Lt and Gt compare numbers; only newer servers know them, and they say what they don't take. */
 static void check_toleration(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "key", .text = name_qualified},
-        {.field = "operator", .enums = "Equal|Exists|Lt|Gt"},
-        {.field = "effect", .enums = "NoSchedule|PreferNoSchedule|NoExecute"}};
+        {PLACE_FIELD("key"), .text = name_qualified},
+        {PLACE_FIELD("operator"), .enums = "Equal|Exists|Lt|Gt"},
+        {PLACE_FIELD("effect"), .enums = "NoSchedule|PreferNoSchedule|NoExecute"}};
     struct place key = place_field(at, "key"), op = place_field(at, "operator"),
                  value = place_field(at, "value"), seconds = place_field(at, "tolerationSeconds");
     PLACE_RULES(p, at, rules);
@@ -178,15 +178,15 @@ static void check_spread_keys(struct problems *p, const struct place *at,
 
 static void check_spread(struct problems *p, const struct place *at, struct map *seen) {
     static const struct place_rule rules[] = {
-        {.field = "maxSkew", .needs = "write a number of at least 1", .bounded = true, .min = 1,
+        {PLACE_FIELD("maxSkew"), .needs = "write a number of at least 1", .bounded = true, .min = 1,
          .max = INT32_MAX},
-        {.field = "topologyKey", .needs = "name a node label, such as kubernetes.io/hostname",
+        {PLACE_FIELD("topologyKey"), .needs = "name a node label, such as kubernetes.io/hostname",
          .text = name_qualified},
-        {.field = "whenUnsatisfiable", .needs = "write DoNotSchedule or ScheduleAnyway",
+        {PLACE_FIELD("whenUnsatisfiable"), .needs = "write DoNotSchedule or ScheduleAnyway",
          .enums = "DoNotSchedule|ScheduleAnyway"},
-        {.field = "minDomains", .bounded = true, .min = 1, .max = INT32_MAX},
-        {.field = "nodeAffinityPolicy", .enums = "Ignore|Honor"},
-        {.field = "nodeTaintsPolicy", .enums = "Ignore|Honor"}};
+        {PLACE_FIELD("minDomains"), .bounded = true, .min = 1, .max = INT32_MAX},
+        {PLACE_FIELD("nodeAffinityPolicy"), .enums = "Ignore|Honor"},
+        {PLACE_FIELD("nodeTaintsPolicy"), .enums = "Ignore|Honor"}};
     struct place selector = place_field(at, "labelSelector"), least = place_field(at, "minDomains"),
                  key = place_field(at, "topologyKey"), when = place_field(at, "whenUnsatisfiable");
     PLACE_RULES(p, at, rules);

@@ -9,7 +9,7 @@
 
 /* A profile: its type, and the file that only Localhost has. */
 static void check_profile(struct problems *p, const struct place *context, const char *field) {
-    static const struct place_rule rules[] = {{.field = "type",
+    static const struct place_rule rules[] = {{PLACE_FIELD("type"),
                                                .needs = "write RuntimeDefault, Unconfined or "
                                                         "Localhost",
                                                .enums = "RuntimeDefault|Unconfined|Localhost"}};
@@ -74,7 +74,7 @@ void check_container_security(struct problems *p, const struct place *container,
                               const struct place *spec) {
     static const struct place_rule rules[] = {
         ID_RULE("runAsUser"), ID_RULE("runAsGroup"),
-        {.field = "procMount", .enums = "Default|Unmasked"}};
+        {PLACE_FIELD("procMount"), .enums = "Default|Unmasked"}};
     struct place at = place_field(container, "securityContext"),
                  proc = place_field(&at, "procMount");
     if (!place_given(&at) || place_mistyped(&at, J_OBJ)) return;
@@ -105,7 +105,7 @@ static const char *sysctl_name(const char *s) {
 
 static void check_sysctls(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "name", .needs = "name a kernel setting", .text = sysctl_name}};
+        {PLACE_FIELD("name"), .needs = "name a kernel setting", .text = sysctl_name}};
     struct place list = place_field(at, "sysctls");
     struct map *seen = map_in(p->a);
     for (size_t i = 0; i < place_len(&list); i++) {
@@ -130,9 +130,9 @@ static void check_user_namespace(struct problems *p, const struct place *spec) {
 void check_pod_security(struct problems *p, const struct place *spec) {
     static const struct place_rule rules[] = {
         ID_RULE("runAsUser"), ID_RULE("runAsGroup"), ID_RULE("fsGroup"),
-        {.field = "fsGroupChangePolicy", .enums = "OnRootMismatch|Always"},
-        {.field = "supplementalGroupsPolicy", .enums = "Merge|Strict"},
-        {.field = "seLinuxChangePolicy", .enums = "MountOption|Recursive"}};
+        {PLACE_FIELD("fsGroupChangePolicy"), .enums = "OnRootMismatch|Always"},
+        {PLACE_FIELD("supplementalGroupsPolicy"), .enums = "Merge|Strict"},
+        {PLACE_FIELD("seLinuxChangePolicy"), .enums = "MountOption|Recursive"}};
     struct place at = place_field(spec, "securityContext"),
                  groups = place_field(&at, "supplementalGroups");
     check_user_namespace(p, spec);

@@ -13,7 +13,7 @@
 /* A template on its way to a component, and where the part was written that led to it. */
 struct stage {
     const struct jv *tpl;
-    const char *path;
+    struct place at;
     const struct component *own; /* whose labels and annotations are in the template; NULL: nobody's */
     struct problems found;
     bool looked;
@@ -22,14 +22,21 @@ enum { STAGES_MAX = 3 };
 struct chain {
     struct stage items[STAGES_MAX];
     size_t n;
+    struct place role, pattern, ref, spec, list, element; /* what the stages' places are below */
 };
 
 static const char *pattern_name(const struct role *r) {
     return r->standalone.set ? "standalonePattern" : "leaderWorkerPattern";
 }
 
-static void push(struct chain *ch, struct arena *a, const struct jv *tpl, const char *path) {
-    ch->items[ch->n++] = (struct stage){.tpl = tpl, .path = path, .found = {.a = a}};
+static void push(struct chain *ch, struct arena *a, const struct jv *tpl, struct place at) {
+    ch->items[ch->n++] = (struct stage){.tpl = tpl, .at = at, .found = {.a = a}};
+}
+
+static void chain_init(struct chain *ch, const struct role_check *k, const char *pattern) {
+    ch->n = 0;
+    ch->role = place_at(k->path, k->r->doc);
+    ch->pattern = place_field(&ch->role, pattern);
 }
 
 static bool has(const struct problems *list, const struct problem *x) {
@@ -60,12 +67,12 @@ static const char *place_of(struct arena *a, const struct stage *from, const cha
     static const char meta[] = "metadata.";
     const char *rest = str_has_prefix(path, meta) ? path + sizeof meta - 1 : NULL,
                *key = rest ? strchr(rest, '[') : NULL, *end = key ? strchr(key, ']') : NULL;
-    if (!from->own || !end) return arena_printf(a, "%s.%s", from->path, path);
+    const char *template = place_path(a, &from->at);
+    if (!from->own || !end) return arena_printf(a, "%s.%s", template, path);
     const struct jv *notes = *rest == 'l' ? from->own->labels : from->own->annotations;
     bool beside = jv_getn(notes, key + 1, (size_t)(end - key) - 1);
-    const char *holder = arena_strndup(a, from->path, strlen(from->path) - strlen(".template"));
-    return beside ? arena_printf(a, "%s.%s", holder, rest)
-                  : arena_printf(a, "%s.%s", from->path, path);
+    return beside ? arena_printf(a, "%s.%s", place_path(a, from->at.up), rest)
+                  : arena_printf(a, "%s.%s", template, path);
 }
 
 static void report(const struct role_check *k, struct chain *ch) {
@@ -79,7 +86,7 @@ static void report(const struct role_check *k, struct chain *ch) {
         k->c->p->items[k->c->p->n - 1].value = x->value;
     }
     for (size_t i = 0; i < last->found.nwarnings; i++)
-        problem_warn(k->c->p, "%s.%s", last->path, last->found.warnings[i]);
+        problem_warn(k->c->p, "%s.%s", place_path(k->c->a, &last->at), last->found.warnings[i]);
 }
 
 /* The discovery file is mounted into the containers of stateful roles, and two volumes can't be mounted
@@ -118,21 +125,21 @@ static void check_effective(const struct role_check *k, struct chain *ch,
 /* ---- where a template comes from ---- */
 
 /* The stages before a leader's or worker's own patch. */
-static struct chain base_chain(const struct role_check *k, const struct jv *resolved) {
+static void base_chain(struct chain *ch, const struct role_check *k, const struct jv *resolved) {
     struct arena *a = k->c->a;
-    struct chain ch = {.n = 0};
-    const char *pattern = arena_printf(a, "%s.%s", k->path, pattern_name(k->r));
     const struct template_ref *ref = role_template_ref(k->r);
+    chain_init(ch, k, pattern_name(k->r));
     if (!ref->set) {
-        push(&ch, a, resolved, arena_printf(a, "%s.template", pattern));
-        return ch;
+        push(ch, a, resolved, place_field(&ch->pattern, "template"));
+        return;
     }
     size_t i = role_template_index(k->c->s, ref->name);
-    push(&ch, a, k->c->s->role_templates.items[i].template,
-         arena_printf(a, "%s.roleTemplates[%zu].template", k->c->path, i));
-    if (!jv_is_empty(ref->patch))
-        push(&ch, a, resolved, arena_printf(a, "%s.templateRef.patch", pattern));
-    return ch;
+    ch->spec = place_at(k->c->path, NULL);
+    ch->list = place_field(&ch->spec, "roleTemplates");
+    ch->element = place_item(&ch->list, i);
+    push(ch, a, k->c->s->role_templates.items[i].template, place_field(&ch->element, "template"));
+    ch->ref = place_field(&ch->pattern, "templateRef");
+    if (!jv_is_empty(ref->patch)) push(ch, a, resolved, place_field(&ch->ref, "patch"));
 }
 
 static void check_leader_worker(const struct role_check *k, const struct jv *resolved,
@@ -141,11 +148,10 @@ static void check_leader_worker(const struct role_check *k, const struct jv *res
     const struct jv *patches[] = {p->leader_patch, p->worker_patch};
     static const char *const fields[] = {"leaderTemplatePatch", "workerTemplatePatch"};
     for (size_t i = 0; i < 2; i++) {
-        struct chain ch = base_chain(k, resolved);
+        struct chain ch;
+        base_chain(&ch, k, resolved);
         bool patched = !jv_is_empty(patches[i]);
-        if (patched)
-            push(&ch, k->c->a, NULL,
-                 arena_printf(k->c->a, "%s.leaderWorkerPattern.%s", k->path, fields[i]));
+        if (patched) push(&ch, k->c->a, NULL, place_field(&ch.pattern, fields[i]));
         /* Without patches both are the same template: one report is enough. */
         if (patched || i == 0 || !jv_is_empty(patches[0])) check_effective(k, &ch, all, 2, i);
     }
@@ -153,10 +159,11 @@ static void check_leader_worker(const struct role_check *k, const struct jv *res
 
 static void check_custom(const struct role_check *k, const struct effective *all, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        struct chain ch = {.n = 0};
-        push(&ch, k->c->a, NULL,
-             arena_printf(k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path,
-                          i));
+        struct chain ch;
+        chain_init(&ch, k, "customComponentsPattern");
+        ch.list = place_field(&ch.pattern, "components");
+        ch.element = place_item(&ch.list, i);
+        push(&ch, k->c->a, NULL, place_field(&ch.element, "template"));
         ch.items[0].own = &k->r->custom.components.items[i];
         check_effective(k, &ch, all, n, i);
     }
@@ -167,17 +174,20 @@ static void check_custom(const struct role_check *k, const struct effective *all
 static bool check_ref(const struct role_check *k, const struct template_ref *ref,
                       const struct jv *inline_template) {
     struct arena *a = k->c->a;
-    const char *pattern = arena_printf(a, "%s.%s", k->path, pattern_name(k->r));
-    const struct jv *doc = jv_path(k->r->doc, pattern_name(k->r), "templateRef", (char *)0);
+    const struct place role = place_at(k->path, k->r->doc),
+                       pattern = place_field(&role, pattern_name(k->r)),
+                       template = place_field(&pattern, "template"),
+                       reference = place_field(&pattern, "templateRef"),
+                       name = place_field(&reference, "name");
     if (ref->set && !jv_is_empty(inline_template)) {
-        problem_add(k->c->p, pattern, PROBLEM_FORBIDDEN, NULL,
-                    "template and templateRef are both given: keep one of them");
+        place_problem(k->c->p, &pattern, PROBLEM_FORBIDDEN,
+                      "template and templateRef are both given: keep one of them");
         return false;
     }
     if (!ref->set && !inline_template) {
-        problem_add(
-            k->c->p, arena_printf(a, "%s.template", pattern), PROBLEM_REQUIRED, NULL,
-            "write the pod template here, or name one of spec.roleTemplates in templateRef");
+        place_problem(k->c->p, &template, PROBLEM_REQUIRED,
+                      "write the pod template here, or name one of spec.roleTemplates in "
+                      "templateRef");
         return false;
     }
     if (!ref->set || role_template_index(k->c->s, ref->name) < k->c->s->role_templates.n)
@@ -185,21 +195,22 @@ static bool check_ref(const struct role_check *k, const struct template_ref *ref
     struct words known = {ARENA_ARRAY(a, k->c->s->role_templates.n, const char *),
                           k->c->s->role_templates.n};
     for (size_t i = 0; i < known.n; i++) known.items[i] = k->c->s->role_templates.items[i].name;
-    problem_add(k->c->p, arena_printf(a, "%s.templateRef.name", pattern),
-                str_empty(ref->name) ? PROBLEM_REQUIRED : PROBLEM_NOT_FOUND, jv_get(doc, "name"),
-                "the group has no role template of this name%s: add it to %s.roleTemplates%s%s",
-                did_you_mean(a, ref->name ? ref->name : "", &known), k->c->path,
-                known.n ? ", or use " : "", words_list(a, &known));
+    place_problem(k->c->p, &name, str_empty(ref->name) ? PROBLEM_REQUIRED : PROBLEM_NOT_FOUND,
+                  "the group has no role template of this name%s: add it to %s.roleTemplates%s%s",
+                  did_you_mean(a, ref->name ? ref->name : "", &known), k->c->path,
+                  known.n ? ", or use " : "", words_list(a, &known));
     return false;
 }
 
-static bool patch_applies(const struct role_check *k, const struct jv *base, const struct jv *patch,
-                          const char *path, const struct jv **out) {
+static bool patch_applies(const struct role_check *k, const struct jv *base,
+                          const struct place *patch, const struct jv **out) {
     struct err e = ERR_INIT;
-    *out = jv_is_empty(patch) ? base : smp_apply(k->c->a, base, patch, &core_PodTemplateSpec, &e);
+    *out = jv_is_empty(patch->v)
+               ? base
+               : smp_apply(k->c->a, base, patch->v, &core_PodTemplateSpec, &e);
     if (*out) return true;
-    problem_add(k->c->p, path, PROBLEM_INVALID, patch,
-                "the patch can't be applied to the pod template: %s", e.msg);
+    place_problem(k->c->p, patch, PROBLEM_INVALID,
+                  "the patch can't be applied to the pod template: %s", e.msg);
     return false;
 }
 
@@ -213,19 +224,19 @@ static bool patches_apply(const struct role_check *k, const struct jv **resolved
     const struct template_ref *ref = role_template_ref(r);
     if (ref->set)
         base = k->c->s->role_templates.items[role_template_index(k->c->s, ref->name)].template;
-    const char *pattern = arena_printf(k->c->a, "%s.%s", k->path, pattern_name(r));
     if (!jv_is(base, J_OBJ)) return false; /* reported with the role template */
-    if (!patch_applies(k, base, ref->patch, arena_printf(k->c->a, "%s.templateRef.patch", pattern),
-                       resolved))
-        return false;
+    const struct place role = place_at(k->path, r->doc),
+                       pattern = place_field(&role, pattern_name(r)),
+                       reference = place_field(&pattern, "templateRef"),
+                       patch = place_field(&reference, "patch"),
+                       of_leader = place_field(&pattern, "leaderTemplatePatch"),
+                       of_worker = place_field(&pattern, "workerTemplatePatch");
+    if (!patch_applies(k, base, &patch, resolved)) return false;
     ef[0] = (struct effective){
         .component = r->name, .size = 1, .template = (struct jv *)(uintptr_t)*resolved};
     if (r->standalone.set) return true;
-    bool ok = patch_applies(k, *resolved, r->leader_worker.leader_patch,
-                            arena_printf(k->c->a, "%s.leaderTemplatePatch", pattern), &leader);
-    ok = patch_applies(k, *resolved, r->leader_worker.worker_patch,
-                       arena_printf(k->c->a, "%s.workerTemplatePatch", pattern), &worker) &&
-         ok;
+    bool ok = patch_applies(k, *resolved, &of_leader, &leader);
+    ok = patch_applies(k, *resolved, &of_worker, &worker) && ok;
     int32_t size = r->leader_worker.size.set ? r->leader_worker.size.v : 1;
     ef[0] = (struct effective){
         .component = "leader", .size = 1, .template = (struct jv *)(uintptr_t)leader};
@@ -292,7 +303,8 @@ void check_templates(const struct role_check *k) {
         problem_add(k->c->p, k->path, PROBLEM_INVALID, NULL,
                     "role \"%s\" has both template and templateRef: keep one of them", r->name);
     } else if (r->standalone.set) {
-        struct chain ch = base_chain(k, resolved);
+        struct chain ch;
+        base_chain(&ch, k, resolved);
         check_effective(k, &ch, ef, 1, 0);
     } else {
         check_leader_worker(k, resolved, ef);

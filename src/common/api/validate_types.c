@@ -71,6 +71,11 @@ bool check_type(struct problems *p, enum fkind k, const struct place *at) {
     return false;
 }
 
+/* Most values are strings where strings belong, or not there: nothing to look at any closer. */
+static inline bool plainly_fits(const struct jv *v, enum fkind k) {
+    return v->type == J_NULL || (k == F_STRING && v->type == J_STR);
+}
+
 static void walk_value(struct problems *p, enum fkind k, const struct type *t,
                        const struct place *at) {
     if (!check_type(p, k, at)) return;
@@ -80,17 +85,18 @@ static void walk_value(struct problems *p, enum fkind k, const struct type *t,
 
 static void walk_field(struct problems *p, const struct field *f, const struct place *at) {
     const struct jv *v = at->v;
-    if (v->type == J_NULL) return; /* as if it were not there */
     size_t before = p->n;
     walk_value(p, f->kind, f->type, at);
     if (p->n > before || (f->kind != F_LIST && f->kind != F_MAP)) return;
     for (uint32_t i = 0; v->type == J_ARR && i < v->len; i++) {
+        if (f->elem == F_STRING && v->items[i]->type == J_STR) continue;
         const struct place item = {.up = at, .index = i, .v = v->items[i]};
         walk_value(p, f->elem, f->type, &item);
     }
     JV_FOR_OBJ(m, v) {
+        if (plainly_fits(m->val, f->elem)) continue;
         const struct place entry = place_key(at, m);
-        if (m->val->type != J_NULL) walk_value(p, f->elem, f->type, &entry);
+        walk_value(p, f->elem, f->type, &entry);
     }
 }
 
@@ -105,7 +111,8 @@ static void unknown_field(struct problems *p, const struct type *t, const struct
 
 static void walk_object(struct problems *p, const struct type *t, const struct place *at) {
     JV_FOR_OBJ(m, at->v) {
-        const struct field *f = type_field(t, m->key);
+        const struct field *f = type_fieldn(t, m->key, m->klen);
+        if (f && plainly_fits(m->val, f->kind)) continue;
         const struct place member = {.up = at, .field = m->key, .v = m->val};
         if (f)
             walk_field(p, f, &member);

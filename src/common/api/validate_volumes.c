@@ -16,8 +16,8 @@ enum { MODE_MAX = 0777, TOKEN_SECONDS_MIN = 600 };
 /* ---- files in a volume ---- */
 
 static const struct place_rule item_rules[] = {
-    {.field = "key", .needs = "write a key"},
-    {.field = "path", .needs = "write the file's path", .text = text_local_path},
+    {PLACE_FIELD("key"), .needs = "write a key"},
+    {PLACE_FIELD("path"), .needs = "write the file's path", .text = text_local_path},
     MODE_RULE("mode"),
 };
 
@@ -38,7 +38,7 @@ static void check_items(struct problems *p, const struct place *source, struct m
 
 static void check_downward(struct problems *p, const struct place *source, struct map *paths) {
     static const struct place_rule rules[] = {
-        {.field = "path", .needs = "write the file's path", .text = text_local_path},
+        {PLACE_FIELD("path"), .needs = "write the file's path", .text = text_local_path},
         MODE_RULE("mode")};
     static const char *const refs[] = {"fieldRef", "resourceFieldRef"};
     struct place items = place_field(source, "items");
@@ -66,22 +66,22 @@ static void check_empty_dir(struct problems *p, const struct place *at) {
 
 static void check_host_path(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "path", .needs = "write a path on the node", .text = text_no_backsteps},
-        {.field = "type",
+        {PLACE_FIELD("path"), .needs = "write a path on the node", .text = text_no_backsteps},
+        {PLACE_FIELD("type"),
          .enums = "DirectoryOrCreate|Directory|FileOrCreate|File|Socket|CharDevice|BlockDevice"}};
     PLACE_RULES(p, at, rules);
 }
 
 static void check_secret(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "secretName", .needs = "name a Secret"}, MODE_RULE("defaultMode")};
+        {PLACE_FIELD("secretName"), .needs = "name a Secret"}, MODE_RULE("defaultMode")};
     PLACE_RULES(p, at, rules);
     check_items(p, at, NULL);
 }
 
 static void check_config_map(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "name", .needs = "name a ConfigMap"}, MODE_RULE("defaultMode")};
+        {PLACE_FIELD("name"), .needs = "name a ConfigMap"}, MODE_RULE("defaultMode")};
     PLACE_RULES(p, at, rules);
     check_items(p, at, NULL);
 }
@@ -94,8 +94,8 @@ static void check_downward_volume(struct problems *p, const struct place *at) {
 
 static void check_nfs(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "server", .needs = "name the server"},
-        {.field = "path", .needs = "write the exported path", .text = text_absolute_path}};
+        {PLACE_FIELD("server"), .needs = "name the server"},
+        {PLACE_FIELD("path"), .needs = "write the exported path", .text = text_absolute_path}};
     PLACE_RULES(p, at, rules);
 }
 
@@ -109,8 +109,8 @@ static const char *driver_name(const char *s) {
 
 static void check_csi(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "driver", .needs = "name a driver", .text = driver_name}};
-    static const struct place_rule secret[] = {{.field = "name", .needs = "name a Secret"}};
+        {PLACE_FIELD("driver"), .needs = "name a driver", .text = driver_name}};
+    static const struct place_rule secret[] = {{PLACE_FIELD("name"), .needs = "name a Secret"}};
     struct place ref = place_field(at, "nodePublishSecretRef");
     PLACE_RULES(p, at, rules);
     if (place_given(&ref)) PLACE_RULES(p, &ref, secret);
@@ -118,15 +118,15 @@ static void check_csi(struct problems *p, const struct place *at) {
 
 static void check_image(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "pullPolicy", .enums = "Always|Never|IfNotPresent"}};
+        {PLACE_FIELD("pullPolicy"), .enums = "Always|Never|IfNotPresent"}};
     PLACE_RULES(p, at, rules);
 }
 
 /* What a claim is filled from. */
 static void check_data_source(struct problems *p, const struct place *at) {
     static const struct place_rule rules[] = {
-        {.field = "name", .needs = "name the object"},
-        {.field = "kind", .needs = "write the kind of the object"}};
+        {PLACE_FIELD("name"), .needs = "name the object"},
+        {PLACE_FIELD("kind"), .needs = "write the kind of the object"}};
     struct place kind = place_field(at, "kind");
     if (!place_given(at) || place_mistyped(at, J_OBJ)) return;
     PLACE_RULES(p, at, rules);
@@ -170,8 +170,8 @@ static void check_ephemeral(struct problems *p, const struct place *at) {
 
 static void check_token(struct problems *p, const struct place *at, struct map *paths) {
     static const struct place_rule rules[] = {
-        {.field = "path", .needs = "write the file's path", .text = text_local_path},
-        {.field = "expirationSeconds",
+        {PLACE_FIELD("path"), .needs = "write the file's path", .text = text_local_path},
+        {PLACE_FIELD("expirationSeconds"),
          .bounded = true,
          .min = TOKEN_SECONDS_MIN,
          .max = TOKEN_SECONDS_MAX}};
@@ -184,7 +184,7 @@ static void check_projection(struct problems *p, const struct place *at, struct 
     static const char *const kinds[] = {"secret",      "configMap",          "downwardAPI",
                                         "serviceAccountToken", "clusterTrustBundle",
                                         "podCertificate"};
-    static const struct place_rule named[] = {{.field = "name", .needs = "name the object"}};
+    static const struct place_rule named[] = {{PLACE_FIELD("name"), .needs = "name the object"}};
     const char *which = place_one_of(p, at, kinds, 6, false);
     if (!which) return;
     struct place source = place_field(at, which);
@@ -228,27 +228,37 @@ static void check_required(struct problems *p, const struct place *at, const str
     }
 }
 
+/* The source that is given, when it is one; they are the members of core/v1 Volume that are objects. */
+static const struct field *source_of(struct problems *p, const struct place *volume) {
+    const struct field *first = NULL, *last = NULL;
+    JV_FOR_OBJ(m, volume->v) {
+        const struct field *f = type_fieldn(&core_Volume, m->key, m->klen);
+        if (!f || f->kind != F_OBJECT || m->val->type == J_NULL) continue;
+        if (!first || f < first) first = f;
+        if (!last || f > last) last = f;
+    }
+    if (first == last) return first;
+    place_problem(p, volume, PROBLEM_FORBIDDEN, "%s and %s are both given: keep one of them",
+                  first->key, last->key);
+    return NULL;
+}
+
 static void check_source(struct problems *p, const struct place *volume) {
-    enum { SOURCES_MAX = 48 };
-    const char *fields[SOURCES_MAX];
-    size_t n = 0;
-    for (size_t i = 0; i < core_Volume.nfields && n < SOURCES_MAX; i++)
-        if (core_Volume.fields[i].kind == F_OBJECT) fields[n++] = core_Volume.fields[i].key;
-    const char *which = place_one_of(p, volume, fields, n, false);
+    const struct field *which = source_of(p, volume);
     if (!which) return;
-    struct place source = place_field(volume, which);
+    struct place source = place_field(volume, which->key);
     if (place_mistyped(&source, J_OBJ)) return;
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-        if (!str_eq(sources[i].source, which)) continue;
+        if (!str_eq(sources[i].source, which->key)) continue;
         sources[i].check(p, &source);
         return;
     }
-    check_required(p, &source, type_field(&core_Volume, which)->type);
+    check_required(p, &source, which->type);
 }
 
 void check_volumes(struct pod_check *k) {
     static const struct place_rule rules[] = {
-        {.field = "name", .needs = "a volume needs a name", .text = name_dns1123_label}};
+        {PLACE_FIELD("name"), .needs = "a volume needs a name", .text = name_dns1123_label}};
     struct place list = place_field(k->spec, "volumes");
     for (size_t i = 0; i < place_len(&list); i++) {
         struct place at = place_item(&list, i), name = place_field(&at, "name");
@@ -302,11 +312,11 @@ static void check_propagation(struct problems *p, const struct place *mount,
 static void check_mount(struct pod_check *k, const struct place *at, const struct place *container,
                         struct map *paths) {
     static const struct place_rule rules[] = {
-        {.field = "mountPath", .needs = "write where to mount the volume"},
-        {.field = "subPath", .text = text_local_path},
-        {.field = "subPathExpr", .text = text_local_path},
-        {.field = "mountPropagation", .enums = "None|HostToContainer|Bidirectional"},
-        {.field = "recursiveReadOnly", .enums = "Disabled|IfPossible|Enabled"}};
+        {PLACE_FIELD("mountPath"), .needs = "write where to mount the volume"},
+        {PLACE_FIELD("subPath"), .text = text_local_path},
+        {PLACE_FIELD("subPathExpr"), .text = text_local_path},
+        {PLACE_FIELD("mountPropagation"), .enums = "None|HostToContainer|Bidirectional"},
+        {PLACE_FIELD("recursiveReadOnly"), .enums = "Disabled|IfPossible|Enabled"}};
     struct place to = place_field(at, "mountPath"), expr = place_field(at, "subPathExpr");
     check_volume_name(k, at);
     PLACE_RULES(k->p, at, rules);
@@ -319,7 +329,7 @@ static void check_mount(struct pod_check *k, const struct place *at, const struc
 }
 
 static void check_device(struct pod_check *k, const struct place *at, struct map *paths) {
-    static const struct place_rule rules[] = {{.field = "devicePath",
+    static const struct place_rule rules[] = {{PLACE_FIELD("devicePath"),
                                                .needs = "write the path of the device",
                                                .text = text_no_backsteps}};
     struct place path = place_field(at, "devicePath"), name = place_field(at, "name");

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-bool str_eq(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 bool str_has_prefix(const char *s, const char *prefix) {
     return s && strncmp(s, prefix, strlen(prefix)) == 0;
 }

@@ -395,17 +395,26 @@ static int member_cmp(const void *x, const void *y) {
     return memcmp(a->key, b->key, a->klen);
 }
 
-static const struct jmember *duplicate_linear(const struct jmember *m, size_t n) {
-    for (size_t i = 1; i < n; i++)
-        for (size_t k = 0; k < i; k++)
-            if (m[i].klen == m[k].klen && m[i].key[0] == m[k].key[0] && memcmp(m[i].key, m[k].key, m[i].klen) == 0) return &m[i];
+/* Also says which keys there may be: one whose bit is new has no equal before it. */
+static const struct jmember *duplicate_linear(const struct jmember *m, size_t n, uint32_t *may_have) {
+    uint32_t have = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bit = jv_key_bit(m[i].key, m[i].klen);
+        for (size_t k = 0; have & bit && k < i; k++)
+            if (m[i].klen == m[k].klen && jv_key_eq(m[i].key, m[k].key, m[i].klen)) return &m[i];
+        have |= bit;
+    }
+    *may_have = have;
     return NULL;
 }
 
 /* Sorting, unlike hashing, has no bad case that a sender could prepare. */
-static const struct jmember *duplicate_sorted(const struct jmember *m, size_t n) {
+static const struct jmember *duplicate_sorted(const struct jmember *m, size_t n, uint32_t *may_have) {
     const struct jmember **by_key = must(malloc(n * sizeof(*by_key)));
-    for (size_t i = 0; i < n; i++) by_key[i] = &m[i];
+    for (size_t i = 0; i < n; i++) {
+        by_key[i] = &m[i];
+        *may_have |= jv_key_bit(m[i].key, m[i].klen);
+    }
     qsort(by_key, n, sizeof *by_key, member_cmp);
     const struct jmember *hit = NULL;
     for (size_t i = 1; i < n && !hit; i++)
@@ -414,17 +423,18 @@ static const struct jmember *duplicate_sorted(const struct jmember *m, size_t n)
     return hit;
 }
 
-static bool check_keys(struct parser *p, const char *at, const struct jmember *m, size_t n) {
-    const struct jmember *dup = n <= LINEAR_KEYS ? duplicate_linear(m, n) : duplicate_sorted(m, n);
+static bool check_keys(struct parser *p, const char *at, const struct jmember *m, size_t n, uint32_t *may_have) {
+    const struct jmember *dup = n <= LINEAR_KEYS ? duplicate_linear(m, n, may_have) : duplicate_sorted(m, n, may_have);
     if (!dup) return true;
     err_set(p->e, ERR_PARSE, "line %zu, column %zu: the object that ends here has the key \"%.*s\" twice; keep one", p->line,
             (size_t)(at - p->line_start) + 1, dup->klen < 200 ? (int)dup->klen : 200, dup->key);
     return false;
 }
 
-static struct jv *make_container(struct parser *p, bool is_obj, const struct jmember *m, size_t n) {
+static struct jv *make_container(struct parser *p, bool is_obj, const struct jmember *m, size_t n, uint32_t may_have) {
     struct jv *v = new_node(p, is_obj ? J_OBJ : J_ARR);
     v->len = v->cap = (uint32_t)n;
+    v->may_have = may_have;
     if (n == 0) return v;
     if (is_obj) {
         v->members = arena_raw(p->a, n * sizeof *m); /* no overflow: they are on the stack */
@@ -441,9 +451,10 @@ CONST_RAW char *close_container(struct parser *p, char *s, struct jv **v, bool r
     struct frame f = p->frames[--p->depth];
     const struct jmember *m = p->stack + f.base;
     size_t n = p->top - f.base;
-    if ((f.is_obj && !check_keys(p, s, m, n)) || !count_node(p)) return NULL;
+    uint32_t may_have = 0;
+    if ((f.is_obj && !check_keys(p, s, m, n, &may_have)) || !count_node(p)) return NULL;
     p->top = f.base;
-    if (!raw) *v = make_container(p, f.is_obj, m, n);
+    if (!raw) *v = make_container(p, f.is_obj, m, n, may_have);
     return s + 1;
 }
 

@@ -15,19 +15,13 @@
 static inline struct jmember *member(const struct jv *obj, const char *key, size_t klen) {
     if (!jv_is(obj, J_OBJ) || obj->len == 0) return NULL;
     for (struct jmember *m = obj->members, *end = m + obj->len; m < end; m++) {
-        /* The first byte tells most keys of one length apart without a call; an empty key has its NUL there. */
-        if (m->klen == klen && m->key[0] == key[0] && memcmp(m->key, key, klen) == 0) return m;
+        if (m->klen == klen && jv_key_eq(m->key, key, klen)) return m;
     }
     return NULL;
 }
 
 struct jmember *jv_member(const struct jv *obj, const char *key, size_t klen) {
     return member(obj, key, klen);
-}
-
-struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen) {
-    struct jmember *m = member(obj, key, klen);
-    return m ? m->val : NULL;
 }
 
 struct jv *jv_path(const struct jv *v, ...) {
@@ -367,6 +361,7 @@ static void append_member(struct arena *a, struct jv *obj, const char *key, uint
         obj->cap = cap;
     }
     obj->members[obj->len++] = (struct jmember){key, klen, val};
+    obj->may_have |= jv_key_bit(key, klen);
 }
 
 void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val) {

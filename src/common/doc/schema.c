@@ -9,13 +9,6 @@
 
 #include "doc/scalar.h"
 
-const struct field *type_field(const struct type *t, const char *key) {
-    if (!*key) return NULL;
-    for (const struct field *f = t->fields, *end = f + t->nfields; f < end; f++)
-        if (f->key[0] == key[0] && f->key[1] == key[1] && strcmp(f->key, key) == 0) return f;
-    return NULL;
-}
-
 /* ---- paths and errors ---- */
 
 struct at {

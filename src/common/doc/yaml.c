@@ -368,6 +368,7 @@ static int mapping(struct loader *l, unsigned depth, struct jv **out) {
     (*out)->members = p.members;
     (*out)->len = (uint32_t)p.n;
     (*out)->cap = (uint32_t)p.cap;
+    JV_FOR_OBJ(m, *out) (*out)->may_have |= jv_key_bit(m->key, m->klen);
     return 0;
 }
 
