@@ -144,6 +144,7 @@ struct jv *jv_dup(struct arena *a, const struct jv *v);      /* deep; NULL yield
 
 void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val); /* replaces or appends; NULL val: no-op */
 void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val);
+void jv_add(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val); /* a key that is not there yet */
 void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s); /* NULL s: no-op */
 void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n);
 void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b);

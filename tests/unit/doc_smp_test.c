@@ -1,7 +1,11 @@
 /* Strategic merge patches against what Kubernetes' own implementation made of the same documents, including patches that
  * it refuses; and messages. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "common/doc/smp_find.h"
 #include "doc/patch.h"
 #include "testing.h"
 
@@ -49,6 +53,8 @@ START_TEST(test_messages) {
     } cases[] = {
         {"{\"spec\":{\"containers\":[{\"name\":\"a\",\"env\":[{\"value\":\"1\"}]}]}}",
          "patch at spec.containers[\"a\"].env: element 0 of the patch has no \"name\", by which the elements are matched; add it"},
+        {"{\"spec\":{\"containers\":[{\"name\":null}]}}",
+         "patch at spec.containers: an element of the patch has null for \"name\"; give it a value"},
         {"{\"spec\":{\"containers\":[{\"$patch\":\"delete\"}]}}",
          "patch at spec.containers: an element with $patch: delete needs \"name\" to say which element to delete"},
         {"{\"spec\":{\"volumes\":[{\"name\":\"v\",\"$retainKeys\":[\"name\"],\"emptyDir\":{}}]}}",
@@ -101,4 +107,99 @@ START_TEST(test_a_long_order) {
 }
 END_TEST
 
-TEST_MAIN("doc_smp", test_agrees_with_go, test_messages, test_untyped, test_a_long_order)
+/* ---- finding elements ---- */
+
+static struct jv *number(struct arena *a, const char *text) { return json_parse(a, text, strlen(text), NULL, NULL); }
+
+/* Values with equal ones among them that are written differently. */
+static struct jv *random_value(struct arena *a) {
+    static const char *const texts[] = {"1", "1.0", "10e-1", "0", "-0", "0e9", "2", "1e400", "1e401", "-3.50", "-3.5", "true", "false", "null",
+                                        "\"1\"", "\"\"", "[]", "[1,2]", "[2,1]", "[1.0,2]", "{}", "{\"a\":1,\"b\":2}",
+                                        "{\"b\":2.0,\"a\":1}", "{\"a\":2,\"b\":1}", "{\"a\":{\"b\":[null]}}"};
+    if (random() % 2) return jv_new_strf(a, "value-%ld", random() % 60);
+    return number(a, texts[(size_t)random() % (sizeof texts / sizeof *texts)]);
+}
+
+static int64_t found_by_search(const struct jv *list, const struct jv *id, const char *merge_key) {
+    for (uint32_t i = 0; i < list->len; i++)
+        if (jv_eq(finder_identity(list->items[i], merge_key), id)) return i;
+    return -1;
+}
+
+/* Hashed or searched, and while the list grows: the first equal element is found. */
+START_TEST(test_finds_the_first_equal) {
+    srandom(11);
+    for (int round = 0; round < 300; round++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        const char *merge_key = round % 2 ? "name" : NULL;
+        struct jv *list = jv_new_arr(a);
+        struct finder f = finder_of(a, list, merge_key);
+        for (int i = 0; i < 70; i++) {
+            struct jv *v = random_value(a), *element = v;
+            if (merge_key) {
+                element = jv_new_obj(a);
+                if (i % 7) jv_set(a, element, "name", v);
+            }
+            jv_push(a, list, element);
+            const struct jv *id = random_value(a);
+            ck_assert_int_eq(finder_find(&f, id), found_by_search(list, id, merge_key));
+            ck_assert_int_eq(finder_find(&f, v), found_by_search(list, v, merge_key));
+        }
+        ck_assert_int_eq(finder_find(&f, NULL), -1);
+    }
+}
+END_TEST
+
+/* A hundred thousand elements, equal ones among them, in every list and object that a patch can have. */
+START_TEST(test_large_documents_take_no_time) {
+    enum { N = 100000 };
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *doc = jv_new_obj(a), *patch = jv_new_obj(a), *names = jv_new_arr(a), *gone = jv_new_arr(a), *env = jv_new_arr(a),
+              *more = jv_new_arr(a), *labels = jv_new_obj(a), *others = jv_new_obj(a);
+    for (int64_t i = 0; i < N; i++) {
+        struct jv *var = jv_new_obj(a), *change = jv_new_obj(a);
+        jv_push(a, names, i % 3 ? jv_new_strf(a, "name-%d", (int)i) : jv_new_str(a, "same"));
+        jv_push(a, gone, jv_new_strf(a, "name-%d", (int)(2 * i)));
+        jv_set(a, var, "name", jv_new_strf(a, "VAR_%d", (int)i));
+        jv_set(a, change, "name", jv_new_strf(a, "VAR_%d", (int)(N + N / 2 - i)));
+        if (i % 5 == 0) jv_set_str(a, change, "$patch", "delete");
+        jv_push(a, env, var);
+        jv_push(a, more, change);
+        char key[24];
+        snprintf(key, sizeof key, "key-%d", (int)i);
+        jv_add(a, labels, key, strlen(key), jv_new_str(a, "x"));
+        jv_add(a, others, key, strlen(key), i % 2 ? jv_null(a) : jv_new_str(a, "y"));
+    }
+    struct jv *container = jv_need_obj(a, doc, "container"), *to = jv_need_obj(a, patch, "container");
+    jv_set(a, container, "env", env);
+    jv_set(a, to, "env", more);
+    jv_set(a, to, "$setElementOrder/args", names);
+    jv_set(a, container, "args", names);
+    jv_set(a, doc, "labels", labels);
+    jv_set(a, patch, "labels", others);
+    jv_set(a, doc, "finalizers", names);
+    jv_set(a, patch, "$deleteFromPrimitiveList/finalizers", gone);
+    static const struct field spec_rows[] = {
+        {"env", F_LIST, .elem = F_OBJECT, .type = &core_EnvVar, .merge_key = "name"}, {"args", F_LIST, .elem = F_STRING}};
+    static const struct type spec = {.name = "Spec", .fields = spec_rows, .nfields = 2};
+    static const struct field rows[] = {{"container", F_OBJECT, .type = &spec},
+                                        {"labels", F_MAP, .elem = F_STRING},
+                                        {"finalizers", F_LIST, .elem = F_STRING, .flags = FF_PATCH_MERGE}};
+    static const struct type type = {.name = "Doc", .fields = rows, .nfields = 3};
+    clock_t start = clock();
+    const struct jv *got = smp_apply(a, doc, patch, &type, &e);
+    clock_t took = clock() - start;
+    ck_assert_msg(got != NULL, "%s", e.msg);
+    ck_assert_msg(took < 5 * CLOCKS_PER_SEC, "%.1f s", (double)took / CLOCKS_PER_SEC);
+    ck_assert_uint_eq(jv_len(jv_get(got, "labels")), N / 2);
+    ck_assert_str_eq(jv_get_str(jv_get(got, "labels"), "key-4"), "y");
+    ck_assert(!jv_get(jv_get(got, "labels"), "key-5"));
+    ck_assert_uint_eq(jv_len(jv_path(got, "container", "args", (char *)0)), N);
+    ck_assert_ptr_null(jv_find(jv_path(got, "container", "env", (char *)0), "name", "VAR_50005"));
+    ck_assert_ptr_nonnull(jv_find(jv_path(got, "container", "env", (char *)0), "name", "VAR_50001"));
+}
+END_TEST
+
+TEST_MAIN("doc_smp", test_agrees_with_go, test_messages, test_untyped, test_a_long_order, test_finds_the_first_equal,
+          test_large_documents_take_no_time)

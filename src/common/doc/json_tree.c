@@ -375,6 +375,10 @@ void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, stru
     else append_member(a, obj, arena_strndup(a, key, klen), (uint32_t)klen, val);
 }
 
+void jv_add(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val) {
+    append_member(a, obj, arena_strndup(a, key, klen), (uint32_t)klen, val);
+}
+
 void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s) {
     if (s) jv_set(a, obj, key, jv_new_str(a, s));
 }

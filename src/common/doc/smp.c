@@ -6,9 +6,12 @@
 
 #include "base/str.h"
 #include "doc/patch.h"
+#include "smp_find.h"
 
 static const char patch_key[] = "$patch", retain_key[] = "$retainKeys";
 static const char order_prefix[] = "$setElementOrder/", delete_prefix[] = "$deleteFromPrimitiveList/";
+
+enum { ORDERED_MAX = 100 }; /* no object has more lists; each costs a walk through the patch */
 
 struct at {
     const struct at *up;
@@ -50,15 +53,9 @@ static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, co
 
 /* ---- lists: keys and order ---- */
 
-/* What identifies an element: the value of the merge key, or the element itself. NULL when it has none. */
-static const struct jv *identity(const struct jv *item, const char *merge_key) {
-    return merge_key ? jv_get(item, merge_key) : item;
-}
-
-static int64_t index_of(const struct jv *list, const struct jv *id, const char *merge_key) {
-    for (uint32_t i = 0; i < jv_len(list); i++)
-        if (id && jv_eq(identity(list->items[i], merge_key), id)) return i;
-    return -1;
+/* Where the element stands in the list of the finder; -1: nowhere. */
+static int64_t place_in(struct finder *list, const struct jv *item) {
+    return finder_find(list, finder_identity(item, list->merge_key));
 }
 
 /* An item, where it is in the list that gives the order, and where it was. */
@@ -75,11 +72,10 @@ static int ranked_cmp(const void *x, const void *y) {
 }
 
 /* Stable sort by the position in `order`; all items are in it. Each is looked up once: the sender chooses how many there are. */
-static void sort_by(struct ctx *c, struct jv *list, const struct jv *order, const char *merge_key) {
+static void sort_by(struct ctx *c, struct jv *list, struct finder *order) {
     if (list->len < 2) return;
     struct ranked *all = ARENA_ARRAY(c->a, list->len, struct ranked);
-    for (uint32_t i = 0; i < list->len; i++)
-        all[i] = (struct ranked){list->items[i], index_of(order, identity(list->items[i], merge_key), merge_key), i};
+    for (uint32_t i = 0; i < list->len; i++) all[i] = (struct ranked){list->items[i], place_in(order, list->items[i]), i};
     qsort(all, list->len, sizeof *all, ranked_cmp);
     for (uint32_t i = 0; i < list->len; i++) list->items[i] = all[i].item;
 }
@@ -89,16 +85,15 @@ static void sort_by(struct ctx *c, struct jv *list, const struct jv *order, cons
 static struct jv *ordered(struct ctx *c, const struct jv *merged, const struct jv *patch_order, const struct jv *server_order,
                           const char *merge_key) {
     struct jv *named = jv_new_arr(c->a), *rest = jv_new_arr(c->a), *out = jv_new_arr(c->a);
-    JV_FOR_ARR(it, merged)
-        jv_push(c->a, index_of(patch_order, identity(*it, merge_key), merge_key) >= 0 ? named : rest, *it);
-    sort_by(c, named, patch_order, merge_key);
-    sort_by(c, rest, server_order, merge_key);
+    struct finder of_patch = finder_of(c->a, patch_order, merge_key), of_server = finder_of(c->a, server_order, merge_key);
+    JV_FOR_ARR(it, merged) jv_push(c->a, place_in(&of_patch, *it) >= 0 ? named : rest, *it);
+    sort_by(c, named, &of_patch);
+    sort_by(c, rest, &of_server);
     uint32_t i = 0, k = 0;
     while (i < rest->len || k < named->len) {
         bool take_rest = k >= named->len;
         if (!take_rest && i < rest->len) {
-            int64_t left = index_of(server_order, identity(rest->items[i], merge_key), merge_key);
-            int64_t right = index_of(server_order, identity(named->items[k], merge_key), merge_key);
+            int64_t left = place_in(&of_server, rest->items[i]), right = place_in(&of_server, named->items[k]);
             take_rest = left >= 0 && right >= 0 && left < right;
         }
         jv_push(c->a, out, take_rest ? rest->items[i++] : named->items[k++]);
@@ -135,13 +130,18 @@ static int element_type(struct ctx *c, const struct jv *x, const struct jv *y, e
 
 /* ---- lists: merging ---- */
 
-static void remove_matching(struct jv *list, const struct jv *id, const char *merge_key) {
-    for (int64_t i; (i = index_of(list, id, merge_key)) >= 0;) jv_remove(list, (size_t)i);
+/* Those of `list` that have no equal in `gone`. */
+static struct jv *without(struct ctx *c, const struct jv *list, const struct jv *gone, const char *merge_key) {
+    struct jv *out = jv_new_arr(c->a);
+    struct finder of_gone = finder_of(c->a, gone, merge_key);
+    JV_FOR_ARR(it, list)
+        if (place_in(&of_gone, *it) < 0) jv_push(c->a, out, *it);
+    return out;
 }
 
 /* Carries out the elements with $patch. *orig and *patch get the lists that are left to merge. */
 static int special_elements(struct ctx *c, struct jv **orig, struct jv **patch, const char *merge_key, const struct at *at) {
-    struct jv *plain = jv_new_arr(c->a);
+    struct jv *plain = jv_new_arr(c->a), *gone = jv_new_arr(c->a);
     bool replace = false;
     JV_FOR_ARR(it, *patch) {
         const struct jv *directive = jv_get(*it, patch_key), *id = jv_get(*it, merge_key);
@@ -157,21 +157,26 @@ static int special_elements(struct ctx *c, struct jv **orig, struct jv **patch, 
         } else if (!id) {
             return refuse(c, at, "an element with $patch: delete needs \"%s\" to say which element to delete", merge_key);
         } else {
-            remove_matching(*orig, id, merge_key);
+            jv_push(c->a, gone, *it);
         }
     }
     *patch = replace ? jv_new_arr(c->a) : plain;
     if (replace) *orig = plain;
+    else if (gone->len) *orig = without(c, *orig, gone, merge_key);
     return 0;
 }
 
 static struct jv *merge_elements(struct ctx *c, const struct jv *orig, const struct jv *patch, const struct field *f,
                                  const struct at *at) {
     struct jv *merged = jv_new_arr(c->a);
+    struct finder of_merged = finder_of(c->a, merged, f->merge_key);
     JV_FOR_ARR(it, orig) jv_push(c->a, merged, *it);
     JV_FOR_ARR(it, patch) {
         const struct jv *id = jv_get(*it, f->merge_key);
-        int64_t i = index_of(merged, id, f->merge_key);
+        /* It would take the name from the element that it is merged into, and nothing runs without one. */
+        if (jv_is(id, J_NULL))
+            return refuse(c, at, "an element of the patch has null for \"%s\"; give it a value", f->merge_key), NULL;
+        int64_t i = finder_find(&of_merged, id);
         if (i < 0) {
             jv_push(c->a, merged, *it);
             continue;
@@ -185,10 +190,11 @@ static struct jv *merge_elements(struct ctx *c, const struct jv *orig, const str
 
 static struct jv *merge_scalars(struct ctx *c, const struct jv *orig, const struct jv *patch) {
     struct jv *merged = jv_new_arr(c->a);
+    struct finder of_merged = finder_of(c->a, merged, NULL);
     const struct jv *both[] = {orig, patch};
     for (int i = 0; i < 2; i++)
         JV_FOR_ARR(it, both[i])
-            if (index_of(merged, *it, NULL) < 0) jv_push(c->a, merged, *it);
+            if (finder_find(&of_merged, *it) < 0) jv_push(c->a, merged, *it);
     return merged;
 }
 
@@ -206,13 +212,6 @@ static struct jv *merge_list(struct ctx *c, struct jv *orig, struct jv *patch, c
     if (check_keys(c, orig, f->merge_key, "the document", at) < 0) return NULL;
     struct jv *merged = merge_elements(c, orig, patch, f, at);
     return merged ? ordered(c, merged, patch, orig, f->merge_key) : NULL;
-}
-
-static struct jv *delete_scalars(struct ctx *c, const struct jv *orig, const struct jv *gone) {
-    struct jv *out = jv_new_arr(c->a);
-    JV_FOR_ARR(it, orig)
-        if (index_of(gone, *it, NULL) < 0) jv_push(c->a, out, *it);
-    return out;
 }
 
 /* ---- values that have no counterpart ---- */
@@ -244,18 +243,49 @@ static bool drop_directives(struct jv *v) {
     return true;
 }
 
-static void take_patch(struct ctx *c, struct jv *orig, const char *key, struct jv *val) {
+/* An object while a patch is merged into it. A member that goes gets no value, and leaves at the end. */
+struct target {
+    struct jv *obj;
+    struct finder keys;
+    bool holes;
+};
+
+static struct jv *target_get(struct target *to, const char *key) {
+    struct jmember *m = finder_member(&to->keys, key, strlen(key));
+    return m ? m->val : NULL;
+}
+
+static void target_set(struct ctx *c, struct target *to, const char *key, struct jv *val) {
+    struct jmember *m = finder_member(&to->keys, key, strlen(key));
+    if (m) m->val = val;
+    else jv_add(c->a, to->obj, key, strlen(key), val);
+}
+
+static void target_del(struct target *to, const char *key) {
+    struct jmember *m = finder_member(&to->keys, key, strlen(key));
+    if (!m) return;
+    m->val = NULL;
+    to->holes = true;
+}
+
+static void target_close(struct target *to) {
+    uint32_t kept = 0;
+    if (!to->holes) return;
+    for (uint32_t i = 0; i < to->obj->len; i++)
+        if (to->obj->members[i].val) to->obj->members[kept++] = to->obj->members[i];
+    to->obj->len = kept;
+}
+
+static void take_patch(struct ctx *c, struct target *to, const char *key, struct jv *val) {
     discard_nulls(val);
-    if (drop_directives(val)) jv_set(c->a, orig, key, val);
-    else jv_del(orig, key);
+    if (drop_directives(val)) target_set(c, to, key, val);
+    else target_del(to, key);
 }
 
 /* ---- objects ---- */
 
-static const struct jv *find_string(const struct jv *list, const char *s) {
-    JV_FOR_ARR(it, list)
-        if (str_eq(jv_str(*it, NULL), s)) return *it;
-    return NULL;
+static bool names(struct finder *list, const char *key) {
+    return finder_find(list, &(struct jv){.type = J_STR, .len = (uint32_t)strlen(key), .s = key}) >= 0;
 }
 
 static int retain_keys(struct ctx *c, struct jv *orig, struct jv *patch, const struct at *at) {
@@ -263,14 +293,15 @@ static int retain_keys(struct ctx *c, struct jv *orig, struct jv *patch, const s
     if (!keep) return 0;
     if (!jv_is(keep, J_ARR)) return refuse(c, at, "$retainKeys must be a list of keys");
     jv_del(patch, retain_key);
+    struct finder kept_keys = finder_of(c->a, keep, NULL);
     JV_FOR_OBJ(m, patch) {
         bool directive = str_has_prefix(m->key, delete_prefix) || str_has_prefix(m->key, order_prefix);
-        if (!directive && m->val->type != J_NULL && !find_string(keep, m->key))
+        if (!directive && m->val->type != J_NULL && !names(&kept_keys, m->key))
             return refuse(c, at, "the patch sets \"%s\", which its $retainKeys does not name; add it there", m->key);
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < orig->len; i++)
-        if (find_string(keep, orig->members[i].key)) orig->members[kept++] = orig->members[i];
+        if (names(&kept_keys, orig->members[i].key)) orig->members[kept++] = orig->members[i];
     orig->len = kept;
     return 0;
 }
@@ -296,9 +327,9 @@ static int check_order(struct ctx *c, const struct jv *patch, const struct jv *o
     if (!jv_len(order)) return 0;
     JV_FOR_ARR(it, patch) {
         if (jv_get(*it, patch_key)) continue;
-        const struct jv *id = identity(*it, merge_key);
+        const struct jv *id = finder_identity(*it, merge_key);
         if (!id) return refuse(c, at, "an element of the patch has no \"%s\"; add it", merge_key);
-        while (next < order->len && !jv_eq(identity(order->items[next], merge_key), id)) next++;
+        while (next < order->len && !jv_eq(finder_identity(order->items[next], merge_key), id)) next++;
         if (next++ >= order->len)
             return refuse(c, at, "the patch and its $setElementOrder list differ in elements or order");
     }
@@ -331,12 +362,14 @@ static int order_one(struct ctx *c, struct jv *orig, struct jv *patch, const str
 
 /* Handles each $setElementOrder together with the list that it orders; both leave the patch. */
 static int set_element_order(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at) {
+    unsigned lists = 0;
     for (uint32_t i = 0; i < patch->len;) {
         const char *directive = patch->members[i].key;
         if (!str_has_prefix(directive, order_prefix)) {
             i++;
             continue;
         }
+        if (++lists > ORDERED_MAX) return refuse(c, at, "$setElementOrder is given for more than %d lists", ORDERED_MAX);
         const struct jv *order = patch->members[i].val;
         const char *key = directive + strlen(order_prefix);
         jv_del(patch, directive);
@@ -355,22 +388,22 @@ static struct jv *merge_value(struct ctx *c, struct jv *was, struct jv *val, con
     return merge_map(c, was, val, f && f->kind == F_OBJECT ? f->type : NULL, at);
 }
 
-static int merge_member(struct ctx *c, struct jv *orig, const struct jmember *m, const struct type *t, const struct at *up) {
+static int merge_member(struct ctx *c, struct target *to, const struct jmember *m, const struct type *t, const struct at *up) {
     bool deletes = str_has_prefix(m->key, delete_prefix);
     const char *key = deletes ? m->key + strlen(delete_prefix) : m->key;
-    struct jv *was = jv_get(orig, key);
+    struct jv *was = target_get(to, key);
     struct at at = {up, key, NULL};
     if (m->val->type == J_NULL) {
-        jv_del(orig, key);
+        target_del(to, key);
     } else if (deletes) {
-        if (jv_is(was, J_ARR) && jv_is(m->val, J_ARR)) jv_set(c->a, orig, key, delete_scalars(c, was, m->val));
+        if (jv_is(was, J_ARR) && jv_is(m->val, J_ARR)) target_set(c, to, key, without(c, was, m->val, NULL));
         else if (m->val->type != J_ARR) return refuse(c, &at, "%s must be a list", m->key);
     } else if (!was || was->type != m->val->type) {
-        take_patch(c, orig, key, m->val);
+        take_patch(c, to, key, m->val);
     } else {
         struct jv *merged = merge_value(c, was, m->val, t, &at);
         if (!merged) return -1;
-        jv_set(c->a, orig, key, merged);
+        target_set(c, to, key, merged);
     }
     return 0;
 }
@@ -389,8 +422,10 @@ static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, co
         if (strlen(m->key) != m->klen) return refuse(c, at, "the key that begins with \"%s\" has a NUL in it", m->key), NULL;
     if (retain_keys(c, orig, patch, at) < 0) return NULL;
     if (set_element_order(c, orig, patch, t, at) < 0) return NULL;
+    struct target to = {.obj = orig, .keys = finder_of(c->a, orig, NULL)};
     JV_FOR_OBJ(m, patch)
-        if (merge_member(c, orig, m, t, at) < 0) return NULL;
+        if (merge_member(c, &to, m, t, at) < 0) return NULL;
+    target_close(&to);
     return orig;
 }
 
