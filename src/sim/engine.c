@@ -6,6 +6,7 @@
 
 #include "api/admission.h"
 #include "api/names.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "sim/sim.h"
 
@@ -53,11 +54,6 @@ struct sim {
     void (*after_step)(void *ctx, struct sim *s);
     void *step_ctx;
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 int64_t sim_now_ms(const struct sim *s) { return clock_now_ms(s->clock); }
 int64_t sim_elapsed_ms(const struct sim *s) { return sim_now_ms(s) - START_MS; }

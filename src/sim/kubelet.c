@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/must.h"
 #include "base/str.h"
 
 #define NEVER INT64_MAX
@@ -41,11 +42,6 @@ struct kubelet {
     struct krule *rules;
     size_t nrules;
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 static int64_t now_ms(const struct kubelet *k) {
     return clock_now_ms(k->clock);

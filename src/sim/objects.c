@@ -4,12 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
 #include "base/str.h"
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 /* ---- life ---- */
 

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/must.h"
+
 #define HEAD_MAX 16384
 
 struct fake_conn {
@@ -39,11 +41,6 @@ struct fakeapi {
     int nconns, nrequests;
     bool stop;
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 static void lock(struct fakeapi *f) {
     if (pthread_mutex_lock(&f->lock) != 0) abort();

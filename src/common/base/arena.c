@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #define POISON(p, n) ASAN_POISON_MEMORY_REGION((p), (n))
@@ -45,11 +47,6 @@ struct arena {
     size_t next_size;   /* of the next chunk, header included */
     size_t bytes;
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 static size_t align_up(size_t n) {
     if (n > SIZE_MAX / 2) abort();

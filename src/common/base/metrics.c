@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "utf8.h"
@@ -45,11 +46,6 @@ struct metric {
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct metric **registry;
 static size_t registry_len;
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 static bool name_ok(const char *s, bool colon) {
     if (!isalpha((unsigned char)*s) && *s != '_' && !(colon && *s == ':')) return false;

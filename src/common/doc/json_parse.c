@@ -19,6 +19,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "base/must.h"
 #include "doc/json.h"
 
 const struct json_limits json_limits_default = {16u << 20, 128, 2000000};
@@ -73,11 +74,6 @@ static char *fail_byte(struct parser *p, const char *at, const char *expected) {
     if (at < p->end) err_set(p->e, ERR_PARSE, "line %zu, column %zu: found %s, expected %s", p->line, column, shown, expected);
     else err_set(p->e, ERR_PARSE, "line %zu, column %zu: the document ends here, expected %s", p->line, column, expected);
     return NULL;
-}
-
-static void *must(void *m) {
-    if (!m) abort();
-    return m;
 }
 
 static inline bool count_node(struct parser *p) {

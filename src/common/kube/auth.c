@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "exec.h"
@@ -32,11 +33,6 @@ struct auth {
     int *fds;
     size_t nfds;
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 struct auth *auth_new(const struct kube_config *c) {
     struct auth *x = must(calloc(1, sizeof *x));

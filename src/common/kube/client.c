@@ -13,6 +13,7 @@
 #include "auth.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "stream.h"
@@ -44,11 +45,6 @@ __attribute__((constructor)) static void metrics_init(void) {
                           "verb,code");
     durations = metric_new(METRIC_HISTOGRAM, "rbg_kube_request_duration_seconds",
                            "Time from sending a request to the end of the answer, without watches.", "verb");
-}
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
 }
 
 static int64_t now_ms(void) { return clock_mono_ms(clock_real()); }

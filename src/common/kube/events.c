@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 
@@ -70,11 +71,6 @@ static struct metric *dropped;
 
 __attribute__((constructor)) static void metrics_init(void) {
     dropped = metric_new(METRIC_COUNTER, "rbg_events_dropped_total", "Events that could not be written.", NULL);
-}
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
 }
 
 static char *dup(const char *s) { return must(strdup(s ? s : "")); }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "rv.h"
@@ -61,11 +62,6 @@ static struct metric *expired;
 __attribute__((constructor)) static void metrics_init(void) {
     expired = metric_new(METRIC_COUNTER, "rbg_expectations_expired_total",
                          "Own writes that the watch did not show within 30 seconds.", NULL);
-}
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
 }
 
 struct expect *expect_new(const struct clock *clock) {

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 
@@ -39,11 +40,6 @@ struct lease {
     int64_t deadline_ms; /* of the attempt that is under way */
     int64_t renewed_ms;  /* begin of the last one that wrote */
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 static int64_t now_ms(void) { return clock_mono_ms(clock_real()); }
 

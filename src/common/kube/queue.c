@@ -12,6 +12,7 @@
 
 #include "base/map.h"
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/sync.h"
 
 #define BACKOFF_BASE_MS 5
@@ -53,11 +54,6 @@ __attribute__((constructor)) static void metrics_init(void) {
                               "Time from ready to the start of the work.", "name");
     work_seconds = metric_new(METRIC_HISTOGRAM, "workqueue_work_duration_seconds",
                               "Time that the work on a key took.", "name");
-}
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
 }
 
 struct queue *queue_new(const char *name, const struct clock *clock) {

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "stream.h"
@@ -60,11 +61,6 @@ __attribute__((constructor)) static void metrics_init(void) {
     lists = metric_new(METRIC_COUNTER, "rbg_reflector_lists_total", "Complete lists, by store.", "store");
     watches = metric_new(METRIC_COUNTER, "rbg_reflector_watches_total", "Watches begun, by store.", "store");
     objects = metric_new(METRIC_GAUGE, "rbg_store_objects", "Objects in the cache, by store.", "store");
-}
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
 }
 
 static int64_t now_ms(void) { return clock_mono_ms(clock_real()); }

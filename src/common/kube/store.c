@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/must.h"
 #include "base/sync.h"
 #include "kobj.h"
 #include "rv.h"
@@ -58,11 +59,6 @@ struct store {
     size_t bytes;
     bool synced;
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 /* ---- the sorted set of a posting ---- */
 

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 
@@ -75,11 +76,6 @@ struct transport {
     size_t npool;
     bool stop;
 };
-
-static void *must(void *p) {
-    if (!p) abort();
-    return p;
-}
 
 static void must_curl(CURLcode c) {
     if (c != CURLE_OK) abort(); /* only for options that fail by a bug or for want of memory */
