@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 
@@ -37,8 +38,7 @@ struct metrics_auth {
 };
 
 struct metrics_auth *metrics_auth_new(struct kube *kube, const struct clock *clock) {
-    struct metrics_auth *m = calloc(1, sizeof *m);
-    if (!m) abort();
+    struct metrics_auth *m = must(calloc(1, sizeof *m));
     m->kube = kube;
     m->clock = clock;
     pthread_mutex_init(&m->lock, NULL);

@@ -17,6 +17,7 @@
 
 #include "base/base64.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "manager/object.h"
@@ -53,8 +54,7 @@ struct selfcert {
 static int64_t mono_ms(const struct selfcert *s) { return clock_mono_ms(s->o.clock); }
 
 static void set(char **at, const char *value) {
-    char *copy = value ? strdup(value) : NULL;
-    if (value && !copy) abort();
+    char *copy = value ? must(strdup(value)) : NULL;
     free(*at);
     *at = copy;
 }
@@ -313,8 +313,7 @@ void selfcert_free(struct selfcert *s) {
 }
 
 struct selfcert *selfcert_new(const struct selfcert_opts *o) {
-    struct selfcert *s = calloc(1, sizeof *s);
-    if (!s) abort();
+    struct selfcert *s = must(calloc(1, sizeof *s));
     s->o = *o;
     pthread_mutex_init(&s->lock, NULL);
     cond_init_mono(&s->wake);

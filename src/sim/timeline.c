@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/names.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "controller/core/plan.h"
 
@@ -15,9 +16,7 @@ struct timeline {
 };
 
 struct timeline *timeline_new(void) {
-    struct timeline *t = calloc(1, sizeof *t);
-    if (!t) abort();
-    return t;
+    return must(calloc(1, sizeof(struct timeline)));
 }
 
 void timeline_free(struct timeline *t) {

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
+
 void buf_fini(struct buf *b) {
     free(b->s);
     *b = BUF_INIT;
@@ -23,9 +25,7 @@ void buf_reserve(struct buf *b, size_t more) {
     if (need <= b->cap) return;
     size_t cap = b->cap ? b->cap : 64;
     while (cap < need) cap *= 2;
-    char *s = realloc(b->s, cap);
-    if (!s) abort();
-    b->s = s;
+    b->s = must(realloc(b->s, cap));
     b->cap = cap;
     b->s[b->len] = '\0';
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/must.h"
+
 #define DAY_MS INT64_C(86400000)
 
 struct clock {
@@ -23,8 +25,7 @@ struct clock *clock_real(void) {
 }
 
 struct clock *clock_fake_new(int64_t unix_ms) {
-    struct clock *c = calloc(1, sizeof *c);
-    if (!c) abort();
+    struct clock *c = must(calloc(1, sizeof *c));
     c->fake = true;
     atomic_init(&c->now, unix_ms);
     return c;

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/must.h"
 
 #define EMPTY 0u
 #define DELETED UINT32_MAX
@@ -35,10 +36,7 @@ static size_t room(size_t slots) { return slots / 4 * 3; }
 
 /* Zeroed memory. */
 static void *alloc(struct arena *a, size_t n) {
-    if (a) return arena_alloc(a, n);
-    void *p = calloc(1, n);
-    if (!p) abort();
-    return p;
+    return a ? arena_alloc(a, n) : must(calloc(1, n));
 }
 
 static void release(struct arena *a, void *p) {
@@ -104,10 +102,7 @@ static void rebuild(struct map *m) {
 }
 
 static char *copy_key(struct arena *a, const char *key) {
-    if (a) return arena_strdup(a, key);
-    char *copy = strdup(key);
-    if (!copy) abort();
-    return copy;
+    return a ? arena_strdup(a, key) : must(strdup(key));
 }
 
 void *map_put(struct map *m, const char *key, void *value) {

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/must.h"
+
 bool str_has_prefix(const char *s, const char *prefix) {
     return s && strncmp(s, prefix, strlen(prefix)) == 0;
 }
@@ -27,8 +29,7 @@ static size_t min3(size_t a, size_t b, size_t c) {
 /* Levenshtein with one row: row[j] is the distance between the part of `a` read so far and the first j bytes of `b`. */
 size_t str_distance(const char *a, const char *b) {
     size_t nb = strlen(b);
-    size_t *row = malloc((nb + 1) * sizeof *row);
-    if (!row) abort();
+    size_t *row = must(malloc((nb + 1) * sizeof *row));
     for (size_t j = 0; j <= nb; j++) row[j] = j;
     for (size_t i = 0; a[i]; i++) {
         size_t diagonal = row[0];

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
 #include "common/doc/json_internal.h"
 #include "doc/json.h"
 
@@ -143,8 +144,7 @@ static struct decimal decimal_of(const struct jv *v, char *digits) {
 
 static bool num_eq(const struct jv *a, const struct jv *b) {
     if (a->len == b->len && memcmp(a->s, b->s, a->len) == 0) return true;
-    char *buf = malloc((size_t)a->len + b->len);
-    if (!buf) abort();
+    char *buf = must(malloc((size_t)a->len + b->len));
     struct decimal x = decimal_of(a, buf), y = decimal_of(b, buf + a->len);
     bool eq = x.neg == y.neg && x.exp == y.exp && x.ndigits == y.ndigits && memcmp(x.digits, y.digits, x.ndigits) == 0;
     free(buf);
@@ -158,8 +158,7 @@ static int by_key(const void *x, const void *y) {
 }
 
 static const struct jmember **sorted_members(const struct jv *obj) {
-    const struct jmember **list = malloc(obj->len * sizeof(*list));
-    if (!list) abort();
+    const struct jmember **list = must(malloc(obj->len * sizeof(*list)));
     for (uint32_t i = 0; i < obj->len; i++) list[i] = &obj->members[i];
     qsort(list, obj->len, sizeof *list, by_key);
     return list;

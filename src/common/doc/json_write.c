@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
 #include "common/doc/json_internal.h"
 #include "doc/json.h"
 
@@ -306,8 +307,7 @@ static int by_key(const void *x, const void *y) {
 
 static void write_sorted_object(struct buf *out, const struct jv *v) {
     enum { INLINE = 32 };
-    const struct jmember *few[INLINE], **list = few;
-    if (v->len > INLINE && !(list = malloc(v->len * sizeof(*list)))) abort();
+    const struct jmember *few[INLINE], **list = v->len > INLINE ? must(malloc(v->len * sizeof(*list))) : few;
     for (uint32_t i = 0; i < v->len; i++) list[i] = &v->members[i];
     if (v->len) qsort(list, v->len, sizeof *list, by_key);
     buf_putc(out, '{');

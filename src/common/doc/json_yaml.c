@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
 #include "common/doc/json_internal.h"
 #include "doc/json.h"
 #include "number.h"
@@ -142,8 +143,7 @@ static bool is_base60(const char *s) {
 }
 
 static bool is_number(const char *s, size_t n) {
-    char *plain = malloc(n + 1);
-    if (!plain) abort();
+    char *plain = must(malloc(n + 1));
     size_t len = 0;
     for (size_t i = 0; i < n; i++)
         if (s[i] != '_') plain[len++] = s[i];
@@ -455,8 +455,7 @@ static void write_member(struct yaml *y, const struct jmember *m, size_t indent)
 }
 
 static void write_object(struct yaml *y, const struct jv *v, size_t indent, bool compact) {
-    const struct jmember **list = malloc(v->len * sizeof(*list));
-    if (!list) abort();
+    const struct jmember **list = must(malloc(v->len * sizeof(*list)));
     for (uint32_t i = 0; i < v->len; i++) list[i] = &v->members[i];
     qsort(list, v->len, sizeof *list, natural);
     for (uint32_t i = 0; i < v->len; i++) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/must.h"
 
 struct box {
     unsigned refs;
@@ -69,8 +70,7 @@ const struct kobj *kobj_new(const struct jv *doc) {
     size_t size = sizeof(struct box) + text.len + 1;
     for (size_t i = 0; i < PARTS; i++) size += part_len(parts[i]) + 1;
     if (size > UINT32_MAX) abort();
-    struct box *b = malloc(size);
-    if (!b) abort();
+    struct box *b = must(malloc(size));
     char *at = b->data;
     *b = (struct box){.refs = 1, .size = (uint32_t)size};
     b->o = (struct kobj){

@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "pair.h"
@@ -71,8 +72,7 @@ __attribute__((constructor)) static void metrics_init(void) {
 }
 
 struct certs *certs_new(const char *use) {
-    struct certs *c = calloc(1, sizeof *c);
-    if (!c) abort();
+    struct certs *c = must(calloc(1, sizeof *c));
     c->use = use;
     c->reported = ABSENT; /* nothing is wrong with a start */
     pthread_mutex_init(&c->lock, NULL);
@@ -310,18 +310,11 @@ static void *watch_main(void *arg) {
     }
 }
 
-static char *must_dup(const char *s) {
-    char *copy = strdup(s);
-    if (!copy) abort();
-    return copy;
-}
-
 int certs_watch_files(struct certs *c, const char *cert_path, const char *key_path, struct err *e) {
     if (c->watch) return err_set(e, ERR_INTERNAL, "certificate files are watched already: %s", c->watch->path[0]);
-    struct watch *w = calloc(1, sizeof *w);
-    if (!w) abort();
-    w->path[0] = must_dup(cert_path);
-    w->path[1] = must_dup(key_path);
+    struct watch *w = must(calloc(1, sizeof *w));
+    w->path[0] = must(strdup(cert_path));
+    w->path[1] = must(strdup(key_path));
     w->failed = true; /* nothing is loaded: whatever is read is new */
     stamp_of(cert_path, &w->stamp[0]);
     stamp_of(key_path, &w->stamp[1]);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/must.h"
 #include "base/sync.h"
 #include "server.h"
 
@@ -58,8 +59,7 @@ void conns_fini(struct conns *c) {
 }
 
 struct conn *conns_add(struct conns *c, int fd) {
-    struct conn *conn = calloc(1, sizeof *conn);
-    if (!conn) abort();
+    struct conn *conn = must(calloc(1, sizeof *conn));
     conn->fd = fd;
     conns_phase(c, conn, CONN_REQUEST);
     MUTEX_GUARD(&c->lock);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/must.h"
 #include "base/sync.h"
 #include "pair.h"
 #include "server.h"
@@ -113,8 +114,7 @@ static const struct serve_route *copy_routes(struct arena *a, const struct serve
 }
 
 static struct server *server_new(const struct serve_opts *o) {
-    struct server *s = calloc(1, sizeof *s);
-    if (!s) abort();
+    struct server *s = must(calloc(1, sizeof *s));
     s->arena = arena_new();
     s->o = *o;
     s->o.address = arena_strdup(s->arena, o->address);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/must.h"
+
 struct pair {
     atomic_uint refs;
     gnutls_x509_privkey_t key;
@@ -75,8 +77,7 @@ struct pair *pair_new(const char *cert_pem, const char *key_pem, struct err *e) 
         tls_err(e, ERR_TLS, rc < 0 ? rc : GNUTLS_E_NO_CERTIFICATE_FOUND, "the certificate is no PEM chain, leaf first");
         return NULL;
     }
-    struct pair *p = calloc(1, sizeof *p + n * sizeof *p->der);
-    if (!p) abort();
+    struct pair *p = must(calloc(1, sizeof *p + n * sizeof *p->der));
     atomic_init(&p->refs, 1);
     p->n = n;
     rc = fill(p, list, key_pem, e);

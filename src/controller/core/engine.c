@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "controller/core/exec.h"
@@ -194,8 +195,7 @@ static int64_t exec_put_off(void *ctx, const char *key, int64_t delay_ms) {
     MUTEX_GUARD(&c->defer_lock);
     int64_t *since = map_get(c->deferred, key);
     if (!since) {
-        since = malloc(sizeof *since);
-        if (!since) abort();
+        since = must(malloc(sizeof *since));
         *since = now;
         map_put(c->deferred, key, since);
     }
@@ -334,8 +334,7 @@ static struct jv *project_other(struct arena *a, struct jv *doc) {
 }
 
 struct engine *engine_new(const struct engine_opts *o) {
-    struct engine *g = calloc(1, sizeof *g);
-    if (!g) abort();
+    struct engine *g = must(calloc(1, sizeof *g));
     g->o = *o;
     g->expect = expect_new(o->clock);
     g->source = (struct source){.self = g, .get = cache_get, .list = cache_list};
@@ -349,8 +348,7 @@ struct engine *engine_new(const struct engine_opts *o) {
         c->store = store_new(kind_info(c->kind)->plural, source_index, c->kind == KIND_POD ? project_pod : project_other);
         store_on_change(c->store, on_change, c);
     }
-    g->controllers = calloc(o->nreconcilers, sizeof *g->controllers);
-    if (!g->controllers) abort();
+    g->controllers = must(calloc(o->nreconcilers, sizeof *g->controllers));
     for (size_t i = 0; i < o->nreconcilers; i++) controller_init(g, &g->controllers[i], o->reconcilers[i]);
     return g;
 }
@@ -383,8 +381,7 @@ int64_t engine_cache_age_ms(struct engine *g) {
 void engine_start_workers(struct engine *g) {
     for (size_t i = 0; i < g->o.nreconcilers; i++) {
         struct controller *c = &g->controllers[i];
-        c->threads = calloc(g->o.workers, sizeof *c->threads);
-        if (!c->threads) abort();
+        c->threads = must(calloc(g->o.workers, sizeof *c->threads));
         c->nthreads = g->o.workers;
         for (size_t t = 0; t < c->nthreads; t++) c->threads[t] = thread_start("worker", worker, c);
     }
