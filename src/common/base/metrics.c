@@ -17,7 +17,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
-#include "utf8.h"
+#include "base/utf8.h"
 
 #define SERIES_MAX 1000
 #define LABELS_MAX 8

@@ -20,6 +20,7 @@
 #endif
 
 #include "base/must.h"
+#include "base/utf8.h"
 #include "doc/json.h"
 
 const struct json_limits json_limits_default = {16u << 20, 128, 2000000};
@@ -168,27 +169,6 @@ static inline char *skip_plain(char *s, const char *end) {
 }
 #endif
 
-/* Length of the well-formed UTF-8 sequence at s, which starts with a byte >= 0x80; 0 when there is none.
- * Source: Unicode 15, table 3-7. */
-static size_t utf8_len(const char *text, const char *end) {
-    const unsigned char *s = (const unsigned char *)text;
-    size_t left = (size_t)(end - text);
-    unsigned lo = 0x80, hi = 0xbf;
-    size_t n;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf) n = 2;
-    else if (s[0] >= 0xe0 && s[0] <= 0xef) n = 3;
-    else if (s[0] >= 0xf0 && s[0] <= 0xf4) n = 4;
-    else return 0;
-    if (s[0] == 0xe0) lo = 0xa0;
-    if (s[0] == 0xed) hi = 0x9f;
-    if (s[0] == 0xf0) lo = 0x90;
-    if (s[0] == 0xf4) hi = 0x8f;
-    if (left < n || s[1] < lo || s[1] > hi) return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    return n;
-}
-
 static int hex4(const char *s, const char *end) {
     if (end - s < 4) return -1;
     int v = 0;
@@ -269,7 +249,7 @@ static char *string_tail(struct parser *p, char *s, char **out) {
         }
         if (s == p->end) return fail_byte(p, s, "the closing quote of a string");
         if (c < 0x20) return fail_byte(p, s, "an escape: control characters must be written as \\u00XX");
-        size_t n = c < 0x80 ? (size_t)(skip_plain(s, p->end) - s) : utf8_len(s, p->end);
+        size_t n = c < 0x80 ? (size_t)(skip_plain(s, p->end) - s) : utf8_length(s);
         if (n == 0) return fail_parse(p, s, "the text is not valid UTF-8");
         emit(out, s, n);
         s += n;
