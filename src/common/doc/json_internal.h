@@ -1,4 +1,4 @@
-/* Shared by the readers and writers of numbers: what a digit is, and the shortest decimal digits of a double. */
+/* Shared by the files of the document tree: the order of keys, what a digit is, and the shortest decimal digits of a double. */
 #ifndef RBG_DOC_JSON_INTERNAL_H
 #define RBG_DOC_JSON_INTERNAL_H
 
@@ -8,6 +8,9 @@
 static inline bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
+
+/* For qsort of const struct jmember *: by the bytes of the key. */
+int json_by_key(const void *x, const void *y);
 
 /* A finite double as sign and d.ddd x 10^exp with the fewest digits that read back as the same double. */
 struct shortest {

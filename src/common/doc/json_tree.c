@@ -151,7 +151,7 @@ static bool num_eq(const struct jv *a, const struct jv *b) {
     return eq;
 }
 
-static int by_key(const void *x, const void *y) {
+int json_by_key(const void *x, const void *y) {
     const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
     int c = memcmp(a->key, b->key, a->klen < b->klen ? a->klen : b->klen);
     return c ? c : a->klen < b->klen ? -1 : a->klen > b->klen;
@@ -160,7 +160,7 @@ static int by_key(const void *x, const void *y) {
 static const struct jmember **sorted_members(const struct jv *obj) {
     const struct jmember **list = must(malloc(obj->len * sizeof(*list)));
     for (uint32_t i = 0; i < obj->len; i++) list[i] = &obj->members[i];
-    qsort(list, obj->len, sizeof *list, by_key);
+    qsort(list, obj->len, sizeof *list, json_by_key);
     return list;
 }
 
@@ -168,7 +168,7 @@ static const struct jmember **sorted_members(const struct jv *obj) {
 static bool obj_eq_sorted(const struct jv *a, const struct jv *b) {
     const struct jmember **x = sorted_members(a), **y = sorted_members(b);
     bool eq = true;
-    for (uint32_t i = 0; eq && i < a->len; i++) eq = by_key(&x[i], &y[i]) == 0 && jv_eq(x[i]->val, y[i]->val);
+    for (uint32_t i = 0; eq && i < a->len; i++) eq = json_by_key(&x[i], &y[i]) == 0 && jv_eq(x[i]->val, y[i]->val);
     free(x);
     free(y);
     return eq;

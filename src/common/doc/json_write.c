@@ -299,17 +299,11 @@ static void write_number(struct buf *out, const struct jv *v) {
     else json_write_fixed(out, &s);
 }
 
-static int by_key(const void *x, const void *y) {
-    const struct jmember *a = *(const struct jmember *const *)x, *b = *(const struct jmember *const *)y;
-    int c = memcmp(a->key, b->key, a->klen < b->klen ? a->klen : b->klen);
-    return c ? c : a->klen < b->klen ? -1 : a->klen > b->klen;
-}
-
 static void write_sorted_object(struct buf *out, const struct jv *v) {
     enum { INLINE = 32 };
     const struct jmember *few[INLINE], **list = v->len > INLINE ? must(malloc(v->len * sizeof(*list))) : few;
     for (uint32_t i = 0; i < v->len; i++) list[i] = &v->members[i];
-    if (v->len) qsort(list, v->len, sizeof *list, by_key);
+    if (v->len) qsort(list, v->len, sizeof *list, json_by_key);
     buf_putc(out, '{');
     for (uint32_t i = 0; i < v->len; i++) {
         if (i) buf_putc(out, ',');
