@@ -11,10 +11,6 @@
 #include "common/doc/json_internal.h"
 #include "doc/json.h"
 
-static void add_str(struct buf *out, const char *s) {
-    buf_add(out, s, strlen(s));
-}
-
 /* What follows the backslash. */
 static char *put_code(char *to, unsigned char c) {
     static const char hex[] = "0123456789abcdef", from[] = "\b\f\n\r\t", letters[] = "bfnrt";
@@ -52,7 +48,7 @@ static void write_escapes(struct buf *out, const char *s, size_t n) {
         if (plain && !separator) continue;
         buf_add(out, s + from, i - from);
         if (separator) {
-            add_str(out, s[i + 2] == '\xa8' ? "\\u2028" : "\\u2029");
+            buf_puts(out, s[i + 2] == '\xa8' ? "\\u2028" : "\\u2029");
             i += 2;
         } else {
             buf_add(out, text, (size_t)(put_escape(text, c) - text));
@@ -236,9 +232,9 @@ char *json_text(struct arena *a, const struct jv *v) {
 
 static void write_scalar(struct buf *out, const struct jv *v) {
     switch (v->type) {
-    case J_BOOL: add_str(out, v->b ? "true" : "false"); return;
+    case J_BOOL: buf_puts(out, v->b ? "true" : "false"); return;
     case J_STR: write_string(out, v->s, v->len); return;
-    default: add_str(out, "null"); return;
+    default: buf_puts(out, "null"); return;
     }
 }
 
@@ -260,7 +256,7 @@ struct shortest json_shortest(double d) {
 void json_write_fixed(struct buf *out, const struct shortest *s) {
     if (s->neg) buf_putc(out, '-');
     if (s->exp < 0) {
-        add_str(out, "0.");
+        buf_puts(out, "0.");
         for (int i = -1; i > s->exp; i--) buf_putc(out, '0');
         buf_add(out, s->digits, s->ndigits);
         return;
