@@ -17,6 +17,11 @@ bool str_empty(const char *s);                         /* NULL or "" */
 int str_cmp(const void *a, const void *b);             /* for qsort of const char * */
 size_t str_distance(const char *a, const char *b);     /* edit distance, for "did you mean" */
 
+/* Of ASCII, in any locale. */
+static inline bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 /* Decimal without sign games: whole string must be an integer in range. Returns -1 if not. */
 int str_to_i64(const char *s, int64_t *out);
 int str_to_i32(const char *s, int32_t *out);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/must.h"
+#include "base/str.h"
 
 #define DAY_MS INT64_C(86400000)
 
@@ -138,7 +139,7 @@ static bool parse_time(const char **s, int64_t *ms) {
 static bool parse_fraction(const char **s, int64_t *ms) {
     if (!literal(s, '.')) return true;
     int n = 0;
-    for (int64_t unit = 100; **s >= '0' && **s <= '9'; (*s)++, n++, unit /= 10) *ms += (**s - '0') * unit;
+    for (int64_t unit = 100; is_digit(**s); (*s)++, n++, unit /= 10) *ms += (**s - '0') * unit;
     return n > 0;
 }
 

@@ -50,11 +50,11 @@ static const struct unit *unit_at(const char **s) {
 static int parse_decimal(const char **s, int64_t *whole, int64_t *billionths) {
     bool any = false;
     *whole = *billionths = 0;
-    for (; **s >= '0' && **s <= '9'; (*s)++, any = true)
+    for (; is_digit(**s); (*s)++, any = true)
         if (__builtin_mul_overflow(*whole, 10, whole) || __builtin_add_overflow(*whole, **s - '0', whole)) return -1;
     if (**s != '.') return any ? 0 : -1;
     (*s)++;
-    for (int64_t unit = 100000000; **s >= '0' && **s <= '9'; (*s)++, any = true, unit /= 10)
+    for (int64_t unit = 100000000; is_digit(**s); (*s)++, any = true, unit /= 10)
         *billionths += unit * (**s - '0');
     return any ? 0 : -1;
 }

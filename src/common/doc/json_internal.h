@@ -1,13 +1,10 @@
-/* Shared by the files of the document tree: the order of keys, what a digit is, and the shortest decimal digits of a double. */
+/* Shared by the files of the document tree: the order of keys, and the shortest decimal digits of a double. */
 #ifndef RBG_DOC_JSON_INTERNAL_H
 #define RBG_DOC_JSON_INTERNAL_H
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "doc/json.h"
-
-static inline bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 /* For qsort of const struct jmember *: by the bytes of the key. */
 int json_by_key(const void *x, const void *y);

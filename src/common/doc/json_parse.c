@@ -20,6 +20,7 @@
 #endif
 
 #include "base/must.h"
+#include "base/str.h"
 #include "base/utf8.h"
 #include "doc/json.h"
 
@@ -174,7 +175,7 @@ static int hex4(const char *s, const char *end) {
     int v = 0;
     for (int i = 0; i < 4; i++) {
         char c = s[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
         if (d < 0) return -1;
         v = v * 16 + d;
     }
@@ -295,7 +296,7 @@ static inline char *skim_key(struct parser *p, char *start, struct jmember *m) {
 /* ---- numbers and words ---- */
 
 static inline char *skip_digits(char *s) {
-    while (*s >= '0' && *s <= '9') s++;
+    while (is_digit(*s)) s++;
     return s;
 }
 

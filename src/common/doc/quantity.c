@@ -274,7 +274,7 @@ static bool plain_of(const struct jv *v, struct plain *out) {
     if (!jv_is(v, J_STR) && !jv_is(v, J_NUM)) return false;
     const char *s = v->s + (v->s[0] == '-'), *first = s;
     *out = (struct plain){0};
-    for (; *s >= '0' && *s <= '9' && s - first <= DIGITS_MAX; s++) out->n = out->n * 10 + (*s - '0');
+    for (; is_digit(*s) && s - first <= DIGITS_MAX; s++) out->n = out->n * 10 + (*s - '0');
     if (s == first || s - first > DIGITS_MAX || strlen(s) != v->len - (size_t)(s - v->s)) return false;
     if (v->s[0] == '-') out->n = -out->n;
     for (size_t i = 0; i < NSUFFIXES && !out->unit; i++)

@@ -97,7 +97,7 @@ void kube_free(struct kube *k) {
 void query_escape(struct buf *out, const char *s) {
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(*s) || strchr("-._~", c);
         if (plain) buf_putc(out, (char)c);
         else buf_printf(out, "%%%02X", c);
     }
