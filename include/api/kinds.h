@@ -53,6 +53,7 @@ struct kind_info {
 
 const struct kind_info *kind_info(enum kind k); /* never NULL for a valid kind */
 enum kind kind_find(const char *group, const char *kind_name); /* KIND_NONE if unknown; any version */
+enum kind kind_of(const struct jv *doc); /* by the group of its apiVersion, and its kind; also of a reference that has both */
 enum kind kind_by_name(const char *kind_name);
 const struct kind_version *kind_version(enum kind k, const char *version);
 

@@ -353,9 +353,7 @@ int cluster_do(struct cluster *c, const char *manager, const struct action *w, s
 /* ---- garbage ---- */
 
 static bool owner_lives(struct cluster *c, struct arena *a, const struct jv *dependent, const struct jv *ref) {
-    const char *version = jv_str(jv_get(ref, "apiVersion"), ""), *slash = strchr(version, '/');
-    const char *group = slash ? arena_strndup(a, version, (size_t)(slash - version)) : "";
-    enum kind k = kind_find(group, jv_str(jv_get(ref, "kind"), ""));
+    enum kind k = kind_of(ref);
     if (k == KIND_NONE) return true; /* not of this cluster: never judged */
     const struct jv *owner = find(c, a, k, meta_ns(dependent), jv_str(jv_get(ref, "name"), ""));
     return owner && str_eq(meta_uid(owner), jv_get_str(ref, "uid"));

@@ -189,15 +189,9 @@ void sim_free(struct sim *s) {
 
 /* ---- users ---- */
 
-static enum kind kind_of(const struct jv *doc, struct arena *a) {
-    const char *version = jv_str(jv_get(doc, "apiVersion"), ""), *slash = strchr(version, '/');
-    const char *group = slash ? arena_strndup(a, version, (size_t)(slash - version)) : "";
-    return kind_find(group, jv_str(jv_get(doc, "kind"), ""));
-}
-
 int sim_apply(struct sim *s, const struct jv *from, struct err *e) {
     ARENA_AUTO struct arena *a = arena_new();
-    enum kind k = kind_of(from, a);
+    enum kind k = kind_of(from);
     if (k == KIND_NONE) {
         return err_set(e, ERR_INVALID, "%s %s: the embedded cluster does not know this kind",
                        jv_str(jv_get(from, "apiVersion"), "?"), jv_str(jv_get(from, "kind"), "?"));

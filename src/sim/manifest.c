@@ -28,12 +28,6 @@ static int read_file(struct arena *a, const char *path, char **text, size_t *len
     return 0;
 }
 
-static enum kind kind_of(struct arena *a, const struct jv *doc) {
-    const char *version = jv_str(jv_get(doc, "apiVersion"), ""), *slash = strchr(version, '/');
-    const char *group = slash ? arena_strndup(a, version, (size_t)(slash - version)) : "";
-    return kind_find(group, jv_str(jv_get(doc, "kind"), ""));
-}
-
 static int add(struct arena *a, struct manifests *into, const char *file, size_t number, const struct jv *doc, struct err *e) {
     static const char *const keys[] = {"apiVersion", "kind"};
     for (size_t i = 0; i < 2; i++)
@@ -44,7 +38,7 @@ static int add(struct arena *a, struct manifests *into, const char *file, size_t
         return err_set(e, ERR_INVALID, "%s: document %zu (%s): metadata.name is missing: give the object a name", file, number,
                        jv_get_str(doc, "kind"));
     into->items = arena_grow(a, into->items, into->n * sizeof *into->items, (into->n + 1) * sizeof *into->items);
-    into->items[into->n++] = (struct manifest){.file = file, .kind = kind_of(a, doc), .given = doc, .doc = jv_dup(a, doc)};
+    into->items[into->n++] = (struct manifest){.file = file, .kind = kind_of(doc), .given = doc, .doc = jv_dup(a, doc)};
     return 0;
 }
 

@@ -45,10 +45,6 @@ static struct jv *read_yaml(struct arena *a, const char *path) {
     return docs[0];
 }
 
-static enum kind kind_of(const struct jv *doc) {
-    return kind_by_name(jv_str(jv_get(doc, "kind"), ""));
-}
-
 static struct jv *validate(struct arena *a, const char *dir, const struct jv *in) {
     char *old_path = arena_printf(a, "%s/old.yaml", dir);
     const struct jv *old = exists(old_path) ? read_yaml(a, old_path) : NULL;

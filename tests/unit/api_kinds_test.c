@@ -21,9 +21,28 @@ START_TEST(kinds_rows_are_complete) {
         if (i->ours) ck_assert_ptr_nonnull(kind_version(k, i->version));
     }
     ck_assert_int_eq(kind_find("apps", "Pod"), KIND_NONE);
+    ck_assert_int_eq(kind_find("app", "Deployment"), KIND_NONE);
     ck_assert_int_eq(kind_by_name("RoleInstance"), KIND_RI);
     ck_assert_int_eq(kind_by_name("Nothing"), KIND_NONE);
     ck_assert_ptr_null(kind_version(KIND_RIS, "v1alpha1"));
+}
+END_TEST
+
+START_TEST(kinds_are_read_off_documents) {
+    ARENA_AUTO struct arena *a = arena_new();
+    static const struct { const char *version, *kind; enum kind want; } rows[] = {
+        {"v1", "Pod", KIND_POD}, {"v2", "Pod", KIND_POD}, {"apps/v1", "Pod", KIND_NONE}, {"/v1", "Pod", KIND_POD},
+        {"workloads.x-k8s.io/v1alpha1", "RoleInstance", KIND_RI}, {"workloads.x-k8s.io/v9", "RoleInstance", KIND_RI},
+        {"workloads.x-k8s.io", "RoleInstance", KIND_NONE}, {"workloads/v1alpha1", "RoleInstance", KIND_NONE},
+        {"workloads.x-k8s.ioo/v1alpha1", "RoleInstance", KIND_NONE}, {NULL, "Pod", KIND_POD}, {"v1", NULL, KIND_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct jv *doc = jv_new_obj(a);
+        jv_set_str(a, doc, "apiVersion", rows[i].version);
+        jv_set_str(a, doc, "kind", rows[i].kind);
+        ck_assert_int_eq(kind_of(doc), rows[i].want);
+    }
+    ck_assert_int_eq(kind_of(NULL), KIND_NONE);
 }
 END_TEST
 
@@ -163,5 +182,5 @@ START_TEST(kinds_tables_are_sound) {
 }
 END_TEST
 
-TEST_MAIN("kinds", kinds_rows_are_complete, kinds_have_one_storage_version, kinds_paths,
+TEST_MAIN("kinds", kinds_rows_are_complete, kinds_are_read_off_documents, kinds_have_one_storage_version, kinds_paths,
           kinds_objects_and_owner_references, kinds_metadata_of_nothing_is_empty, kinds_tables_are_sound)

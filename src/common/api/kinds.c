@@ -206,10 +206,20 @@ const struct kind_info *kind_info(enum kind k) {
     return &kinds[k];
 }
 
-enum kind kind_find(const char *group, const char *kind_name) {
+static enum kind find(const char *group, size_t len, const char *kind_name) {
     for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
-        if (str_eq(kinds[k].name, kind_name) && str_eq(kinds[k].group, group)) return (enum kind)k;
+        if (str_eq(kinds[k].name, kind_name) && strlen(kinds[k].group) == len && memcmp(kinds[k].group, group, len) == 0)
+            return (enum kind)k;
     return KIND_NONE;
+}
+
+enum kind kind_find(const char *group, const char *kind_name) {
+    return find(group, strlen(group), kind_name);
+}
+
+enum kind kind_of(const struct jv *doc) {
+    const char *version = jv_str(jv_get(doc, "apiVersion"), ""), *slash = strchr(version, '/');
+    return find(version, slash ? (size_t)(slash - version) : 0, jv_get_str(doc, "kind"));
 }
 
 enum kind kind_by_name(const char *kind_name) {
