@@ -54,4 +54,7 @@ void template_inject_env(struct arena *a, struct jv *container, const struct jv 
  * Errors: ERR_INVALID (a directive that is no JSON, a discovery reference that names nothing, a port without a value). */
 struct jv *template_pod(struct arena *a, const struct ri *ri, size_t index, int id, const char *revision, struct err *e);
 
+/* The component of an instance that has this name; NULL: none. */
+const struct component *ri_component(const struct ri *ri, const char *name);
+
 #endif

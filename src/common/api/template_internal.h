@@ -46,7 +46,6 @@ int pod_inject_discovery(struct arena *a, struct jv *pod, const struct ri *ri, s
 
 /* The role-type label of an instance; NULL when it has none. */
 const char *ri_role_type(const struct ri *ri);
-const struct component *ri_component(const struct ri *ri, const char *name);
 const char *template_annotation(const struct jv *tpl, const char *key);
 
 #endif

@@ -1,5 +1,6 @@
 /* Gathers the world of one RoleInstance from the caches: its pods and revisions. */
 #include "api/names.h"
+#include "api/template.h"
 #include "base/str.h"
 #include "controller/core/history.h"
 #include "controller/ri/world.h"
@@ -10,10 +11,9 @@ const struct jv *pod_annotation_json(struct arena *a, const struct jv *pod, cons
     return str_empty(text) ? NULL : json_parse(a, text, strlen(text), NULL, &ignored);
 }
 
-static int component_index(const struct ri_world *w, const char *name) {
-    for (size_t i = 0; i < w->inst.spec.components.n; i++)
-        if (str_eq(w->inst.spec.components.items[i].name, name)) return (int)i;
-    return -1;
+int ri_component_index(const struct ri_world *w, const char *name) {
+    const struct component *c = ri_component(&w->inst, name);
+    return c ? (int)(c - w->inst.spec.components.items) : -1;
 }
 
 static int pod_id(const struct jv *doc) {
@@ -26,7 +26,7 @@ static struct pod view(const struct ri_world *w, const struct jv *doc) {
     const struct jv *status = jv_get(doc, "status"), *conditions = jv_get(status, "conditions");
     const char *phase = jv_str(jv_get(status, "phase"), ""), *revision = meta_label(doc, L_REVISION_HASH);
     struct pod p = {.doc = doc, .name = meta_name(doc), .revision = revision ? name_short_hash(revision) : ""};
-    p.component = component_index(w, meta_label(doc, L_COMPONENT_NAME));
+    p.component = ri_component_index(w, meta_label(doc, L_COMPONENT_NAME));
     p.id = pod_id(doc);
     p.terminating = meta_deleting(doc);
     p.failed = str_eq(phase, "Failed");

@@ -17,19 +17,13 @@ static const struct jv *start_after(struct ri_pass *s, size_t component, const c
     return NULL;
 }
 
-static int find_component(const struct ri_world *w, const char *name) {
-    for (size_t i = 0; i < w->inst.spec.components.n; i++)
-        if (str_eq(w->inst.spec.components.items[i].name, name)) return (int)i;
-    return -1;
-}
-
 /* Does the start of `from` wait, directly or not, for `target`? seen: by component, so that each is walked once. */
 static bool reaches(struct ri_pass *s, int from, int target, bool *seen) {
     const char *ignored = NULL;
     if (seen[from]) return false;
     seen[from] = true;
     JV_FOR_ARR(it, start_after(s, (size_t)from, &ignored)) {
-        int next = find_component(s->w, jv_str(*it, ""));
+        int next = ri_component_index(s->w, jv_str(*it, ""));
         if (next >= 0 && (next == target || reaches(s, next, target, seen))) return true;
     }
     return false;
@@ -49,7 +43,7 @@ bool ri_may_start(struct ri_pass *s, size_t component, const char **problem) {
     if (*problem) return false;
     if (!jv_len(names) || reaches(s, (int)component, (int)component, seen)) return true;
     JV_FOR_ARR(it, names) {
-        int dep = find_component(s->w, jv_str(*it, ""));
+        int dep = ri_component_index(s->w, jv_str(*it, ""));
         if (dep >= 0 && !all_ready(s, (size_t)dep)) return false;
     }
     return true;

@@ -67,6 +67,8 @@ struct ri_pass {
 
 /* observe.c: the JSON in an annotation of the pod; NULL when there is none that can be read. */
 const struct jv *pod_annotation_json(struct arena *a, const struct jv *pod, const char *key);
+/* The index of the component of that name; -1: none. */
+int ri_component_index(const struct ri_world *w, const char *name);
 
 /* scale.c: deletes failed and surplus pods, or creates missing ones. Returns true when it planned a write: then nothing is
  * updated. */
