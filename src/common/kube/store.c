@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/must.h"
+#include "base/str.h"
 #include "base/sync.h"
 #include "kobj.h"
 #include "rv.h"
@@ -223,13 +224,9 @@ static void keys_add(void *ctx, const char *key) {
     k->v[k->n++] = arena_strdup(k->a, key);
 }
 
-static int key_order(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void keys_sort_unique(struct keys *k) {
     size_t n = 0;
-    qsort(k->v, k->n, sizeof *k->v, key_order);
+    qsort(k->v, k->n, sizeof *k->v, str_cmp);
     for (size_t i = 0; i < k->n; i++)
         if (n == 0 || strcmp(k->v[n - 1], k->v[i]) != 0) k->v[n++] = k->v[i];
     k->n = n;
