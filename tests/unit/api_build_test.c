@@ -5,21 +5,12 @@
 #include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"
-#include "doc/yaml.h"
+#include "docs.h"
 #include "testing.h"
-
-static struct jv *yaml(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv **docs;
-    size_t n;
-    ASSERT_OK(yaml_parse_all(a, text, strlen(text), &docs, &n, &e));
-    ck_assert_uint_eq(n, 1);
-    return docs[0];
-}
 
 static void group(struct arena *a, const char *text, struct rbg *out) {
     struct err e = ERR_INIT;
-    ASSERT_OK(rbg_decode(a, yaml(a, text), out, &e));
+    ASSERT_OK(rbg_decode(a, doc_yaml(a, text), out, &e));
 }
 
 static struct role_build build_of(struct arena *a, const struct rbg *g, size_t role) {
@@ -29,11 +20,6 @@ static struct role_build build_of(struct arena *a, const struct rbg *g, size_t r
                                .service_name = name_service(a, g->name, r->name),
                                .scheduler = "scheduler-plugins"};
     return b;
-}
-
-static const char *text_at(struct arena *a, const struct jv *v, const char *key) {
-    const struct jv *x = jv_get(v, key);
-    return x ? json_text(a, x) : "absent";
 }
 
 #define HEAD                                                                                       \
@@ -226,7 +212,7 @@ START_TEST(set_metadata_overrides_that_of_the_role) {
     ck_assert_str_eq(meta_annotation(o, A_PATTERN), "Stateful");
     ck_assert_str_eq(meta_annotation(o, A_INPLACE_GRACE_SECONDS), "0");
     ck_assert_str_eq(
-        text_at(a, jv_path(o, "spec", "roleInstanceTemplate", (char *)0), "restartPolicyConfig"),
+        doc_text_at(a, jv_path(o, "spec", "roleInstanceTemplate", (char *)0), "restartPolicyConfig"),
         "{\"type\":\"None\",\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}");
 }
 END_TEST
@@ -239,11 +225,11 @@ START_TEST(the_restart_policy_reaches_set_and_instance) {
     struct jv *o = set_of(a, "leaderWorkerPattern: {restartPolicyConfig: {baseDelaySeconds: 5, maxDelaySeconds: 60, maxRestarts: 4}, "
                              "template: {spec: {containers: [{name: main, image: m}]}}}", NULL);
     struct jv *template = jv_path(o, "spec", "roleInstanceTemplate", (char *)0);
-    ck_assert_str_eq(text_at(a, template, "restartPolicyConfig"), want);
+    ck_assert_str_eq(doc_text_at(a, template, "restartPolicyConfig"), want);
     struct ris set;
     ASSERT_OK(ris_decode(a, o, &set, &e));
     struct jv *ri = build_ri(a, &set, 0, template, "w-1");
-    ck_assert_str_eq(text_at(a, jv_get(ri, "spec"), "restartPolicyConfig"), want);
+    ck_assert_str_eq(doc_text_at(a, jv_get(ri, "spec"), "restartPolicyConfig"), want);
     struct ri inst;
     ASSERT_OK(ri_decode(a, ri, &inst, &e));
     struct restart_effective got = ri_restart(&inst.spec);
@@ -268,8 +254,8 @@ START_TEST(service_selects_leaders_unless_shared) {
           ": apps/v1/StatefulSet}, leaderWorkerPattern: {template: {spec: {containers: []}}}}\n",
           &g);
     struct jv *owner =
-        yaml(a, "{kind: RoleInstanceSet, metadata: {name: w, uid: x, annotations: {" A_ROLE_SIZE
-                ": '7'}}}");
+        doc_yaml(a, "{kind: RoleInstanceSet, metadata: {name: w, uid: x, annotations: {" A_ROLE_SIZE
+                    ": '7'}}}");
     static const bool leader_only[] = {true, false, false};
     for (size_t i = 0; i < 3; i++) {
         struct jv *s = build_service(a, &g, &g.spec.roles.items[i], "svc", KIND_RIS, owner);
@@ -278,7 +264,7 @@ START_TEST(service_selects_leaders_unless_shared) {
         ck_assert_msg((component != NULL) == leader_only[i], "role %zu", i);
         ck_assert_str_eq(meta_annotation(s, A_ROLE_SIZE), "7");
         ck_assert_ptr_null(meta_annotation(s, A_WORKLOAD_TYPE));
-        ck_assert_str_eq(text_at(a, jv_get(s, "metadata"), "ownerReferences"),
+        ck_assert_str_eq(doc_text_at(a, jv_get(s, "metadata"), "ownerReferences"),
                          "[{\"apiVersion\":\"workloads.x-k8s.io/"
                          "v1alpha2\",\"kind\":\"RoleInstanceSet\",\"name\":\"w\",\"uid\":\"x\","
                          "\"blockOwnerDeletion\":true}]");
@@ -362,7 +348,7 @@ static const char *const ris_text =
 
 static void set(struct arena *a, const char *annotation, struct ris *out) {
     struct err e = ERR_INIT;
-    ASSERT_OK(ris_decode(a, yaml(a, arena_printf(a, ris_text, annotation)), out, &e));
+    ASSERT_OK(ris_decode(a, doc_yaml(a, arena_printf(a, ris_text, annotation)), out, &e));
 }
 
 START_TEST(stateful_instances_do_not_share_identity_labels) {
@@ -380,7 +366,7 @@ START_TEST(stateful_instances_do_not_share_identity_labels) {
         ck_assert_str_eq(jv_get_str(labels, L_POD_NAME), i ? "s-1" : "s-0");
         ck_assert_str_eq(meta_label(ri, L_REVISION_HASH), "s-abc");
         ck_assert_str_eq(meta_label(ri, "sel"), "new");
-        ck_assert_str_eq(text_at(a, jv_get(ri, "metadata"), "annotations"),
+        ck_assert_str_eq(doc_text_at(a, jv_get(ri, "metadata"), "annotations"),
                          "{\"" A_INSTANCE_GANG "\":\"true\"}");
     }
     ck_assert_str_eq(json_text(a, s.spec.template_doc), before);
@@ -398,7 +384,7 @@ START_TEST(a_broken_template_is_passed_on_without_labels) {
         "{components: {}, readinessGates: x}",
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-        struct jv *t = yaml(a, broken[i]);
+        struct jv *t = doc_yaml(a, broken[i]);
         ck_assert(jv_eq(build_ri_spec(a, &s, 0, t), t));
         ck_assert_ptr_nonnull(build_ri_stateless(a, &s, "abcde", t, "s-1", "t"));
     }
@@ -416,7 +402,7 @@ START_TEST(stateless_instance_is_known_by_owner_and_id) {
     ck_assert_str_eq(meta_label(ri, L_INSTANCE_OWNER), "su");
     ck_assert_str_eq(meta_label(ri, L_REVISION_HASH), "abc");
     ck_assert_str_eq(meta_annotation(ri, A_LIFECYCLE_TIME), "2026-01-02T03:04:05Z");
-    ck_assert_str_eq(text_at(a, jv_get(ri, "spec"), "readinessGates"),
+    ck_assert_str_eq(doc_text_at(a, jv_get(ri, "spec"), "readinessGates"),
                      "[{\"conditionType\":\"RoleInstanceInPlaceUpdateReady\"}]");
     ck_assert_ptr_null(jv_get(s.spec.template_doc, "readinessGates"));
 }
@@ -454,7 +440,7 @@ START_TEST(hand_written_sets_are_hashed_in_canonical_form) {
     struct jv *o = build_ris_revision_object(a, &s, &r, 4);
     ck_assert(build_revision_same(o, r.bytes, r.len));
     ck_assert_str_eq(
-        text_at(a, jv_get(o, "metadata"), "labels"),
+        doc_text_at(a, jv_get(o, "metadata"), "labels"),
         arena_printf(a, "{\"sel\":\"new\",\"controller.kubernetes.io/hash\":\"%s\"}", r.hash));
 }
 END_TEST
@@ -468,8 +454,8 @@ START_TEST(sizes_are_no_part_of_an_instance_revision) {
                       "{name: i, namespace: ns, uid: iu}\n"
                       "spec: {readyPolicy: %s, components: [{name: c, size: %d, template: {spec: "
                       "{containers: []}}}]}\n";
-    ASSERT_OK(ri_decode(a, yaml(a, arena_printf(a, fmt, "AllPodReady", 1)), &one, &e));
-    ASSERT_OK(ri_decode(a, yaml(a, arena_printf(a, fmt, "None", 3)), &two, &e));
+    ASSERT_OK(ri_decode(a, doc_yaml(a, arena_printf(a, fmt, "AllPodReady", 1)), &one, &e));
+    ASSERT_OK(ri_decode(a, doc_yaml(a, arena_printf(a, fmt, "None", 3)), &two, &e));
     ASSERT_OK(build_ri_revision(a, &one, 0, &r1, &e));
     ASSERT_OK(build_ri_revision(a, &two, 0, &r2, &e));
     ck_assert_str_eq(r1.name, r2.name);

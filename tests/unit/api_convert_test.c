@@ -10,26 +10,19 @@
 #include "base/str.h"
 #include "doc/scalar.h"
 #include "doc/yaml.h"
+#include "docs.h"
 #include "recorded.h"
 #include "testing.h"
 
 #define STASH "conversion.workloads.x-k8s.io/stash"
 
-static struct jv *yaml(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv **docs;
-    size_t n;
-    ASSERT_OK(yaml_parse_all(a, text, strlen(text), &docs, &n, &e));
-    return docs[0];
-}
-
 /* A group with one role "a", which says `role`; `head` goes into metadata and spec. */
 static struct jv *group(struct arena *a, const char *version, const char *notes, const char *spec,
                         const char *role) {
-    return yaml(a, arena_printf(a,
-                                "{apiVersion: workloads.x-k8s.io/%s, kind: RoleBasedGroup, "
-                                "metadata: {name: g%s}, spec: {%sroles: [{name: a%s}]}}",
-                                version, notes, spec, role));
+    return doc_yaml(a, arena_printf(a,
+                                    "{apiVersion: workloads.x-k8s.io/%s, kind: RoleBasedGroup, "
+                                    "metadata: {name: g%s}, spec: {%sroles: [{name: a%s}]}}",
+                                    version, notes, spec, role));
 }
 
 static struct jv *to(struct arena *a, const struct jv *doc, const char *version) {
@@ -150,9 +143,9 @@ END_TEST
 START_TEST(test_gang_reaches_groups_of_v1alpha1_set) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *set = yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha1, kind: RoleBasedGroupSet, "
-                             "metadata: {name: s}, spec: {template: "
-                             "{podGroupPolicy: {kubeScheduling: {}}, roles: [{name: a}]}}}");
+    struct jv *set = doc_yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha1, kind: RoleBasedGroupSet, "
+                                 "metadata: {name: s}, spec: {template: "
+                                 "{podGroupPolicy: {kubeScheduling: {}}, roles: [{name: a}]}}}");
     struct jv *v2 = convert(a, KIND_RBGSET, set, "v1alpha2", &e);
     ASSERT_PTR(v2);
     ck_assert_str_eq(TEXT(v2, "spec", "groupTemplate", "annotations", A_GANG), "true");
@@ -245,7 +238,7 @@ START_TEST(test_changed_workload_beats_stashed) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *v1 = to(a, group(a, "v1alpha2", "", "", ", standalonePattern: {" T "}"), "v1alpha1");
     ck_assert_str_eq(TEXT(role_of(v1), "workload", "kind"), "RoleInstanceSet");
-    jv_set(a, role_of(v1), "workload", yaml(a, "{apiVersion: apps/v1, kind: Deployment}"));
+    jv_set(a, role_of(v1), "workload", doc_yaml(a, "{apiVersion: apps/v1, kind: Deployment}"));
     ck_assert_str_eq(TEXT(role_of(to(a, v1, "v1alpha2")), "annotations", A_WORKLOAD_TYPE),
                      "apps/v1/Deployment");
 }
@@ -260,7 +253,7 @@ START_TEST(test_roles_are_found_by_name) {
               *first = roles->items[0];
     roles->items[0] = roles->items[1];
     roles->items[1] = first;
-    jv_push(a, roles, yaml(a, "{name: c}"));
+    jv_push(a, roles, doc_yaml(a, "{name: c}"));
     roles = jv_path(to(a, v1, "v1alpha2"), "spec", "roles", (char *)0);
     ck_assert_str_eq(TEXT(jv_find(roles, "name", "a"), "podManagementPolicy"), "OrderedReady");
     ck_assert_str_eq(TEXT(jv_find(roles, "name", "b"), "podManagementPolicy"), "Parallel");
@@ -274,7 +267,7 @@ START_TEST(test_newer_v1alpha2_value_beats_stash_of_v1alpha1) {
               *role = role_of(v2);
     jv_del(role, "standalonePattern");
     jv_set(a, role, "leaderWorkerPattern",
-           yaml(a, "{" T ", restartPolicyConfig: {type: RecreateRoleInstanceOnPodRestart}}"));
+           doc_yaml(a, "{" T ", restartPolicyConfig: {type: RecreateRoleInstanceOnPodRestart}}"));
     ck_assert_str_eq(TEXT(role_of(to(a, v2, "v1alpha1")), "restartPolicy"),
                      "RecreateRoleInstanceOnPodRestart");
 }
@@ -322,10 +315,10 @@ START_TEST(test_errors_say_why) {
     ck_assert_msg(strstr(e.msg, "write v1alpha1 or v1alpha2") != NULL, "%s", e.msg);
     ck_assert_ptr_null(convert(a, KIND_RIS, v2, "v1alpha1", &e));
     ck_assert_ptr_null(
-        convert(a, KIND_RBG, yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2}"), "v1alpha1", &e));
+        convert(a, KIND_RBG, doc_yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2}"), "v1alpha1", &e));
     ck_assert_msg(strstr(e.msg, "metadata: must be an object") != NULL, "%s", e.msg);
     ck_assert_ptr_null(
-        convert(a, KIND_RBG, yaml(a, "{apiVersion: v1, metadata: {}}"), "v1alpha1", &e));
+        convert(a, KIND_RBG, doc_yaml(a, "{apiVersion: v1, metadata: {}}"), "v1alpha1", &e));
 }
 END_TEST
 

@@ -6,25 +6,17 @@
 #include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"
-#include "doc/yaml.h"
+#include "docs.h"
 #include "recorded.h"
 #include "testing.h"
 
-static struct jv *yaml(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv **docs;
-    size_t n;
-    ASSERT_OK(yaml_parse_all(a, text, strlen(text), &docs, &n, &e));
-    return docs[0];
-}
-
 static void check(const char *before, const char *want) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *doc = yaml(a, arena_printf(a, "spec: {roles: [%s]}", before));
+    struct jv *doc = doc_yaml(a, arena_printf(a, "spec: {roles: [%s]}", before));
     admission_default(a, KIND_RBG, doc, false);
     struct jv *got = jv_idx(jv_path(doc, "spec", "roles", (char *)0), 0);
-    ck_assert_msg(jv_eq(got, yaml(a, want)), "%s\nbecame %s\nnot    %s", before, json_text(a, got),
-                  json_text(a, yaml(a, want)));
+    ck_assert_msg(jv_eq(got, doc_yaml(a, want)), "%s\nbecame %s\nnot    %s", before, json_text(a, got),
+                  json_text(a, doc_yaml(a, want)));
 }
 
 #define COMMON "replicas: 1, minReadySeconds: 0, podManagementPolicy: Parallel"
@@ -84,8 +76,8 @@ END_TEST
 /* The type that results from an update: what was stored, and what the user has written over it. */
 static void check_follow(const char *was, const char *now, const char *want) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *old = yaml(a, arena_printf(a, "spec: {roles: [{name: x}, {name: r, leaderWorkerPattern: %s}]}", was)),
-              *doc = yaml(a, arena_printf(a, "spec: {roles: [{name: r, leaderWorkerPattern: %s}]}", now));
+    struct jv *old = doc_yaml(a, arena_printf(a, "spec: {roles: [{name: x}, {name: r, leaderWorkerPattern: %s}]}", was)),
+              *doc = doc_yaml(a, arena_printf(a, "spec: {roles: [{name: r, leaderWorkerPattern: %s}]}", now));
     admission_follow(a, KIND_RBG, doc, old);
     admission_default(a, KIND_RBG, doc, false);
     const struct jv *role = jv_idx(jv_path(doc, "spec", "roles", (char *)0), 0);
@@ -129,16 +121,16 @@ START_TEST(defaults_decide_the_discovery_mode_once) {
         {"{metadata: {name: g, annotations: {" A_DISCOVERY_MODE ": other}}}", true, "refine"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct jv *doc = yaml(a, rows[i].doc);
+        struct jv *doc = doc_yaml(a, rows[i].doc);
         admission_default(a, KIND_RBG, doc, rows[i].create);
         ck_assert(str_eq(meta_annotation(doc, A_DISCOVERY_MODE), rows[i].want));
     }
-    struct jv *set = yaml(a, "{metadata: {name: s}, spec: {groupTemplate: {spec: {roles: [{name: r}]}}}}");
+    struct jv *set = doc_yaml(a, "{metadata: {name: s}, spec: {groupTemplate: {spec: {roles: [{name: r}]}}}}");
     admission_default(a, KIND_RBGSET, set, true);
     ck_assert_ptr_null(meta_annotation(set, A_DISCOVERY_MODE));
     ck_assert_int_eq(jv_get_int(jv_get(set, "spec"), "replicas", -1), 1);
     struct jv *role = jv_idx(jv_path(set, "spec", "groupTemplate", "spec", "roles", (char *)0), 0);
-    ck_assert(jv_eq(role, yaml(a, "{name: r, " COMMON ", " ROLLOUT "}")));
+    ck_assert(jv_eq(role, doc_yaml(a, "{name: r, " COMMON ", " ROLLOUT "}")));
 }
 END_TEST
 
@@ -151,7 +143,7 @@ START_TEST(defaults_survive_nonsense) {
     };
     for (size_t i = 0; i < sizeof docs / sizeof *docs; i++) {
         ARENA_AUTO struct arena *a = arena_new();
-        struct jv *doc = yaml(a, docs[i]);
+        struct jv *doc = doc_yaml(a, docs[i]);
         admission_default(a, KIND_RBG, doc, true);
         struct jv *once = jv_dup(a, doc);
         admission_default(a, KIND_RBG, doc, true);

@@ -5,23 +5,14 @@
 #include "api/model.h"
 #include "api/names.h"
 #include "base/str.h"
-#include "doc/yaml.h"
+#include "docs.h"
 #include "recorded.h"
 #include "testing.h"
-
-static struct jv *yaml(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv **docs;
-    size_t n;
-    ASSERT_OK(yaml_parse_all(a, text, strlen(text), &docs, &n, &e));
-    ck_assert_uint_eq(n, 1);
-    return docs[0];
-}
 
 static struct rbg_spec spec_of(struct arena *a, const char *text) {
     struct err e = ERR_INIT;
     struct rbg_spec s;
-    ASSERT_OK(rbg_spec_decode(a, yaml(a, text), &s, &e));
+    ASSERT_OK(rbg_spec_decode(a, doc_yaml(a, text), &s, &e));
     return s;
 }
 
@@ -154,7 +145,7 @@ START_TEST(model_takes_null_for_absent) {
     ck_assert_int_eq(role_replicas(&s.roles.items[0]), 1);
     struct err e = ERR_INIT;
     struct rbg g;
-    ASSERT_OK(rbg_decode(a, yaml(a, "metadata: {name: x}"), &g, &e));
+    ASSERT_OK(rbg_decode(a, doc_yaml(a, "metadata: {name: x}"), &g, &e));
     ck_assert_uint_eq(g.spec.roles.n, 0);
 }
 END_TEST

@@ -5,7 +5,7 @@
 
 #include "api/admission.h"
 #include "base/str.h"
-#include "doc/yaml.h"
+#include "docs.h"
 #include "testing.h"
 
 static const char full_pod[] =
@@ -86,18 +86,10 @@ static const char warmup_of_nodes[] =
            "volumeMounts: [{name: v, mountPath: /v}]}], volumes: [{name: v, emptyDir: {}}]}}");
 static const char warmup_of_group[] = WARMUP("targetRoleBasedGroup: {name: g, roles: {x: {imagePreload: {images: [i]}}}}");
 
-static struct jv *yaml(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv **docs;
-    size_t n;
-    ASSERT_OK(yaml_parse_all(a, text, strlen(text), &docs, &n, &e));
-    return docs[0];
-}
-
 /* A group with the template in a component, where no schema has looked at it. */
 static struct jv *group_of(struct arena *a, struct jv *tpl) {
-    struct jv *doc = yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroup, metadata: {name: g, namespace: space}, spec: {roles: "
-                             "[{name: r, customComponentsPattern: {components: [{name: c, template: null}]}}]}}");
+    struct jv *doc = doc_yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroup, metadata: {name: g, namespace: space}, spec: {roles: "
+                                 "[{name: r, customComponentsPattern: {components: [{name: c, template: null}]}}]}}");
     struct jv *role = jv_idx(jv_path(doc, "spec", "roles", (char *)0), 0);
     jv_set(a, jv_idx(jv_path(role, "customComponentsPattern", "components", (char *)0), 0), "template", tpl);
     return doc;
@@ -105,7 +97,7 @@ static struct jv *group_of(struct arena *a, struct jv *tpl) {
 
 static const struct jv *no_group(void *ctx, struct arena *a, const char *ns, const char *name) {
     (void)ns, (void)name;
-    return ctx ? yaml(a, ctx) : NULL;
+    return ctx ? doc_yaml(a, ctx) : NULL;
 }
 
 static struct problems look(struct arena *a, const struct jv *doc, const struct jv *old, char *group) {
@@ -142,7 +134,7 @@ static size_t replace_all(struct arena *a, struct jv *root, struct jv *at) {
 
 static void every_value(const char *text, bool pod, size_t least) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *doc = pod ? group_of(a, yaml(a, text)) : yaml(a, text);
+    struct jv *doc = pod ? group_of(a, doc_yaml(a, text)) : doc_yaml(a, text);
     struct problems p = look(a, doc, NULL, NULL);
     ck_assert_msg(p.n == 0, "%s", problems_text(a, &p));
     size_t runs = replace_all(a, doc, jv_get(doc, "spec"));
@@ -168,13 +160,13 @@ END_TEST
 START_TEST(test_roles_that_no_group_has_are_warnings) {
     ARENA_AUTO struct arena *a = arena_new();
     char group[] = "{spec: {roles: [{name: x}, {name: zz}]}}";
-    struct problems p = look(a, yaml(a, policy), NULL, group);
+    struct problems p = look(a, doc_yaml(a, policy), NULL, group);
     ck_assert_uint_eq(p.n, 0);
     ck_assert_uint_eq(p.nwarnings, 3); /* y, z, and x in two rules about scaling */
     ck_assert(strstr(p.warnings[0], "spec.policies[0].roles[1]") && strstr(p.warnings[0], "no role \"w\""));
     ck_assert(strstr(p.warnings[1], "did you mean \"zz\""));
     ck_assert(strstr(p.warnings[2], "spec.policies[1].roles[0]") && strstr(p.warnings[2], "\"a\""));
-    p = look(a, yaml(a, policy), NULL, NULL);
+    p = look(a, doc_yaml(a, policy), NULL, NULL);
     ck_assert(strstr(p.warnings[0], "no RoleBasedGroup \"g\""));
 }
 END_TEST

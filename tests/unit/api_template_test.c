@@ -5,21 +5,12 @@
 #include "api/names.h"
 #include "api/template.h"
 #include "base/str.h"
-#include "doc/yaml.h"
+#include "docs.h"
 #include "testing.h"
-
-static struct jv *yaml(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv **docs;
-    size_t n;
-    ASSERT_OK(yaml_parse_all(a, text, strlen(text), &docs, &n, &e));
-    ck_assert_uint_eq(n, 1);
-    return docs[0];
-}
 
 static void group(struct arena *a, const char *text, struct rbg *out) {
     struct err e = ERR_INIT;
-    ASSERT_OK(rbg_decode(a, yaml(a, text), out, &e));
+    ASSERT_OK(rbg_decode(a, doc_yaml(a, text), out, &e));
 }
 
 static struct jv *components(struct arena *a, const struct rbg *g, size_t role) {
@@ -31,11 +22,6 @@ static struct jv *components(struct arena *a, const struct rbg *g, size_t role) 
     struct jv *out = template_components(a, &c, r, &e);
     ASSERT_PTR(out);
     return out;
-}
-
-static const char *text_at(struct arena *a, const struct jv *v, const char *key) {
-    const struct jv *x = jv_get(v, key);
-    return x ? json_text(a, x) : "absent";
 }
 
 static struct jv *container(const struct jv *component, size_t i) {
@@ -156,8 +142,8 @@ START_TEST(worker_component_stays_when_the_group_has_no_workers) {
     group(a, HEAD "}\nspec: {roles: [{name: r, leaderWorkerPattern: {template: " MAIN "}}]}\n", &g);
     struct jv *c = components(a, &g, 0);
     ck_assert_uint_eq(jv_len(c), 2);
-    ck_assert_str_eq(text_at(a, jv_idx(c, 1), "size"), "0");
-    ck_assert_str_eq(text_at(a, jv_idx(c, 1), "serviceName"), "absent");
+    ck_assert_str_eq(doc_text_at(a, jv_idx(c, 1), "size"), "0");
+    ck_assert_str_eq(doc_text_at(a, jv_idx(c, 1), "serviceName"), "absent");
     ck_assert_str_eq(label(jv_idx(c, 1), L_COMPONENT_SIZE), "1");
     ck_assert_str_eq(label(jv_idx(c, 1), L_COMPONENT_NAME), "worker");
 }
@@ -170,7 +156,7 @@ START_TEST(shared_service_gives_workers_the_service) {
           HEAD "}\nspec: {roles: [{name: r, leaderWorkerPattern: {size: 2, sharedServiceSelection: "
                "All, template: " MAIN "}}]}\n",
           &g);
-    ck_assert_str_eq(text_at(a, jv_idx(components(a, &g, 0), 1), "serviceName"), "\"s-g-r\"");
+    ck_assert_str_eq(doc_text_at(a, jv_idx(components(a, &g, 0), 1), "serviceName"), "\"s-g-r\"");
 }
 END_TEST
 
@@ -184,14 +170,14 @@ START_TEST(custom_component_without_size_has_one_pod) {
                "      - {name: yy, size: 3, serviceName: own, template: " MAIN "}\n",
           &g);
     struct jv *c = components(a, &g, 0), *x = jv_idx(c, 0), *y = jv_idx(c, 1);
-    ck_assert_str_eq(text_at(a, x, "size"), "1");
-    ck_assert_str_eq(text_at(a, x, "serviceName"), "\"s-g-r\"");
+    ck_assert_str_eq(doc_text_at(a, x, "size"), "1");
+    ck_assert_str_eq(doc_text_at(a, x, "serviceName"), "\"s-g-r\"");
     ck_assert_str_eq(label(x, "a"), "mine");
     ck_assert_str_eq(label(x, "b"), "kept");
     ck_assert_str_eq(label(x, L_COMPONENT_SIZE), "1");
     ck_assert_ptr_null(label(x, L_COMPONENT_NAME));
-    ck_assert_str_eq(text_at(a, x, "annotations"), "{\"k\":\"v\"}");
-    ck_assert_str_eq(text_at(a, y, "serviceName"), "\"own\"");
+    ck_assert_str_eq(doc_text_at(a, x, "annotations"), "{\"k\":\"v\"}");
+    ck_assert_str_eq(doc_text_at(a, y, "serviceName"), "\"own\"");
     ck_assert_str_eq(label(y, L_COMPONENT_SIZE), "3");
 }
 END_TEST
@@ -201,8 +187,8 @@ END_TEST
 static void check_env(const char *old, const char *injected, const char *want) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *c = jv_new_obj(a);
-    if (old) jv_set(a, c, "env", yaml(a, old));
-    template_inject_env(a, c, yaml(a, injected));
+    if (old) jv_set(a, c, "env", doc_yaml(a, old));
+    template_inject_env(a, c, doc_yaml(a, injected));
     ck_assert_str_eq(env_names(a, c), want);
 }
 
@@ -217,9 +203,9 @@ END_TEST
 
 START_TEST(injected_values_replace_those_of_the_user_and_the_last_duplicate_wins) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *c = yaml(
+    struct jv *c = doc_yaml(
         a, "{env: [{name: U, value: first}, {name: RBG_A, value: user}, {name: U, value: last}]}");
-    template_inject_env(a, c, yaml(a, "[{name: RBG_A, value: ours}]"));
+    template_inject_env(a, c, doc_yaml(a, "[{name: RBG_A, value: ours}]"));
     ck_assert_str_eq(
         json_text(a, jv_get(c, "env")),
         "[{\"name\":\"RBG_A\",\"value\":\"ours\"},{\"name\":\"U\",\"value\":\"last\"}]");
@@ -237,8 +223,8 @@ START_TEST(stateless_roles_get_neither_index_nor_discovery_file) {
     ck_assert_str_eq(env_names(a, container(c, 0)),
                      "RBG_COMPONENT_INDEX RBG_COMPONENT_NAME RBG_GROUP_NAME RBG_ROLE_INSTANCE_NAME "
                      "RBG_ROLE_NAME");
-    ck_assert_str_eq(text_at(a, container(c, 0), "volumeMounts"), "absent");
-    ck_assert_str_eq(text_at(a, jv_path(c, "template", "spec", (char *)0), "volumes"), "absent");
+    ck_assert_str_eq(doc_text_at(a, container(c, 0), "volumeMounts"), "absent");
+    ck_assert_str_eq(doc_text_at(a, jv_path(c, "template", "spec", (char *)0), "volumes"), "absent");
 }
 END_TEST
 
@@ -273,7 +259,7 @@ static struct jv *with_profile(struct arena *a, const char *runtime, const char 
           arena_printf(a, HEAD "}\nspec: {roles: [{name: r, engineRuntimes: [%s], %s}]}\n", runtime,
                        pattern),
           &g);
-    const struct jv *profiles[] = {yaml(a, profile_text)};
+    const struct jv *profiles[] = {doc_yaml(a, profile_text)};
     struct build_ctx c = {.group = &g, .service_name = "s-g-r", .profiles = profiles};
     struct jv *out = template_components(a, &c, &g.spec.roles.items[0], &e);
     ASSERT_PTR(out);
@@ -289,7 +275,7 @@ START_TEST(sidecars_follow_the_containers_and_get_env_but_no_mount) {
     ck_assert_str_eq(jv_get_str(container(c, 0), "image"), "i");
     ck_assert_str_eq(jv_get_str(container(c, 1), "name"), "s1");
     ck_assert(str_has_prefix(env_names(a, container(c, 2)), "RBG_COMPONENT_INDEX "));
-    ck_assert_str_eq(text_at(a, container(c, 1), "volumeMounts"), "absent");
+    ck_assert_str_eq(doc_text_at(a, container(c, 1), "volumeMounts"), "absent");
 }
 END_TEST
 
@@ -311,10 +297,10 @@ START_TEST(overrides_reach_containers_and_init_containers_of_the_profile) {
                                        " {name: unknown, args: [nn]}]}",
                                        STANDALONE),
                           0);
-    ck_assert_str_eq(text_at(a, container(c, 1), "args"), "[\"a\",\"b\"]");
+    ck_assert_str_eq(doc_text_at(a, container(c, 1), "args"), "[\"a\",\"b\"]");
     ck_assert(str_has_suffix(env_names(a, container(c, 1)), " K"));
     const struct jv *init = jv_idx(jv_path(c, "template", "spec", "initContainers", (char *)0), 0);
-    ck_assert_str_eq(text_at(a, init, "args"), "[\"z\"]");
+    ck_assert_str_eq(doc_text_at(a, init, "args"), "[\"z\"]");
 }
 END_TEST
 
@@ -440,7 +426,7 @@ START_TEST(gang_membership_is_a_label_or_for_volcano_an_annotation) {
     ASSERT_PTR(v);
     ck_assert_ptr_null(label(jv_idx(v, 0), L_POD_GROUP));
     ck_assert_str_eq(
-        text_at(a, jv_path(jv_idx(v, 0), "template", "metadata", (char *)0), "annotations"),
+        doc_text_at(a, jv_path(jv_idx(v, 0), "template", "metadata", (char *)0), "annotations"),
         "{\"scheduling.k8s.io/group-name\":\"g\"}");
 }
 END_TEST
@@ -453,7 +439,7 @@ END_TEST
 
 static void instance(struct arena *a, const char *text, struct ri *out) {
     struct err e = ERR_INIT;
-    ASSERT_OK(ri_decode(a, yaml(a, text), out, &e));
+    ASSERT_OK(ri_decode(a, doc_yaml(a, text), out, &e));
 }
 
 static struct jv *pod(struct arena *a, const struct ri *ri, size_t component, int id) {
@@ -484,14 +470,14 @@ START_TEST(pod_has_the_identity_of_its_slot) {
     ck_assert_str_eq(meta_label(p, L_COMPONENT_INDEX), "2");
     ck_assert_str_eq(meta_label(p, L_REVISION_HASH), "abc");
     ck_assert_str_eq(meta_label(p, "x"), "z");
-    ck_assert_str_eq(text_at(a, jv_get(p, "metadata"), "finalizers"), "[\"f\"]");
-    ck_assert_str_eq(text_at(a, jv_get(p, "spec"), "hostname"), "absent");
+    ck_assert_str_eq(doc_text_at(a, jv_get(p, "metadata"), "finalizers"), "[\"f\"]");
+    ck_assert_str_eq(doc_text_at(a, jv_get(p, "spec"), "hostname"), "absent");
     ck_assert_str_eq(
-        text_at(a, jv_get(p, "spec"), "readinessGates"),
+        doc_text_at(a, jv_get(p, "spec"), "readinessGates"),
         "[{\"conditionType\":\"InstancePodReady\"},{\"conditionType\":\"InPlaceUpdateReady\"}]");
     p = pod(a, &ri, 0, 0);
-    ck_assert_str_eq(text_at(a, jv_get(p, "spec"), "hostname"), "\"g-r-0-0\"");
-    ck_assert_str_eq(text_at(a, jv_get(p, "spec"), "subdomain"), "\"s\"");
+    ck_assert_str_eq(doc_text_at(a, jv_get(p, "spec"), "hostname"), "\"g-r-0-0\"");
+    ck_assert_str_eq(doc_text_at(a, jv_get(p, "spec"), "subdomain"), "\"s\"");
 }
 END_TEST
 
