@@ -9,6 +9,7 @@
 #include "api/names.h"
 #include "base/str.h"
 #include "doc/yaml.h"
+#include "docs.h"
 #include "recorded.h"
 #include "testing.h"
 
@@ -296,13 +297,6 @@ START_TEST(objects_are_those_of_the_first_implementation) {
 }
 END_TEST
 
-static struct jv *parse(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    ASSERT_PTR(v);
-    return v;
-}
-
 /* The comparison itself: what is neither noise nor decided is reported, with its path and both
  * sides. */
 START_TEST(comparison_reports_what_no_rule_covers) {
@@ -311,13 +305,13 @@ START_TEST(comparison_reports_what_no_rule_covers) {
     struct objects ours = {0}, recorded = {0};
     struct differences d = {0};
     objects_add(a, &ours,
-                parse(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"labels\":{\"a/"
-                         "b\":\"1\"}},\"spec\":{\"x\":[1,2]}}"));
-    objects_add(a, &ours, parse(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"q\"}}"));
+                doc_json(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"labels\":{\"a/"
+                            "b\":\"1\"}},\"spec\":{\"x\":[1,2]}}"));
+    objects_add(a, &ours, doc_json(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"q\"}}"));
     objects_add(a, &recorded,
-                parse(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{\"x\":[1],"
-                         "\"nodeName\":\"n\"}}"));
-    objects_add(a, &recorded, parse(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"r\"}}"));
+                doc_json(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{\"x\":[1],"
+                            "\"nodeName\":\"n\"}}"));
+    objects_add(a, &recorded, doc_json(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"r\"}}"));
     recorded_compare(a, "99-x/1", &ours, &recorded, true, rules, &d);
     ck_assert_uint_eq(d.n, 4);
     ck_assert_str_eq(d.items[0].path, "/metadata/labels/a~1b");
@@ -336,14 +330,14 @@ START_TEST(normalising_names_uids_and_drops_what_changes_from_run_to_run) {
     struct objects o = {0};
     objects_add(
         a, &o,
-        parse(a,
-              "{\"kind\":\"RoleInstanceSet\",\"metadata\":{\"name\":\"s\",\"uid\":\"7-7\","
-              "\"resourceVersion\":\"9\"},"
-              "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"lastTransitionTime\":\"t\"}]}}"));
+        doc_json(a,
+                 "{\"kind\":\"RoleInstanceSet\",\"metadata\":{\"name\":\"s\",\"uid\":\"7-7\","
+                 "\"resourceVersion\":\"9\"},"
+                 "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"lastTransitionTime\":\"t\"}]}}"));
     objects_add(a, &o,
-                parse(a, "{\"kind\":\"ControllerRevision\",\"metadata\":{\"name\":\"c\",\"labels\":"
-                         "{\"o\":\"7-7\"}},"
-                         "\"data\":{\"b\":\"<\",\"a\":1}}"));
+                doc_json(a, "{\"kind\":\"ControllerRevision\",\"metadata\":{\"name\":\"c\",\"labels\":"
+                            "{\"o\":\"7-7\"}},"
+                            "\"data\":{\"b\":\"<\",\"a\":1}}"));
     recorded_normalise(a, &o);
     ck_assert_str_eq(
         json_text(a, o.items[0]),

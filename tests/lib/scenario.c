@@ -7,19 +7,13 @@
 #include "api/names.h"
 #include "base/str.h"
 #include "doc/yaml.h"
+#include "docs.h"
 
 /* ---- manifests ---- */
 
-struct jv *scenario_json(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    if (!v) ck_abort_msg("test data: %s: %s", text, e.msg);
-    return v;
-}
-
 static struct jv *role_of(struct arena *a, const char *name, int replicas, const char *extra) {
-    return scenario_json(a, arena_printf(a, "{\"name\":\"%s\",\"replicas\":%d,%s\"standalonePattern\":{\"template\":{\"spec\":"
-                                         "{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}", name, replicas, extra));
+    return doc_json(a, arena_printf(a, "{\"name\":\"%s\",\"replicas\":%d,%s\"standalonePattern\":{\"template\":{\"spec\":"
+                                    "{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}", name, replicas, extra));
 }
 
 struct jv *scenario_group(struct arena *a, const char *name, int replicas, bool router) {
@@ -42,7 +36,7 @@ void scenario_image(struct arena *a, struct jv *role, const char *image) {
 
 void scenario_rolling(struct arena *a, struct jv *role, const char *key, const char *json) {
     struct jv *rollout = jv_need_obj(a, role, "rolloutStrategy");
-    jv_set(a, jv_need_obj(a, rollout, "rollingUpdate"), key, scenario_json(a, json));
+    jv_set(a, jv_need_obj(a, rollout, "rollingUpdate"), key, doc_json(a, json));
 }
 
 size_t scenario_load(struct arena *a, const char *path, struct jv ***out) {

@@ -14,7 +14,6 @@ struct jv *scenario_role(struct jv *group, const char *role);
 void scenario_image(struct arena *a, struct jv *role, const char *image);
 /* Sets role.rolloutStrategy.rollingUpdate.<key> from JSON text. */
 void scenario_rolling(struct arena *a, struct jv *role, const char *key, const char *json);
-struct jv *scenario_json(struct arena *a, const char *text);
 /* All documents of a YAML file. */
 size_t scenario_load(struct arena *a, const char *path, struct jv ***out);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "docs.h"
 #include "testing.h"
 
 /* What a type or field needs.
@@ -29,13 +30,6 @@ struct maker {
 };
 
 static struct jv *make(struct maker *m, const struct type *t, const char *rest);
-
-static struct jv *json(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    ASSERT_MSG(v != NULL, "%s: %s", text, e.msg);
-    return v;
-}
 
 static bool among(const char *words, const char *word) {
     size_t n = strlen(word);
@@ -66,7 +60,7 @@ static struct jv *one(struct maker *m, enum fkind kind, const struct field *f, c
     case F_STRING: return text_for(m->a, f);
     case F_BOOL: return jv_new_bool(m->a, true);
     case F_INT32:
-    case F_INT64: return json(m->a, f->min ? f->min : "1");
+    case F_INT64: return doc_json(m->a, f->min ? f->min : "1");
     case F_FLOAT:
     case F_INTSTR: return jv_new_int(m->a, 1);
     case F_QUANTITY: return jv_new_str(m->a, "1");
@@ -89,7 +83,7 @@ static struct jv *seeded(struct maker *m, const struct type *t, const struct fie
     for (size_t i = 0; i < SEEDS; i++) {
         const struct seed *s = &seeds[i];
         bool here = !s->inside || strstr(m->path, s->inside);
-        if (here && s->value && str_eq(s->type, t->name) && str_eq(s->key, f->key)) return json(m->a, s->value);
+        if (here && s->value && str_eq(s->type, t->name) && str_eq(s->key, f->key)) return doc_json(m->a, s->value);
     }
     return NULL;
 }
@@ -142,7 +136,7 @@ static struct jv *make(struct maker *m, const struct type *t, const char *rest) 
     }
     for (size_t i = 0; i < SEEDS; i++) {
         if (!applies(m, &seeds[i], t, on ? on->key : "", rest)) continue;
-        JV_FOR_OBJ(w, json(m->a, seeds[i].with)) {
+        JV_FOR_OBJ(w, doc_json(m->a, seeds[i].with)) {
             const struct field *f = type_field(t, w->key);
             if (!f || f == on) continue; /* another version's, or what it is all about */
             if (w->val->type == J_NULL) {

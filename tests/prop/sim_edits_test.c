@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "docs.h"
 #include "scenario.h"
 
 struct script {
@@ -105,8 +106,8 @@ static void edit(struct script *t) {
 
 static struct jv *first_spec(struct arena *a) {
     struct jv *g = scenario_group(a, "g", 3, false), *roles = jv_path(g, "spec", "roles", (char *)0);
-    jv_push(a, roles, scenario_json(a, "{\"name\":\"lead\",\"replicas\":2,\"dependencies\":[\"worker\"],\"leaderWorkerPattern\":{\"size\":2,"
-                                       "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}"));
+    jv_push(a, roles, doc_json(a, "{\"name\":\"lead\",\"replicas\":2,\"dependencies\":[\"worker\"],\"leaderWorkerPattern\":{\"size\":2,"
+                                  "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}"));
     return g;
 }
 

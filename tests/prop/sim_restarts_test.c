@@ -8,6 +8,7 @@
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "docs.h"
 #include "scenario.h"
 
 /* What was last seen of an instance. */
@@ -98,12 +99,12 @@ static void check(void *ctx, struct sim *s) {
 
 static struct jv *first_spec(struct arena *a) {
     struct jv *g = kind_object(a, KIND_RBG, NULL, "g"), *roles = jv_need_arr(a, jv_need_obj(a, g, "spec"), "roles");
-    jv_push(a, roles, scenario_json(a, "{\"name\":\"lw\",\"replicas\":2,\"leaderWorkerPattern\":{\"size\":3,\"template\":{\"spec\":{"
-                                       "\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}"));
-    jv_push(a, roles, scenario_json(a, "{\"name\":\"cc\",\"replicas\":1,\"customComponentsPattern\":{\"components\":["
-                                       "{\"name\":\"a\",\"size\":1,\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},"
-                                       "{\"name\":\"b\",\"size\":2,\"annotations\":{\"" A_COMPONENT_DEPENDS "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
-                                       "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}}"));
+    jv_push(a, roles, doc_json(a, "{\"name\":\"lw\",\"replicas\":2,\"leaderWorkerPattern\":{\"size\":3,\"template\":{\"spec\":{"
+                                  "\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}"));
+    jv_push(a, roles, doc_json(a, "{\"name\":\"cc\",\"replicas\":1,\"customComponentsPattern\":{\"components\":["
+                                  "{\"name\":\"a\",\"size\":1,\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},"
+                                  "{\"name\":\"b\",\"size\":2,\"annotations\":{\"" A_COMPONENT_DEPENDS "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
+                                  "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}}"));
     return g;
 }
 
@@ -121,7 +122,7 @@ static void edit_policy(struct script *t) {
     };
     const char *text = configs[pick(t, 4)];
     note(t, text);
-    jv_set(t->a, pattern(t, pick(t, 2)), "restartPolicyConfig", scenario_json(t->a, text));
+    jv_set(t->a, pattern(t, pick(t, 2)), "restartPolicyConfig", doc_json(t->a, text));
 }
 
 static void edit_image(struct script *t) {
@@ -199,7 +200,7 @@ static void survives(uint64_t seed) {
     sim_wait(s, pick(&t, 60000));
     kubelet_rules_clear(sim_kubelet(s));
     /* An instance that has given up starts over with a change of its spec. */
-    for (uint32_t i = 0; i < 2; i++) jv_set(a, pattern(&t, i), "restartPolicyConfig", scenario_json(a, "{\"baseDelaySeconds\":3}"));
+    for (uint32_t i = 0; i < 2; i++) jv_set(a, pattern(&t, i), "restartPolicyConfig", doc_json(a, "{\"baseDelaySeconds\":3}"));
     fprintf(stderr, "seed %llu:\n%s", (unsigned long long)seed, buf_str(&t.log));
     scenario_apply(s, t.group);
     scenario_as_fresh(s, t.group, seed);

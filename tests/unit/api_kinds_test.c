@@ -5,6 +5,7 @@
 #include "api/model.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "docs.h"
 #include "testing.h"
 
 START_TEST(kinds_rows_are_complete) {
@@ -137,9 +138,7 @@ static void check_offsets(const struct type *t) {
 /* A default must have the type that its row has, and be among the values that it allows. */
 static void check_default(const struct type *t, const struct field *f) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, f->dflt, strlen(f->dflt), NULL, &e);
-    ASSERT_PTR(v);
+    struct jv *v = doc_json(a, f->dflt);
     static const enum jtype wants[] = {[F_STRING] = J_STR, [F_BOOL] = J_BOOL, [F_INT32] = J_NUM,
                                        [F_INT64] = J_NUM, [F_INTSTR] = J_NUM, [F_OBJECT] = J_OBJ};
     ck_assert_msg(f->kind != F_LIST && f->kind != F_MAP && jv_is(v, wants[f->kind]), "%s.%s: %s",

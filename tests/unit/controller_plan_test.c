@@ -3,25 +3,19 @@
 
 #include <string.h>
 
+#include "docs.h"
 #include "testing.h"
-
-static struct jv *doc(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    if (!v) ck_abort_msg("%s: %s", text, e.msg);
-    return v;
-}
 
 #define OWNED(fields) "\"managedFields\":[{\"manager\":\"rbg\",\"operation\":\"Apply\",\"fieldsV1\":" fields "}]"
 
 static bool needed(const char *desired, const char *live) {
     ARENA_AUTO struct arena *a = arena_new();
-    return apply_needed(doc(a, desired), doc(a, live));
+    return apply_needed(doc_json(a, desired), doc_json(a, live));
 }
 
 START_TEST(an_absent_object_is_applied) {
     ARENA_AUTO struct arena *a = arena_new();
-    ck_assert(apply_needed(doc(a, "{}"), NULL));
+    ck_assert(apply_needed(doc_json(a, "{}"), NULL));
 }
 END_TEST
 
@@ -80,9 +74,9 @@ START_TEST(only_a_known_object_is_applied_with_force) {
     ARENA_AUTO struct arena *a = arena_new();
     struct plan p;
     plan_init(&p, a);
-    struct jv *desired = doc(a, "{\"metadata\":{\"name\":\"x\"},\"data\":{\"k\":\"v\"}}");
+    struct jv *desired = doc_json(a, "{\"metadata\":{\"name\":\"x\"},\"data\":{\"k\":\"v\"}}");
     ck_assert(!plan_apply(&p, KIND_CONFIGMAP, desired, NULL)->force);
-    ck_assert(plan_apply(&p, KIND_CONFIGMAP, desired, doc(a, "{\"metadata\":{\"name\":\"x\"}}"))->force);
+    ck_assert(plan_apply(&p, KIND_CONFIGMAP, desired, doc_json(a, "{\"metadata\":{\"name\":\"x\"}}"))->force);
 }
 END_TEST
 
@@ -90,17 +84,17 @@ START_TEST(an_equal_status_plans_nothing) {
     ARENA_AUTO struct arena *a = arena_new();
     struct plan p;
     plan_init(&p, a);
-    struct jv *live = doc(a, "{\"metadata\":{\"name\":\"x\"},\"status\":{\"n\":1,\"old\":2}}");
-    ck_assert_ptr_null(plan_status(&p, KIND_RIS, live, doc(a, "{\"old\":2,\"n\":1}"), 0));
+    struct jv *live = doc_json(a, "{\"metadata\":{\"name\":\"x\"},\"status\":{\"n\":1,\"old\":2}}");
+    ck_assert_ptr_null(plan_status(&p, KIND_RIS, live, doc_json(a, "{\"old\":2,\"n\":1}"), 0));
     ck_assert_uint_eq(p.n, 0);
-    struct action *w = plan_status(&p, KIND_RIS, live, doc(a, "{\"n\":1}"), 0);
+    struct action *w = plan_status(&p, KIND_RIS, live, doc_json(a, "{\"n\":1}"), 0);
     ck_assert_str_eq(json_text(a, w->body), "{\"status\":{\"old\":null}}"); /* what is gone is removed */
 }
 END_TEST
 
 START_TEST(a_transition_time_moves_with_the_status_only) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *old = doc(a, "[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]"), *list = jv_new_arr(a);
+    struct jv *old = doc_json(a, "[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]"), *list = jv_new_arr(a);
     int64_t now = 1800000000000;
     condition_put(a, list, old, "Ready", true, "Other", NULL, 0, now);
     condition_put(a, list, old, "Ready", false, NULL, "why", 3, now);

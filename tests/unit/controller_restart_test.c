@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "controller/ri/world.h"
+#include "docs.h"
 #include "testing.h"
 
 #define NOW_MS INT64_C(1790000000000)
@@ -19,13 +20,6 @@ struct rig {
     struct jv *ri, *pods, *revisions;
     struct plan plan;
 };
-
-static struct jv *json(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    if (!v) ck_abort_msg("test data: %s: %s", text, e.msg);
-    return v;
-}
 
 static struct jv *get(void *self, struct arena *a, enum kind k, const char *ns, const char *name) {
     struct rig *r = self;
@@ -81,13 +75,13 @@ static void make_ready(struct rig *r, struct jv *p, int n) {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) condition(r, p, types[i], "True", NULL);
     jv_set_str(r->a, jv_find(jv_path(p, "status", "conditions", (char *)0), "type", GATE_INSTANCE_POD), "message", "[]");
     jv_set(r->a, jv_get(p, "status"), "containerStatuses",
-           json(r->a, "[{\"name\":\"main\",\"image\":\"engine:1\",\"imageID\":\"sha256:1\",\"restartCount\":0,\"ready\":true}]"));
+           doc_json(r->a, "[{\"name\":\"main\",\"image\":\"engine:1\",\"imageID\":\"sha256:1\",\"restartCount\":0,\"ready\":true}]"));
 }
 
 static void restarted(struct rig *r, int i, int times) {
     struct jv *c = jv_idx(jv_path(pod(r, i), "status", "containerStatuses", (char *)0), 0);
     jv_set_int(r->a, c, "restartCount", times);
-    jv_set(r->a, c, "lastState", json(r->a, "{\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\",\"finishedAt\":\"2026-09-21T14:13:00Z\"}}"));
+    jv_set(r->a, c, "lastState", doc_json(r->a, "{\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\",\"finishedAt\":\"2026-09-21T14:13:00Z\"}}"));
 }
 
 static void failed(struct rig *r, int i) {
@@ -107,16 +101,16 @@ static void restarted_before(struct rig *r, int count, int64_t seconds_ago) {
 }
 
 static void config(struct rig *r, const char *text) {
-    jv_set(r->a, jv_get(r->ri, "spec"), "restartPolicyConfig", json(r->a, text));
+    jv_set(r->a, jv_get(r->ri, "spec"), "restartPolicyConfig", doc_json(r->a, text));
 }
 
 static struct rig setup(struct arena *a) {
     struct rig r = {.a = a, .pods = jv_new_arr(a), .revisions = jv_new_arr(a)};
-    r.ri = json(a, "{\"metadata\":{\"name\":\"g-r-0\",\"namespace\":\"default\",\"uid\":\"u\",\"generation\":1,\"labels\":{\"" L_ROLE_TYPE
-                   "\":\"LeaderWorkerSet\"}},\"spec\":{\"components\":[{\"name\":\"leader\",\"size\":1,\"template\":{\"spec\":{\"containers\":"
-                   "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"worker\",\"size\":2,\"template\":{\"spec\":{\"containers\":"
-                   "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}],\"restartPolicyConfig\":{\"type\":\"" RESTART_RECREATE
-                   "\",\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}},\"status\":{\"observedGeneration\":1,\"conditions\":[]}}");
+    r.ri = doc_json(a, "{\"metadata\":{\"name\":\"g-r-0\",\"namespace\":\"default\",\"uid\":\"u\",\"generation\":1,\"labels\":{\"" L_ROLE_TYPE
+                       "\":\"LeaderWorkerSet\"}},\"spec\":{\"components\":[{\"name\":\"leader\",\"size\":1,\"template\":{\"spec\":{\"containers\":"
+                       "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"worker\",\"size\":2,\"template\":{\"spec\":{\"containers\":"
+                       "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}],\"restartPolicyConfig\":{\"type\":\"" RESTART_RECREATE
+                       "\",\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}},\"status\":{\"observedGeneration\":1,\"conditions\":[]}}");
     plan_at(&r, NOW_MS); /* the pods and the revision are those that it makes itself */
     for (size_t i = 0; i < r.plan.n; i++) {
         const struct action *w = &r.plan.items[i];
@@ -249,7 +243,7 @@ START_TEST(what_is_no_crash) {
     ck_assert_str_eq(names(&r, ACT_CREATE), "g-r-0-1");
 
     r = setup(a);
-    jv_set(a, jv_get(pod(&r, 1), "status"), "initContainerStatuses", json(a, "[{\"name\":\"side\",\"restartCount\":3}]"));
+    jv_set(a, jv_get(pod(&r, 1), "status"), "initContainerStatuses", doc_json(a, "[{\"name\":\"side\",\"restartCount\":3}]"));
     ck_assert_str_eq(deletes(&r), "");
 }
 END_TEST
@@ -334,7 +328,7 @@ START_TEST(an_update_in_place_is_no_crash_but_one_after_it_is) {
     annotate(&r, pod(&r, 1), A_INPLACE_STATE, "{\"lastContainerStatuses\":{\"main\":{\"imageID\":\"sha256:0\"}}}");
     restarted(&r, 1, 1);
     ck_assert_str_eq(deletes(&r), ""); /* the status with the baseline was lost */
-    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines", json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":5,\"imageID\":\"sha256:1\"}}}"));
+    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines", doc_json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":5,\"imageID\":\"sha256:1\"}}}"));
     restarted(&r, 1, 6);
     ck_assert_str_eq(deletes(&r), "");
     restarted(&r, 1, 7);
@@ -349,7 +343,7 @@ END_TEST
 START_TEST(the_baseline_of_an_earlier_pod_excuses_nothing) {
     ARENA_AUTO struct arena *a = arena_new();
     struct rig r = setup(a);
-    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines", json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":0,\"imageID\":\"sha256:0\"}}}"));
+    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines", doc_json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":0,\"imageID\":\"sha256:0\"}}}"));
     restarted(&r, 1, 1);
     ck_assert_str_eq(deletes(&r), ALL);
 }
@@ -397,7 +391,7 @@ START_TEST(nothing_is_touched_until_the_backoff_has_passed) {
     const char *before = json_text(a, told(&r));
     plan_at(&r, NOW_MS + 7777);
     ck_assert_str_eq(condition_of(&r, COND_RI_RESTARTING, "message"),
-                     jv_get_str(jv_find(jv_get(json(a, before), "conditions"), "type", COND_RI_RESTARTING), "message"));
+                     jv_get_str(jv_find(jv_get(doc_json(a, before), "conditions"), "type", COND_RI_RESTARTING), "message"));
     ck_assert_str_eq(deletes_at(&r, NOW_MS + 20000), "g-r-0-0 g-r-0-1");
     ck_assert_int_eq(count(&r), 4);
 }

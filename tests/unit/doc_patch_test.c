@@ -2,14 +2,8 @@
 #include <string.h>
 
 #include "doc/patch.h"
+#include "docs.h"
 #include "testing.h"
-
-static struct jv *parse(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    ck_assert_msg(v != NULL, "%s: %s", text, e.msg);
-    return v;
-}
 
 START_TEST(test_merge_patch_examples) {
     static const char *const cases[][3] = {
@@ -29,7 +23,7 @@ START_TEST(test_merge_patch_examples) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ARENA_AUTO struct arena *a = arena_new();
-        struct jv *doc = parse(a, cases[i][0]), *patch = parse(a, cases[i][1]);
+        struct jv *doc = doc_json(a, cases[i][0]), *patch = doc_json(a, cases[i][1]);
         ck_assert_str_eq(json_text(a, merge_patch_apply(a, doc, patch)), cases[i][2]);
         ck_assert_str_eq(json_text(a, doc), cases[i][0]);
         ck_assert_str_eq(json_text(a, patch), cases[i][1]);
@@ -86,8 +80,8 @@ END_TEST
 
 START_TEST(test_json_patch_diff_is_small) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *ops = json_patch_diff(a, parse(a, "{\"a\":1,\"l\":[{\"x\":1},2],\"m\":[1],\"k/~\":1}"),
-                                     parse(a, "{\"l\":[{\"x\":2},2],\"m\":[1,2],\"k/~\":1,\"n\":null}"));
+    struct jv *ops = json_patch_diff(a, doc_json(a, "{\"a\":1,\"l\":[{\"x\":1},2],\"m\":[1],\"k/~\":1}"),
+                                     doc_json(a, "{\"l\":[{\"x\":2},2],\"m\":[1,2],\"k/~\":1,\"n\":null}"));
     ck_assert_str_eq(json_text(a, ops), "[{\"op\":\"remove\",\"path\":\"/a\"},{\"op\":\"replace\",\"path\":\"/l/0/x\",\"value\":2},"
                                         "{\"op\":\"replace\",\"path\":\"/m\",\"value\":[1,2]},{\"op\":\"add\",\"path\":\"/n\",\"value\":null}]");
 }
@@ -95,8 +89,8 @@ END_TEST
 
 START_TEST(test_merge_patch_diff_is_small) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *patch = merge_patch_diff(a, parse(a, "{\"a\":1,\"b\":{\"c\":1,\"d\":2},\"e\":[1]}"),
-                                        parse(a, "{\"b\":{\"c\":1,\"d\":3},\"e\":[1],\"f\":{}}"));
+    struct jv *patch = merge_patch_diff(a, doc_json(a, "{\"a\":1,\"b\":{\"c\":1,\"d\":2},\"e\":[1]}"),
+                                        doc_json(a, "{\"b\":{\"c\":1,\"d\":3},\"e\":[1],\"f\":{}}"));
     ck_assert_str_eq(json_text(a, patch), "{\"a\":null,\"b\":{\"d\":3},\"f\":{}}");
     ck_assert_str_eq(json_text(a, merge_patch_diff(a, patch, patch)), "{}");
 }
@@ -105,7 +99,7 @@ END_TEST
 /* No key of Kubernetes has a NUL in it, but it is no other key either. */
 START_TEST(test_keys_with_a_nul) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *from = parse(a, "{\"a\":1,\"a\\u0000b\":2,\"c\":3}"), *to = parse(a, "{\"c\":3,\"a\\u0000b\":4,\"a\":1}");
+    struct jv *from = doc_json(a, "{\"a\":1,\"a\\u0000b\":2,\"c\":3}"), *to = doc_json(a, "{\"c\":3,\"a\\u0000b\":4,\"a\":1}");
     ck_assert_str_eq(json_text(a, json_patch_diff(a, from, to)), "[{\"op\":\"replace\",\"path\":\"/a\\u0000b\",\"value\":4}]");
     struct jv *patch = merge_patch_diff(a, from, to);
     ck_assert_str_eq(json_text(a, patch), "{\"a\\u0000b\":4}");
@@ -138,7 +132,7 @@ START_TEST(test_json_patch_operations) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err e = ERR_INIT;
         ARENA_AUTO struct arena *a = arena_new();
-        struct jv *doc = parse(a, cases[i][0]), *got = json_patch_apply(a, doc, parse(a, cases[i][1]), &e);
+        struct jv *doc = doc_json(a, cases[i][0]), *got = json_patch_apply(a, doc, doc_json(a, cases[i][1]), &e);
         ASSERT_PTR(got);
         ck_assert_str_eq(json_text(a, got), cases[i][2]);
         ck_assert_str_eq(json_text(a, doc), cases[i][0]);
@@ -177,8 +171,8 @@ START_TEST(test_json_patch_refuses) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err e = ERR_INIT;
         ARENA_AUTO struct arena *a = arena_new();
-        struct jv *doc = parse(a, "{\"a\":1,\"l\":[1,2],\"o\":{}}");
-        ck_assert_msg(!json_patch_apply(a, doc, parse(a, cases[i].ops), &e), "accepted: %s", cases[i].ops);
+        struct jv *doc = doc_json(a, "{\"a\":1,\"l\":[1,2],\"o\":{}}");
+        ck_assert_msg(!json_patch_apply(a, doc, doc_json(a, cases[i].ops), &e), "accepted: %s", cases[i].ops);
         ck_assert_int_eq(e.code, ERR_INVALID);
         ck_assert_msg(strstr(e.msg, cases[i].says), "%s: got \"%s\", want \"%s\"", cases[i].ops, e.msg, cases[i].says);
         ck_assert_str_eq(json_text(a, doc), "{\"a\":1,\"l\":[1,2],\"o\":{}}");

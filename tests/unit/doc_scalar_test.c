@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "doc/scalar.h"
+#include "docs.h"
 #include "testing.h"
 #include "vectors.h"
 
@@ -54,8 +55,7 @@ START_TEST(intstr_as_go) {
     while (vector_next(&at, false, col)) {
         struct err e = ERR_INIT;
         int32_t got = 0;
-        struct jv *v = json_parse(a, col[0], strlen(col[0]), NULL, &e);
-        ASSERT_PTR(v);
+        struct jv *v = doc_json(a, col[0]);
         int rc = intstr_scaled(v, (int32_t)strtol(col[1], NULL, 10), strcmp(col[2], "true") == 0, &got, &e);
         char text[16];
         snprintf(text, sizeof text, rc == 0 ? "%d" : "!", got);
@@ -86,9 +86,7 @@ START_TEST(selectors_as_go) {
     char *at = testing_read(a, "tests/unit/data/selector.tsv", NULL), *col[VECTOR_COLUMNS];
     int n = 0;
     while (vector_next(&at, false, col)) {
-        struct err e = ERR_INIT;
-        struct jv *selector = json_parse(a, col[0], strlen(col[0]), NULL, &e);
-        struct jv *labels = json_parse(a, col[1], strlen(col[1]), NULL, &e);
+        struct jv *selector = doc_json(a, col[0]), *labels = doc_json(a, col[1]);
         ck_assert_str_eq(selector_text(a, selector), col[2]);
         ck_assert_msg(selector_matches(selector, labels) == (strcmp(col[3], "true") == 0), "%s on %s: expected %s",
                       col[0], col[1], col[3]);

@@ -2,14 +2,8 @@
 #include <string.h>
 
 #include "doc/schema.h"
+#include "docs.h"
 #include "testing.h"
-
-static struct jv *parse(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    ck_assert_msg(v != NULL, "%s: %s", text, e.msg);
-    return v;
-}
 
 static const char *canonical_text(struct arena *a, const struct jv *v) {
     BUF_AUTO struct buf out = BUF_INIT;
@@ -63,7 +57,7 @@ START_TEST(test_messages_name_the_field) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err e = ERR_INIT;
         ARENA_AUTO struct arena *a = arena_new();
-        ck_assert_ptr_null(schema_canonical(a, parse(a, cases[i].in), &core_PodTemplateSpec, &e));
+        ck_assert_ptr_null(schema_canonical(a, doc_json(a, cases[i].in), &core_PodTemplateSpec, &e));
         ck_assert_int_eq(e.code, ERR_INVALID);
         ck_assert_msg(strncmp(e.msg, cases[i].says, strlen(cases[i].says)) == 0, "got \"%s\", want \"%s\"", e.msg, cases[i].says);
     }
@@ -73,7 +67,7 @@ END_TEST
 START_TEST(test_service_port_gets_a_target) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v = schema_canonical(a, parse(a, "{\"name\":\"x\",\"port\":80,\"nodePort\":0}"), &core_ServicePort, &e);
+    struct jv *v = schema_canonical(a, doc_json(a, "{\"name\":\"x\",\"port\":80,\"nodePort\":0}"), &core_ServicePort, &e);
     ASSERT_PTR(v);
     ck_assert_str_eq(canonical_text(a, v), "{\"name\":\"x\",\"port\":80,\"targetPort\":0}");
 }
@@ -110,7 +104,7 @@ static const struct type outer = {"Outer", outer_fields, 6};
 START_TEST(test_defaults) {
     static const char in[] = "{\"one\":{\"n\":null},\"list\":[{\"n\":0},{}],\"map\":{\"k\":{}},\"free\":{},\"any\":{}}";
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v = parse(a, in);
+    struct jv *v = doc_json(a, in);
     schema_default(a, v, &outer, false);
     ck_assert_str_eq(canonical_text(a, v), "{\"any\":{},\"auto\":{\"n\":3},\"free\":{},\"list\":[{\"n\":0},{\"n\":3}],"
                                            "\"map\":{\"k\":{\"n\":3}},\"one\":{\"n\":3}}");
@@ -124,8 +118,8 @@ END_TEST
 
 START_TEST(test_pod_template_defaults) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v = parse(a, "{\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[{\"containerPort\":1},{\"containerPort\":2,"
-                            "\"protocol\":\"UDP\"}]}]}}");
+    struct jv *v = doc_json(a, "{\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[{\"containerPort\":1},{\"containerPort\":2,"
+                               "\"protocol\":\"UDP\"}]}]}}");
     schema_default(a, v, &core_PodTemplateSpec, true);
     ck_assert_str_eq(canonical_text(a, v), "{\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[{\"containerPort\":1,"
                                            "\"protocol\":\"TCP\"},{\"containerPort\":2,\"protocol\":\"UDP\"}]}]}}");

@@ -4,19 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "docs.h"
 #include "kube/store.h"
 
 static struct jv *pod(struct arena *a, const char *ns, const char *name, const char *rv, const char *group) {
-    struct err e = ERR_INIT;
-    char *text = arena_printf(a,
+    return doc_json(a, arena_printf(a,
         "{\"metadata\":{\"namespace\":\"%s\",\"name\":\"%s\",\"uid\":\"u-%s\",\"resourceVersion\":\"%s\",\"generation\":3,"
         "\"labels\":{\"group\":\"%s\"},\"managedFields\":[{\"manager\":\"x\"}],\"ownerReferences\":["
         "{\"uid\":\"other\",\"kind\":\"B\",\"name\":\"b\"},"
         "{\"uid\":\"own-%s\",\"kind\":\"RoleInstance\",\"name\":\"ri\",\"controller\":true}]},\"spec\":{\"n\":1}}",
-        ns, name, name, rv, group, group);
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    ASSERT_PTR(v);
-    return v;
+        ns, name, name, rv, group, group));
 }
 
 static void by_group(const struct jv *doc, void (*add)(void *, const char *), void *ctx) {

@@ -5,6 +5,7 @@
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/core/plan.h"
+#include "docs.h"
 #include "scenario.h"
 #include "sim/fields.h"
 
@@ -36,7 +37,7 @@ static void teardown(struct fixture *f) {
 
 static struct jv *config_map(struct fixture *f, const char *data) {
     struct jv *cm = kind_object(f->a, KIND_CONFIGMAP, "default", "x");
-    jv_set(f->a, cm, "data", scenario_json(f->a, data));
+    jv_set(f->a, cm, "data", doc_json(f->a, data));
     return cm;
 }
 
@@ -45,7 +46,7 @@ static struct jv *get(struct fixture *f, enum kind k, const char *name) {
 }
 
 static void ck_json(struct arena *a, const struct jv *have, const char *want) {
-    ck_assert_msg(jv_eq(have, scenario_json(a, want)), "%s, expected %s", have ? json_text(a, have) : "nothing", want);
+    ck_assert_msg(jv_eq(have, doc_json(a, want)), "%s, expected %s", have ? json_text(a, have) : "nothing", want);
 }
 
 START_TEST(create_refuses_a_namesake) {
@@ -66,13 +67,13 @@ START_TEST(only_the_spec_makes_a_generation) {
     struct err e = ERR_INIT;
     setup(&f);
     struct jv *g = scenario_group(f.a, "g", 1, false);
-    jv_set(f.a, g, "status", scenario_json(f.a, "{\"observedGeneration\":7}"));
+    jv_set(f.a, g, "status", doc_json(f.a, "{\"observedGeneration\":7}"));
     ASSERT_OK(cluster_create(f.c, "m", KIND_RBG, g, &e));
     ck_assert_int_eq(meta_generation(get(&f, KIND_RBG, "g")), 1);
     ck_assert_ptr_null(jv_get(get(&f, KIND_RBG, "g"), "status")); /* not through the main resource */
-    ASSERT_OK(cluster_patch(f.c, "m", KIND_RBG, "default", "g", scenario_json(f.a, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"), false, &e));
+    ASSERT_OK(cluster_patch(f.c, "m", KIND_RBG, "default", "g", doc_json(f.a, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"), false, &e));
     ASSERT_OK(cluster_patch(f.c, "m", KIND_RBG, "default", "g",
-                            scenario_json(f.a, "{\"status\":{\"observedGeneration\":1},\"spec\":{\"roles\":[]}}"), true, &e));
+                            doc_json(f.a, "{\"status\":{\"observedGeneration\":1},\"spec\":{\"roles\":[]}}"), true, &e));
     ck_assert_int_eq(meta_generation(get(&f, KIND_RBG, "g")), 1);
     ck_assert_uint_eq(jv_len(jv_path(get(&f, KIND_RBG, "g"), "spec", "roles", (char *)0)), 1);
     ck_json(f.a, jv_get(get(&f, KIND_RBG, "g"), "status"), "{\"observedGeneration\":1}");
@@ -91,7 +92,7 @@ START_TEST(a_write_without_a_change_is_none) {
     ASSERT_OK(cluster_apply(f.c, "m", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"1\"}"), false, &e));
     const char *rv = meta_rv(get(&f, KIND_CONFIGMAP, "x"));
     ASSERT_OK(cluster_apply(f.c, "m", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"1\"}"), false, &e));
-    ASSERT_OK(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", scenario_json(f.a, "{\"data\":{\"a\":\"1\"}}"), false, &e));
+    ASSERT_OK(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"data\":{\"a\":\"1\"}}"), false, &e));
     ck_assert_str_eq(rv, meta_rv(get(&f, KIND_CONFIGMAP, "x")));
     ck_assert_int_eq(f.changes, 1);
     teardown(&f);
@@ -103,8 +104,8 @@ START_TEST(definitions_write_their_defaults) {
     struct err e = ERR_INIT;
     setup(&f);
     struct jv *ris = kind_object(f.a, KIND_RIS, "default", "s"), *ri = kind_object(f.a, KIND_RI, "default", "i");
-    jv_set(f.a, ris, "spec", scenario_json(f.a, "{\"roleInstanceTemplate\":{\"components\":[]}}"));
-    jv_set(f.a, ri, "spec", scenario_json(f.a, "{\"components\":[]}"));
+    jv_set(f.a, ris, "spec", doc_json(f.a, "{\"roleInstanceTemplate\":{\"components\":[]}}"));
+    jv_set(f.a, ri, "spec", doc_json(f.a, "{\"components\":[]}"));
     ASSERT_OK(cluster_create(f.c, "m", KIND_RIS, ris, &e));
     ASSERT_OK(cluster_create(f.c, "m", KIND_RI, ri, &e));
     ck_assert_int_eq(jv_get_int(jv_get(get(&f, KIND_RIS, "s"), "spec"), "revisionHistoryLimit", 0), 10);
@@ -120,7 +121,7 @@ START_TEST(apply_removes_what_it_set_before_and_leaves_what_others_set) {
     struct err e = ERR_INIT;
     setup(&f);
     ASSERT_OK(cluster_apply(f.c, "rbg", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"1\",\"b\":\"1\"}"), false, &e));
-    ASSERT_OK(cluster_patch(f.c, "kubectl", KIND_CONFIGMAP, "default", "x", scenario_json(f.a, "{\"data\":{\"theirs\":\"1\"}}"), false, &e));
+    ASSERT_OK(cluster_patch(f.c, "kubectl", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"data\":{\"theirs\":\"1\"}}"), false, &e));
     ASSERT_OK(cluster_apply(f.c, "rbg", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"2\"}"), true, &e));
     ck_json(f.a, jv_get(get(&f, KIND_CONFIGMAP, "x"), "data"), "{\"a\":\"2\",\"theirs\":\"1\"}");
     teardown(&f);
@@ -182,7 +183,7 @@ START_TEST(another_uid_is_refused) {
     struct err e = ERR_INIT;
     setup(&f);
     ASSERT_OK(cluster_create(f.c, "m", KIND_CONFIGMAP, config_map(&f, "{}"), &e));
-    ASSERT_ERR(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", scenario_json(f.a, "{\"metadata\":{\"uid\":\"other\"}}"), false, &e),
+    ASSERT_ERR(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"metadata\":{\"uid\":\"other\"}}"), false, &e),
                ERR_CONFLICT);
     ASSERT_ERR(cluster_delete(f.c, KIND_CONFIGMAP, "default", "x", "other", &e), ERR_CONFLICT);
     ASSERT_ERR(cluster_delete(f.c, KIND_CONFIGMAP, "default", "y", NULL, &e), ERR_NOT_FOUND);
@@ -197,17 +198,17 @@ START_TEST(pods_are_patched_strategically) {
     struct err e = ERR_INIT;
     setup(&f);
     struct jv *pod = kind_object(f.a, KIND_POD, "default", "p");
-    jv_set(f.a, pod, "spec", scenario_json(f.a, "{\"containers\":[{\"name\":\"a\",\"image\":\"1\"},{\"name\":\"b\",\"image\":\"1\"}]}"));
+    jv_set(f.a, pod, "spec", doc_json(f.a, "{\"containers\":[{\"name\":\"a\",\"image\":\"1\"},{\"name\":\"b\",\"image\":\"1\"}]}"));
     ASSERT_OK(cluster_create(f.c, "m", KIND_POD, pod, &e));
     ASSERT_OK(cluster_patch(f.c, "m", KIND_POD, "default", "p",
-                            scenario_json(f.a, "{\"spec\":{\"containers\":[{\"name\":\"b\",\"image\":\"2\"}]}}"), false, &e));
+                            doc_json(f.a, "{\"spec\":{\"containers\":[{\"name\":\"b\",\"image\":\"2\"}]}}"), false, &e));
     ck_json(f.a, jv_path(get(&f, KIND_POD, "p"), "spec", "containers", (char *)0),
             "[{\"name\":\"a\",\"image\":\"1\"},{\"name\":\"b\",\"image\":\"2\"}]");
     static const char *const steps[] = {"{\"status\":{\"conditions\":[{\"type\":\"A\",\"status\":\"True\",\"reason\":\"r\"}]}}",
                                         "{\"status\":{\"conditions\":[{\"type\":\"B\",\"status\":\"True\"}]}}",
                                         "{\"status\":{\"conditions\":[{\"type\":\"A\",\"status\":\"False\",\"reason\":null}]}}"};
     for (size_t i = 0; i < 3; i++)
-        ASSERT_OK(cluster_patch(f.c, "m", KIND_POD, "default", "p", scenario_json(f.a, steps[i]), true, &e));
+        ASSERT_OK(cluster_patch(f.c, "m", KIND_POD, "default", "p", doc_json(f.a, steps[i]), true, &e));
     const struct jv *list = jv_path(get(&f, KIND_POD, "p"), "status", "conditions", (char *)0);
     ck_assert_uint_eq(jv_len(list), 2);
     ck_json(f.a, jv_find(list, "type", "A"), "{\"type\":\"A\",\"status\":\"False\"}");
@@ -246,11 +247,11 @@ START_TEST(finalizers_hold_an_object) {
     struct err e = ERR_INIT;
     setup(&f);
     struct jv *cm = config_map(&f, "{}");
-    jv_set(f.a, jv_get(cm, "metadata"), "finalizers", scenario_json(f.a, "[\"example.com/hold\"]"));
+    jv_set(f.a, jv_get(cm, "metadata"), "finalizers", doc_json(f.a, "[\"example.com/hold\"]"));
     ASSERT_OK(cluster_create(f.c, "m", KIND_CONFIGMAP, cm, &e));
     ASSERT_OK(cluster_delete(f.c, KIND_CONFIGMAP, "default", "x", NULL, &e));
     ck_assert(meta_deleting(get(&f, KIND_CONFIGMAP, "x")));
-    ASSERT_OK(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", scenario_json(f.a, "{\"metadata\":{\"finalizers\":null}}"), false, &e));
+    ASSERT_OK(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"metadata\":{\"finalizers\":null}}"), false, &e));
     ck_assert_ptr_null(get(&f, KIND_CONFIGMAP, "x"));
     teardown(&f);
 }
@@ -263,7 +264,7 @@ START_TEST(a_running_pod_is_marked_one_without_a_node_is_gone) {
     static const char *const specs[] = {"{\"containers\":[]}", "{\"containers\":[],\"nodeName\":\"n\",\"terminationGracePeriodSeconds\":5}"};
     for (size_t i = 0; i < 2; i++) {
         struct jv *pod = kind_object(f.a, KIND_POD, "default", "p");
-        jv_set(f.a, pod, "spec", scenario_json(f.a, specs[i]));
+        jv_set(f.a, pod, "spec", doc_json(f.a, specs[i]));
         ASSERT_OK(cluster_create(f.c, "m", KIND_POD, pod, &e));
         ASSERT_OK(cluster_delete(f.c, KIND_POD, "default", "p", NULL, &e));
         ck_assert(i ? meta_deleting(get(&f, KIND_POD, "p")) : !get(&f, KIND_POD, "p"));

@@ -5,6 +5,7 @@
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "docs.h"
 #include "scenario.h"
 
 #define POLICY "\"type\":\"RecreateRoleInstanceOnPodRestart\",\"baseDelaySeconds\":30,\"maxDelaySeconds\":600"
@@ -13,9 +14,9 @@
 /* Role `pair`: two instances of a leader and a worker. */
 static struct jv *pairs(struct arena *a, const char *config) {
     struct jv *g = kind_object(a, KIND_RBG, NULL, "g"), *roles = jv_need_arr(a, jv_need_obj(a, g, "spec"), "roles");
-    jv_push(a, roles, scenario_json(a, arena_printf(a, "{\"name\":\"pair\",\"replicas\":2,\"leaderWorkerPattern\":{\"size\":2,"
-                                                       "\"restartPolicyConfig\":{%s},\"template\":{\"spec\":{\"containers\":"
-                                                       "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}", config)));
+    jv_push(a, roles, doc_json(a, arena_printf(a, "{\"name\":\"pair\",\"replicas\":2,\"leaderWorkerPattern\":{\"size\":2,"
+                                                  "\"restartPolicyConfig\":{%s},\"template\":{\"spec\":{\"containers\":"
+                                                  "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}", config)));
     return g;
 }
 
@@ -158,10 +159,10 @@ START_TEST(components_start_in_their_order_again) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *g = kind_object(a, KIND_RBG, NULL, "g"), **pods;
     jv_push(a, jv_need_arr(a, jv_need_obj(a, g, "spec"), "roles"),
-            scenario_json(a, "{\"name\":\"pair\",\"replicas\":1,\"customComponentsPattern\":{\"components\":["
-                             "{\"name\":\"b\",\"size\":1,\"annotations\":{\"" A_COMPONENT_DEPENDS "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
-                             "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"a\",\"size\":2,"
-                             "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}}"));
+            doc_json(a, "{\"name\":\"pair\",\"replicas\":1,\"customComponentsPattern\":{\"components\":["
+                        "{\"name\":\"b\",\"size\":1,\"annotations\":{\"" A_COMPONENT_DEPENDS "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
+                        "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"a\",\"size\":2,"
+                        "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}}"));
     struct sim *s = start(g);
     struct jv *before = uids(s, a);
     strike(s, FAULT_CRASH, "g-pair-0-a-1");

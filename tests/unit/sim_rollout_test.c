@@ -4,6 +4,7 @@
 
 #include "api/names.h"
 #include "base/str.h"
+#include "docs.h"
 #include "scenario.h"
 
 /* What is sampled after each step. */
@@ -228,8 +229,8 @@ START_TEST(instances_of_several_pods_are_updated_as_units) {
     ARENA_AUTO struct arena *a = arena_new();
     struct sim *s = sim_new(&sim_opts_default);
     struct jv *g = kind_object(a, KIND_RBG, NULL, "g");
-    jv_set(a, g, "spec", scenario_json(a, "{\"roles\":[{\"name\":\"worker\",\"replicas\":3,\"leaderWorkerPattern\":{\"size\":3,\"template\":"
-                                          "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}]}"));
+    jv_set(a, g, "spec", doc_json(a, "{\"roles\":[{\"name\":\"worker\",\"replicas\":3,\"leaderWorkerPattern\":{\"size\":3,\"template\":"
+                                     "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}]}"));
     struct jv *pattern = jv_get(scenario_role(g, "worker"), "leaderWorkerPattern");
     scenario_apply(s, g);
     scenario_ready(s);

@@ -5,6 +5,7 @@
 
 #include "api/names.h"
 #include "base/str.h"
+#include "docs.h"
 #include "scenario.h"
 
 static struct sim *small(void) {
@@ -291,7 +292,7 @@ START_TEST(a_foreign_namesake_is_no_victim) {
     struct sim *s = small();
     struct err e = ERR_INIT;
     struct jv *theirs = kind_object(a, KIND_RIS, "default", "g-worker");
-    jv_set(a, theirs, "spec", scenario_json(a, "{\"replicas\":0,\"roleInstanceTemplate\":{\"components\":[]}}"));
+    jv_set(a, theirs, "spec", doc_json(a, "{\"replicas\":0,\"roleInstanceTemplate\":{\"components\":[]}}"));
     ASSERT_OK(cluster_create(sim_cluster(s), "somebody", KIND_RIS, theirs, &e));
     scenario_apply(s, scenario_group(a, "g", 2, true));
     sim_wait(s, 60000);
@@ -310,8 +311,8 @@ START_TEST(profiles_are_watched) {
     ARENA_AUTO struct arena *a = arena_new();
     struct sim *s = small();
     struct jv *g = scenario_group(a, "g", 2, false), *profile = kind_object(a, KIND_PROFILE, NULL, "runtime");
-    jv_set(a, scenario_role(g, "worker"), "engineRuntimes", scenario_json(a, "[{\"profileName\":\"runtime\"}]"));
-    jv_set(a, profile, "spec", scenario_json(a, "{\"containers\":[{\"name\":\"side\",\"image\":\"side:1\"}]}"));
+    jv_set(a, scenario_role(g, "worker"), "engineRuntimes", doc_json(a, "[{\"profileName\":\"runtime\"}]"));
+    jv_set(a, profile, "spec", doc_json(a, "{\"containers\":[{\"name\":\"side\",\"image\":\"side:1\"}]}"));
     scenario_apply(s, g);
     sim_wait(s, 60000);
     SCENARIO_CHECK(s, cluster_count(sim_cluster(s), KIND_POD) == 0, "pods without their sidecar");
