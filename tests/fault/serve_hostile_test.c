@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/sync.h"
+#include "chance.h"
 #include "http_client.h"
 #include "memory.h"
 #include "serve/https.h"
@@ -217,22 +218,17 @@ START_TEST(endless_headers_are_cut) {
 }
 END_TEST
 
-static uint32_t next_random(uint32_t *x) {
-    *x ^= *x << 13, *x ^= *x >> 17, *x ^= *x << 5;
-    return *x;
-}
-
 START_TEST(garbage_before_and_inside_tls) {
     struct rig g;
     rig_start(&g, (struct serve_opts){0}, true);
-    uint32_t seed = 4711;
+    uint64_t seed = 4711;
     char noise[3000];
     for (int i = 0; i < 200; i++) {
-        for (size_t k = 0; k < sizeof noise; k++) noise[k] = (char)next_random(&seed);
+        for (size_t k = 0; k < sizeof noise; k++) noise[k] = (char)chance_below(&seed, 256);
         if (i % 3 == 0) memcpy(noise, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11); /* begins as a ClientHello does */
         struct http_client *h = http_client_open(i % 3 == 2 ? &g.tls : &g.tcp);
         ck_assert_ptr_nonnull(h);
-        http_client_send(h, noise, 1 + next_random(&seed) % sizeof noise);
+        http_client_send(h, noise, 1 + chance_below(&seed, sizeof noise));
         if (i % 3 == 2) send(http_client_fd(h), noise, 100, MSG_NOSIGNAL); /* a damaged record */
         http_client_close(h);
     }

@@ -8,6 +8,7 @@
 #include "api/admission.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "chance.h"
 #include "testing.h"
 
 #define STASH "conversion.workloads.x-k8s.io/stash"
@@ -15,10 +16,7 @@
 static uint64_t state;
 
 static uint32_t rnd(uint32_t n) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 33) % n;
+    return chance_below(&state, n);
 }
 
 static bool chance(uint32_t percent) {

@@ -9,6 +9,7 @@
 #include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "chance.h"
 #include "testing.h"
 
 enum { ROUNDS = 5000, DEPTH = 7 };
@@ -16,10 +17,7 @@ enum { ROUNDS = 5000, DEPTH = 7 };
 static uint64_t state;
 
 static uint32_t rnd(uint32_t n) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 33) % n;
+    return chance_below(&state, n);
 }
 
 static bool chance(uint32_t percent) {

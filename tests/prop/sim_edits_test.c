@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "chance.h"
 #include "docs.h"
 #include "scenario.h"
 
@@ -15,10 +16,7 @@ struct script {
 };
 
 static uint32_t pick(struct script *t, uint32_t n) {
-    t->state ^= t->state >> 12;
-    t->state ^= t->state << 25;
-    t->state ^= t->state >> 27;
-    return (uint32_t)(t->state * 2685821657736338717u >> 33) % n;
+    return chance_below(&t->state, n);
 }
 
 static const char *note(struct script *t, const char *what) {

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "chance.h"
 #include "doc/json.h"
 #include "testing.h"
 
@@ -14,8 +15,7 @@ static struct jv *parse(struct arena *a, const char *text, struct err *e) {
 static uint64_t seed = 1;
 
 static unsigned rnd(unsigned n) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(seed >> 33) % n;
+    return chance_below(&seed, n);
 }
 
 static void random_string(struct buf *out) {

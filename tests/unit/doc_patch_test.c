@@ -1,6 +1,7 @@
 /* Merge patches and JSON patches: the examples of RFC 7386 and RFC 6902, refusals, and round trips of random documents. */
 #include <string.h>
 
+#include "chance.h"
 #include "doc/patch.h"
 #include "docs.h"
 #include "testing.h"
@@ -34,8 +35,7 @@ END_TEST
 static uint64_t seed = 5;
 
 static unsigned rnd(unsigned n) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(seed >> 33) % n;
+    return chance_below(&seed, n);
 }
 
 /* nulls: a merge patch can't express a null inside an object. */
