@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/metrics.h"
 
 int testing_run(Suite *s) {
     SRunner *r = srunner_create(s);
@@ -26,4 +28,10 @@ char *testing_read(struct arena *a, const char *path, size_t *len) {
     fclose(f);
     if (len) *len = (size_t)n;
     return text;
+}
+
+bool testing_metric(const char *line) {
+    BUF_AUTO struct buf text = BUF_INIT;
+    metrics_write(&text);
+    return strstr(buf_str(&text), line) != NULL;
 }

@@ -3,6 +3,7 @@
 #define RBG_TESTING_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -36,6 +37,9 @@ int testing_run(Suite *s);
 /* The file's text, NUL-terminated, in the arena; aborts the test when it can't be read. `path` is relative to the
  * source directory. *len may be NULL. */
 char *testing_read(struct arena *a, const char *path, size_t *len);
+
+/* Do the metrics of this process, as they are scraped, contain this text? */
+bool testing_metric(const char *line);
 
 /* Builds a suite from a list of tests: TEST_MAIN("name", test_a, test_b, ...). */
 #define TEST_MAIN(suite_name, ...) \

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/base64.h"
-#include "base/metrics.h"
 #include "base/str.h"
 #include "common/serve/pair.h"
 #include "doc/patch.h"
@@ -434,38 +433,32 @@ START_TEST(a_broken_secret_is_replaced_without_a_gap) {
 }
 END_TEST
 
-static bool metric_says(const char *line) {
-    BUF_AUTO struct buf text = BUF_INIT;
-    metrics_write(&text);
-    return strstr(buf_str(&text), line) != NULL;
-}
-
 START_TEST(what_goes_wrong_is_said_and_heals) {
     struct err e = ERR_INIT;
     atomic_store(&w.forbidden, true);
     look(0);
     ck_assert(!certs_ok(replica[0].certs, time_now(), &e));
     ck_assert_ptr_nonnull(strstr(e.msg, "secrets is forbidden"));
-    ck_assert(metric_says("rbg_certificate_problem{use=\"webhook\",problem=\"absent\"} 1"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"webhook\",problem=\"absent\"} 1"));
     atomic_store(&w.forbidden, false);
     look(0);
     ck_assert(certs_ok(replica[0].certs, time_now(), &e));
-    ck_assert(metric_says("rbg_certificate_problem{use=\"webhook\",problem=\"absent\"} 0"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"webhook\",problem=\"absent\"} 0"));
     atomic_store(&w.forbidden, true);
     look(0);
     ck_assert(certs_ok(replica[0].certs, time_now(), &e)); /* ready all the same */
     ck_assert(certs_stale(replica[0].certs, &e));
-    ck_assert(metric_says("rbg_certificate_problem{use=\"webhook\",problem=\"stale\"} 1"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"webhook\",problem=\"stale\"} 1"));
     clock_fake_advance(now, 366 * DAY);
     selfcert_look(replica[0].selfcert);
     ck_assert(!certs_ok(replica[0].certs, time_now(), &e));
     ck_assert_ptr_nonnull(strstr(e.msg, "expired at"));
-    ck_assert(metric_says("rbg_certificate_problem{use=\"webhook\",problem=\"expired\"} 1"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"webhook\",problem=\"expired\"} 1"));
     atomic_store(&w.forbidden, false);
     look(0);
     ck_assert(certs_ok(replica[0].certs, time_now(), &e));
-    ck_assert(metric_says("rbg_certificate_problem{use=\"webhook\",problem=\"expired\"} 0"));
-    ck_assert(metric_says("rbg_certificate_problem{use=\"webhook\",problem=\"stale\"} 0"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"webhook\",problem=\"expired\"} 0"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"webhook\",problem=\"stale\"} 0"));
 }
 END_TEST
 

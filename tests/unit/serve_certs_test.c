@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/metrics.h"
 #include "base/sync.h"
 #include "serve/certs.h"
 #include "testing.h"
@@ -295,12 +294,6 @@ START_TEST(watch_follows_the_kubelets_symlink_swap) {
 }
 END_TEST
 
-static bool metric_says(const char *line) {
-    BUF_AUTO struct buf text = BUF_INIT;
-    metrics_write(&text);
-    return strstr(buf_str(&text), line) != NULL;
-}
-
 /* Waits until what is said about the newest files contains `want`; NULL: until nothing is wrong with them. At most 6 s. */
 static bool said(const struct certs *c, const char *want) {
     struct err e = ERR_INIT;
@@ -338,14 +331,14 @@ START_TEST(broken_files_are_named_and_the_old_pair_stays) {
     put(dir, "tls.key", s.key);
     struct certs *c = certs_new("faults");
     ASSERT_OK(certs_watch_files(c, crt, key, &e));
-    ck_assert(metric_says(arena_printf(a, "rbg_certificate_expiration_timestamp_seconds{use=\"faults\"} %lld",
-                                       (long long)(end_of(&s) / 1000))));
+    ck_assert(testing_metric(arena_printf(a, "rbg_certificate_expiration_timestamp_seconds{use=\"faults\"} %lld",
+                                          (long long)(end_of(&s) / 1000))));
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         put(dir, "tls.crt", faults[i].cert);
         put(dir, "tls.key", faults[i].key);
         ck_assert_msg(said(c, faults[i].says), "fault %zu: %s", i, faults[i].says);
         certs_check(c, now());
-        ck_assert(metric_says(STALE "1"));
+        ck_assert(testing_metric(STALE "1"));
         ck_assert(certs_ok(c, now(), &e));
         ck_assert_int_eq(certs_not_after_ms(c), end_of(&s));
     }
@@ -354,7 +347,7 @@ START_TEST(broken_files_are_named_and_the_old_pair_stays) {
     ck_assert(becomes(c, end_of(&t)));
     ck_assert(said(c, NULL));
     certs_check(c, now());
-    ck_assert(metric_says(STALE "0"));
+    ck_assert(testing_metric(STALE "0"));
     certs_free(c);
     unlink(crt), unlink(key), rmdir(dir);
 }
@@ -375,13 +368,13 @@ START_TEST(expired_files_are_served_and_named) {
     ASSERT_OK(certs_watch_files(c, crt, key, &e));
     ck_assert(!certs_ok(c, now(), &e));
     ck_assert_ptr_nonnull(strstr(e.msg, "expired at"));
-    ck_assert(metric_says("rbg_certificate_problem{use=\"past\",problem=\"expired\"} 1"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"past\",problem=\"expired\"} 1"));
     put(dir, "tls.crt", t.cert);
     put(dir, "tls.key", t.key);
     ck_assert(becomes(c, end_of(&t)));
     ck_assert(certs_ok(c, now(), &e));
     certs_check(c, now());
-    ck_assert(metric_says("rbg_certificate_problem{use=\"past\",problem=\"expired\"} 0"));
+    ck_assert(testing_metric("rbg_certificate_problem{use=\"past\",problem=\"expired\"} 0"));
     certs_free(c);
     unlink(crt), unlink(key), rmdir(dir);
 }
