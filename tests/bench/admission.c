@@ -1,6 +1,7 @@
 /* The load of hack/bench.sh admission: kept-alive TLS connections to a webhook server on this machine, each with one request at
  * a time, and what the server's process spent on them. A connection has a thread of its own and speaks GnuTLS directly, so that
- * the load costs little next to what it measures. Only loopback addresses are connected to; requests are bounded in number and time.
+ * the load costs little next to what it measures. Only loopback addresses are connected to; requests are bounded in number and
+ * time.
  *
  * One line for each kind of request and number of connections; per_cpu_s counts against user and system time of the server alone,
  * its share of TLS and HTTP included. peak_mib is the peak resident size while the line was measured. Every answer is looked at:
@@ -252,8 +253,8 @@ static struct result measure(const struct target *t, const struct load *loads, s
 }
 
 static void print_result(const char *what, size_t par, const struct result *r, long pid) {
-    printf("{\"what\":\"%s\",\"par\":%zu,\"rps\":%.0f,\"per_cpu_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"peak_mib\":%.1f}\n", what,
-           par, (double)r->n / r->seconds, (double)r->n / (r->cpu > 0 ? r->cpu : 1e-3), r->p50_ms, r->p99_ms,
+    printf("{\"what\":\"%s\",\"par\":%zu,\"rps\":%.0f,\"per_cpu_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"peak_mib\":%.1f}\n",
+           what, par, (double)r->n / r->seconds, (double)r->n / (r->cpu > 0 ? r->cpu : 1e-3), r->p50_ms, r->p99_ms,
            status_mib(pid, "VmHWM:"));
     fflush(stdout);
 }
@@ -262,8 +263,8 @@ static void print_result(const char *what, size_t par, const struct result *r, l
 
 static struct load make_load(const char *what, const char *path, const char *expect, const struct buf *body) {
     struct load l = {.what = what, .path = path, .expect = expect};
-    buf_printf(&l.request, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", path,
-               body->len);
+    buf_printf(&l.request, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+               path, body->len);
     buf_add(&l.request, body->s, body->len);
     return l;
 }
@@ -273,9 +274,11 @@ static struct load admission_load(const char *what, const char *path, const char
     buf_printf(&b, REVIEW, "admission.k8s.io/v1", "AdmissionReview");
     buf_puts(&b, "\"kind\":" GROUP_VERSION_KIND ",\"operation\":\"CREATE\",\"namespace\":\"inference\",\"name\":\"llama-70b\","
                  "\"resource\":{\"group\":\"workloads.x-k8s.io\",\"version\":\"v1alpha2\",\"resource\":\"rolebasedgroups\"},"
-                 "\"userInfo\":{\"username\":\"kubernetes-admin\",\"groups\":[\"system:masters\",\"system:authenticated\"]},\"object\":");
+                 "\"userInfo\":{\"username\":\"kubernetes-admin\",\"groups\":[\"system:masters\",\"system:authenticated\"]},"
+                 "\"object\":");
     json_write(&b, group);
-    buf_puts(&b, ",\"oldObject\":null,\"dryRun\":false,\"options\":{\"apiVersion\":\"meta.k8s.io/v1\",\"kind\":\"CreateOptions\"}}}");
+    buf_puts(&b, ",\"oldObject\":null,\"dryRun\":false,\"options\":{\"apiVersion\":\"meta.k8s.io/v1\","
+                 "\"kind\":\"CreateOptions\"}}}");
     return make_load(what, path, expect, &b);
 }
 

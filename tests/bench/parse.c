@@ -65,8 +65,8 @@ static double measure(size_t (*parse)(const char *, size_t), const char *text, s
 static void line(const char *file, int copies, const struct buf *text) {
     size_t held, held_c;
     double us = measure(ours, text->s, text->len, &held), us_c = measure(theirs, text->s, text->len, &held_c);
-    printf("{\"file\":\"%s\",\"copies\":%d,\"bytes\":%zu,\"us\":%.1f,\"held\":%zu,\"jsonc_us\":%.1f,\"jsonc_held\":%zu}\n", file, copies,
-           text->len, us, held, us_c, held_c);
+    printf("{\"file\":\"%s\",\"copies\":%d,\"bytes\":%zu,\"us\":%.1f,\"held\":%zu,\"jsonc_us\":%.1f,\"jsonc_held\":%zu}\n", file,
+           copies, text->len, us, held, us_c, held_c);
 }
 
 static void bench(const char *file) {

@@ -1,5 +1,5 @@
-/* The load of `hack/bench.sh scale`: either creates groups and watches them become ready, or only creates as many pods as they have,
- * for comparison. Prints one JSON object. Uses the project's own client, with 16 requests in flight.
+/* The load of `hack/bench.sh scale`: either creates groups and watches them become ready, or only creates as many pods as they
+ * have, for comparison. Prints one JSON object. Uses the project's own client, with 16 requests in flight.
  *
  *   bench-scale groups KUBECONFIG NAMESPACE GROUPS ROLES REPLICAS
  *   bench-scale raw KUBECONFIG NAMESPACE PODS
@@ -77,8 +77,8 @@ static int count_wait(struct count *c, int64_t deadline) {
 
 static char *group_body(struct arena *a, const char *ns, int i, int roles, int replicas) {
     BUF_AUTO struct buf b = BUF_INIT;
-    buf_printf(&b, "{\"apiVersion\":\"workloads.x-k8s.io/v1alpha2\",\"kind\":\"RoleBasedGroup\",\"metadata\":{\"name\":\"g%d\",\"namespace\":"
-                   "\"%s\"},\"spec\":{\"roles\":[", i, ns);
+    buf_printf(&b, "{\"apiVersion\":\"workloads.x-k8s.io/v1alpha2\",\"kind\":\"RoleBasedGroup\",\"metadata\":{\"name\":\"g%d\","
+                   "\"namespace\":\"%s\"},\"spec\":{\"roles\":[", i, ns);
     for (int r = 0; r < roles; r++)
         buf_printf(&b, "%s{\"name\":\"r%d\",\"replicas\":%d,\"standalonePattern\":{\"template\":{\"spec\":{\"containers\":[%s]}}}}",
                    r ? "," : "", r, replicas, container);
@@ -87,7 +87,8 @@ static char *group_body(struct arena *a, const char *ns, int i, int roles, int r
 }
 
 static char *pod_body(struct arena *a, const char *ns, int i) {
-    return arena_printf(a, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p%d\",\"namespace\":\"%s\"},\"spec\":{\"containers\":[%s]}}",
+    return arena_printf(a, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p%d\",\"namespace\":\"%s\"},"
+                           "\"spec\":{\"containers\":[%s]}}",
                         i, ns, container);
 }
 
@@ -116,8 +117,8 @@ static int run_groups(struct kube *k, struct arena *a, const char *ns, int group
     int64_t start = clock_mono_ms(clock_real());
     int rc = create_all(k, a, rbgs.path, bodies, (size_t)groups);
     rc |= count_wait(&pods, start + GIVE_UP_MS) | count_wait(&rbgs, start + GIVE_UP_MS);
-    printf("{\"pods\":%zu,\"created_s\":%.2f,\"ready_s\":%.2f,\"groups_ready_s\":%.2f}\n", pods.want, (double)(pods.all_ms - start) / 1e3,
-           (double)(pods.ready_ms - start) / 1e3, (double)(rbgs.ready_ms - start) / 1e3);
+    printf("{\"pods\":%zu,\"created_s\":%.2f,\"ready_s\":%.2f,\"groups_ready_s\":%.2f}\n", pods.want,
+           (double)(pods.all_ms - start) / 1e3, (double)(pods.ready_ms - start) / 1e3, (double)(rbgs.ready_ms - start) / 1e3);
     return rc;
 }
 
@@ -129,7 +130,8 @@ static int run_raw(struct kube *k, struct arena *a, const char *ns, int n) {
     int64_t start = clock_mono_ms(clock_real());
     int rc = create_all(k, a, pods.path, bodies, (size_t)n);
     rc |= count_wait(&pods, start + GIVE_UP_MS);
-    printf("{\"raw_created_s\":%.2f,\"raw_ready_s\":%.2f}\n", (double)(pods.all_ms - start) / 1e3, (double)(pods.ready_ms - start) / 1e3);
+    printf("{\"raw_created_s\":%.2f,\"raw_ready_s\":%.2f}\n", (double)(pods.all_ms - start) / 1e3,
+           (double)(pods.ready_ms - start) / 1e3);
     return rc;
 }
 
@@ -147,7 +149,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", e.msg);
         return 1;
     }
-    int rc = groups ? run_groups(k, a, argv[3], atoi(argv[4]), atoi(argv[5]), atoi(argv[6])) : run_raw(k, a, argv[3], atoi(argv[4]));
+    int rc = groups ? run_groups(k, a, argv[3], atoi(argv[4]), atoi(argv[5]), atoi(argv[6]))
+                    : run_raw(k, a, argv[3], atoi(argv[4]));
     kube_free(k);
     kube_config_free(config);
     return rc ? 1 : 0;

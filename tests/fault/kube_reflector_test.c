@@ -156,7 +156,8 @@ static void watch_gone_event(struct script *s, struct fake_conn *c, const struct
     (void)s;
     fake_begin(c);
     if (strstr(q->query, "resourceVersion=20&"))
-        fake_text(c, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"too old\"}}\n");
+        fake_text(c, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\","
+                     "\"message\":\"too old\"}}\n");
     hold(c);
 }
 
@@ -301,7 +302,8 @@ END_TEST
 /* ---- odd lists ---- */
 
 static const char tricky[] =
-    LIST_HEAD "{\"resourceVersion\":\"7\"} , \"items\" : [ {\"a\":\"]}\\\"items\\\":[{\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"1\"},"
+    LIST_HEAD "{\"resourceVersion\":\"7\"} , \"items\" : [ {\"a\":\"]}\\\"items\\\":[{\",\"metadata\":{\"name\":\"x\","
+    "\"resourceVersion\":\"1\"},"
     "\"items\":[[{}],[]]},{\"metadata\":{\"name\":\"y\",\"resourceVersion\":\"2\",\"labels\":{\"k\\\\\":\"\\\\\"}}} ] }";
 
 static void list_tricky(struct script *s, struct fake_conn *c, const struct fake_request *q) {

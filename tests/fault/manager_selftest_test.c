@@ -9,7 +9,8 @@
 #include "fakeapi.h"
 #include "manager/selftest.h"
 
-#define META "\"metadata\":{\"name\":\"rbgs-self-test\",\"annotations\":{\"rbg.workloads.x-k8s.io/discovery-config-mode\":\"refine\"}}"
+#define META \
+    "\"metadata\":{\"name\":\"rbgs-self-test\",\"annotations\":{\"rbg.workloads.x-k8s.io/discovery-config-mode\":\"refine\"}}"
 
 /* What the API server's webhooks do. */
 static struct behaviour { bool defaults, validates, converts; } behaviour;

@@ -1,5 +1,6 @@
 /* Conversion. An input is an object in either version: what converts must come back as it was. An object that has a stash already
- * comes back with one that is written anew (changes that lost to newer values are gone from it), so there the next round trip counts. */
+ * comes back with one that is written anew (changes that lost to newer values are gone from it), so there the next round trip
+ * counts. */
 #include <string.h>
 
 #include "api/admission.h"
@@ -36,7 +37,8 @@ static void outline_alike(struct arena *a, enum kind k, const struct jv *doc) {
     const struct jv *outline = json_parse_outline(a, text, strlen(text), NULL, convert_keep, &e);
     PROPERTY(outline, "can't be read again: %s", e.msg);
     const struct jv *got = convert(a, k, outline, v1 ? "v1alpha2" : "v1alpha1", &e);
-    PROPERTY(jv_eq(got, want), "the outline became\n%s\nthe tree\n%s", got ? json_text(a, got) : e.msg, want ? json_text(a, want) : "nothing");
+    PROPERTY(jv_eq(got, want), "the outline became\n%s\nthe tree\n%s", got ? json_text(a, got) : e.msg,
+             want ? json_text(a, want) : "nothing");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

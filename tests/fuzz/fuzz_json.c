@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const struct jv *again = json_parse(a, buf_str(&first), first.len, NULL, &e);
     PROPERTY(again, "the canonical form can't be read: %s", e.msg);
     canonical(&second, again);
-    PROPERTY(first.len == second.len && memcmp(first.s, second.s, first.len) == 0, "canonical twice: %s, then %s", first.s, second.s);
+    PROPERTY(first.len == second.len && memcmp(first.s, second.s, first.len) == 0, "canonical twice: %s, then %s", first.s,
+             second.s);
     return 0;
 }

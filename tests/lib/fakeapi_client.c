@@ -12,7 +12,8 @@ struct kube *fakeapi_client(const struct fakeapi *f, const struct kube_opts *o, 
     char path[] = "/tmp/rbg-kubeconfig-XXXXXX";
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
-    dprintf(fd, "current-context: c\ncontexts: [{name: c, context: {cluster: s}}]\nclusters: [{name: s, cluster: {server: '%s'}}]\n",
+    dprintf(fd, "current-context: c\ncontexts: [{name: c, context: {cluster: s}}]\nclusters: [{name: s, "
+                "cluster: {server: '%s'}}]\n",
             fakeapi_url(f));
     close(fd);
     *config = kube_config_load(path, NULL, &e);

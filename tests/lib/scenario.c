@@ -136,7 +136,8 @@ char *scenario_images(struct sim *s, struct arena *a) {
     return out;
 }
 
-/* An instance's copy of the role's revision is that of its last update: a change of the role that is none of the template leaves it. */
+/* An instance's copy of the role's revision is that of its last update: a change of the role that is none of the template leaves
+ * it. */
 static void drop_role_revisions(struct jv *labels) {
     for (uint32_t i = labels ? labels->len : 0; i-- > 0;)
         if (str_has_prefix(labels->members[i].key, L_ROLE_REVISION_PREFIX)) jv_del(labels, labels->members[i].key);
@@ -158,7 +159,8 @@ static void put_object(struct buf *out, struct arena *a, enum kind k, const stru
     if (labels) json_write_canonical(out, labels);
     buf_puts(out, "\n  spec ");
     if (spec) json_write_canonical(out, spec);
-    static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas", "currentRevision", "updateRevision", "phase"};
+    static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas", "currentRevision", "updateRevision",
+                                         "phase"};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (jv_get(status, counts[i])) buf_printf(out, "\n  %s %s", counts[i], json_text(a, jv_get(status, counts[i])));
     buf_printf(out, "\n  state %s\n", state_text(a, k, doc));

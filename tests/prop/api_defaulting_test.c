@@ -132,7 +132,8 @@ static struct jv *random_group(struct arena *a) {
 static const struct jv *const *profiles_of(struct arena *a, const struct role *r) {
     const struct jv **out = ARENA_ARRAY(a, r->engine_runtimes.n + 1, const struct jv *);
     static const char text[] = "{\"spec\":{\"containers\":[{\"name\":\"n0\",\"image\":\"e\",\"ports\":[{\"containerPort\":9}]}],"
-                               "\"initContainers\":[{\"name\":\"n1\",\"image\":\"e\"}],\"volumes\":[{\"name\":\"pv\",\"emptyDir\":{}}]}}";
+                               "\"initContainers\":[{\"name\":\"n1\",\"image\":\"e\"}],\"volumes\":[{\"name\":\"pv\","
+                               "\"emptyDir\":{}}]}}";
     for (size_t i = 0; i < r->engine_runtimes.n; i++) out[i] = json_parse(a, text, sizeof text - 1, NULL, NULL);
     return out;
 }
@@ -146,7 +147,8 @@ static char *sets_of(struct arena *a, const struct jv *doc, size_t *built) {
     for (size_t i = 0; i < g.spec.roles.n; i++) {
         const struct role *r = &g.spec.roles.items[i];
         struct err why = ERR_INIT;
-        struct role_build b = {.ctx = {.group = &g, .service_name = "s", .scheduler = "scheduler-plugins", .profiles = profiles_of(a, r)},
+        struct role_build b = {.ctx = {.group = &g, .service_name = "s", .scheduler = "scheduler-plugins",
+                                       .profiles = profiles_of(a, r)},
                                .role_hash = "same", .replicas = role_replicas(r)};
         struct jv *set = build_ris(a, &b, r, &why);
         buf_printf(&out, "%s\n", set ? json_text(a, set) : arena_printf(a, "error: %s", why.msg));
@@ -171,12 +173,14 @@ START_TEST(test_defaults_change_nothing_that_runs) {
         struct jv *once = jv_dup(a, defaulted);
         admission_default(a, KIND_RBG, defaulted, true);
         admission_follow(a, KIND_RBG, defaulted, once);
-        ck_assert_msg(jv_eq(once, defaulted), "seed %llu: a second pass changed\n%.1500s", (unsigned long long)(seed + i), json_text(a, once));
+        ck_assert_msg(jv_eq(once, defaulted), "seed %llu: a second pass changed\n%.1500s", (unsigned long long)(seed + i),
+                      json_text(a, once));
         const char *before = sets_of(a, doc, &built), *after = sets_of(a, defaulted, &built);
         size_t same = 0;
         while (before[same] && before[same] == after[same]) same++;
         size_t from = same > 200 ? same - 200 : 0;
-        ck_assert_msg(str_eq(before, after), "seed %llu:\n...%.500s\nbecame\n...%.500s", (unsigned long long)(seed + i), before + from, after + from);
+        ck_assert_msg(str_eq(before, after), "seed %llu:\n...%.500s\nbecame\n...%.500s", (unsigned long long)(seed + i),
+                      before + from, after + from);
     }
     ck_assert_msg(built > rounds, "only %zu sets were built", built);
 }

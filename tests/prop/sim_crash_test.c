@@ -1,5 +1,5 @@
-/* The controllers die after every single write of a run and start again with nothing but what is in the cluster: the end is always the same,
- * and nothing is there twice. */
+/* The controllers die after every single write of a run and start again with nothing but what is in the cluster: the end is always
+ * the same, and nothing is there twice. */
 #include <stdio.h>
 #include <string.h>
 
@@ -71,7 +71,8 @@ static void survives(change_fn change, const char *want, int64_t after, int64_t 
     for (size_t i = 0; i < n; i++)
         for (size_t j = i + 1; j < n; j++)
             SCENARIO_CHECK(s, !jv_eq(jv_get(revisions[i], "data"), jv_get(revisions[j], "data")) ||
-                                  !str_eq(jv_get_str(meta_controller(revisions[i]), "uid"), jv_get_str(meta_controller(revisions[j]), "uid")),
+                                  !str_eq(jv_get_str(meta_controller(revisions[i]), "uid"),
+                                          jv_get_str(meta_controller(revisions[j]), "uid")),
                            "revisions %s and %s hold the same", meta_name(revisions[i]), meta_name(revisions[j]));
     sim_free(s);
 }

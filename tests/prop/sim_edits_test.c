@@ -1,5 +1,5 @@
-/* Random scripts of edits, with random delays, orders and failing pods: whatever happens on the way, the end is that of a fresh apply of the
- * last spec. A failing seed is printed; RBG_SEED=n runs that one alone, RBG_RUNS=n changes how many are tried. */
+/* Random scripts of edits, with random delays, orders and failing pods: whatever happens on the way, the end is that of a fresh
+ * apply of the last spec. A failing seed is printed; RBG_SEED=n runs that one alone, RBG_RUNS=n changes how many are tried. */
 #include <stdio.h>
 #include <string.h>
 
@@ -104,7 +104,8 @@ static void edit(struct script *t) {
 
 static struct jv *first_spec(struct arena *a) {
     struct jv *g = scenario_group(a, "g", 3, false), *roles = jv_path(g, "spec", "roles", (char *)0);
-    jv_push(a, roles, doc_json(a, "{\"name\":\"lead\",\"replicas\":2,\"dependencies\":[\"worker\"],\"leaderWorkerPattern\":{\"size\":2,"
+    jv_push(a, roles, doc_json(a, "{\"name\":\"lead\",\"replicas\":2,\"dependencies\":[\"worker\"],"
+                                  "\"leaderWorkerPattern\":{\"size\":2,"
                                   "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}"));
     return g;
 }

@@ -1,6 +1,6 @@
-/* Random crashes, evictions, deletions, edits and ends of the manager: no recreation comes before its time, the pods of before it and of
- * after it never meet, no instance stays half, and the end is that of a fresh apply of the last spec. A failing seed is printed; RBG_SEED=n
- * runs that one alone, RBG_RUNS=n changes how many are tried. */
+/* Random crashes, evictions, deletions, edits and ends of the manager: no recreation comes before its time, the pods of before it
+ * and of after it never meet, no instance stays half, and the end is that of a fresh apply of the last spec. A failing seed is
+ * printed; RBG_SEED=n runs that one alone, RBG_RUNS=n changes how many are tried. */
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +60,8 @@ static void backoff_holds(struct script *t, struct sim *s, const struct jv *ri) 
         recreations++;
         ck_assert_int_eq(time_parse_rfc3339(time, &now), 0);
         if (k->time) ck_assert_int_eq(time_parse_rfc3339(k->time, &before), 0);
-        SCENARIO_CHECK(s, !k->time || now - before >= wanted_gap_ms(ri, k->count), "%s: recreation %lld comes %lld ms after the one before",
+        SCENARIO_CHECK(s, !k->time || now - before >= wanted_gap_ms(ri, k->count),
+                       "%s: recreation %lld comes %lld ms after the one before",
                        meta_name(ri), (long long)count, (long long)(now - before));
     }
     k->count = count;
@@ -71,7 +72,8 @@ static void backoff_holds(struct script *t, struct sim *s, const struct jv *ri) 
 static void generations_do_not_meet(struct sim *s, struct arena *a, const struct jv *ri) {
     const struct jv *status = jv_get(ri, "status"), *conditions = jv_get(status, "conditions");
     if (!condition_true(conditions, COND_RI_RESTARTING)) return;
-    const char *id = arena_printf(a, "%lld/%s", (long long)jv_get_int(status, "restartCount", 0), jv_str(jv_get(status, "lastRestartTime"), ""));
+    const char *id = arena_printf(a, "%lld/%s", (long long)jv_get_int(status, "restartCount", 0),
+                                  jv_str(jv_get(status, "lastRestartTime"), ""));
     struct jv **pods;
     size_t n = cluster_list(sim_cluster(s), a, KIND_POD, &pods), old = 0, new = 0;
     for (size_t i = 0; i < n; i++) {
@@ -100,8 +102,10 @@ static struct jv *first_spec(struct arena *a) {
     jv_push(a, roles, doc_json(a, "{\"name\":\"lw\",\"replicas\":2,\"leaderWorkerPattern\":{\"size\":3,\"template\":{\"spec\":{"
                                   "\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}"));
     jv_push(a, roles, doc_json(a, "{\"name\":\"cc\",\"replicas\":1,\"customComponentsPattern\":{\"components\":["
-                                  "{\"name\":\"a\",\"size\":1,\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},"
-                                  "{\"name\":\"b\",\"size\":2,\"annotations\":{\"" A_COMPONENT_DEPENDS "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
+                                  "{\"name\":\"a\",\"size\":1,\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\","
+                                  "\"image\":\"engine:1\"}]}}},"
+                                  "{\"name\":\"b\",\"size\":2,\"annotations\":{\"" A_COMPONENT_DEPENDS
+                                  "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
                                   "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}}"));
     return g;
 }

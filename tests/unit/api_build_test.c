@@ -222,8 +222,9 @@ START_TEST(the_restart_policy_reaches_set_and_instance) {
     struct err e = ERR_INIT;
     static const char want[] = "{\"type\":\"RecreateRoleInstanceOnPodRestart\",\"baseDelaySeconds\":5,\"maxDelaySeconds\":60,"
                                "\"maxRestarts\":4}";
-    struct jv *o = set_of(a, "leaderWorkerPattern: {restartPolicyConfig: {baseDelaySeconds: 5, maxDelaySeconds: 60, maxRestarts: 4}, "
-                             "template: {spec: {containers: [{name: main, image: m}]}}}", NULL);
+    struct jv *o = set_of(a,
+                          "leaderWorkerPattern: {restartPolicyConfig: {baseDelaySeconds: 5, maxDelaySeconds: 60, maxRestarts: 4}, "
+                          "template: {spec: {containers: [{name: main, image: m}]}}}", NULL);
     struct jv *template = jv_path(o, "spec", "roleInstanceTemplate", (char *)0);
     ck_assert_str_eq(doc_text_at(a, template, "restartPolicyConfig"), want);
     struct ris set;

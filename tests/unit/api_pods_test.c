@@ -32,9 +32,11 @@ static const char full_pod[] =
     "    labelSelector: {matchLabels: {a: b}}, matchLabelKeys: [c]}]\n"
     "  affinity:\n"
     "    nodeAffinity:\n"
-    "      requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: In, values: [b]}],\n"
+    "      requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: In, "
+    "values: [b]}],\n"
     "        matchFields: [{key: metadata.name, operator: In, values: [node]}]}]}\n"
-    "      preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: a, operator: Exists}]}}]\n"
+    "      preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, preference: {matchExpressions: [{key: a, "
+    "operator: Exists}]}}]\n"
     "    podAntiAffinity:\n"
     "      requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: z, namespaces: [space], labelSelector:\n"
     "        {matchExpressions: [{key: a, operator: In, values: [b]}]}}]\n"
@@ -42,15 +44,19 @@ static const char full_pod[] =
     "  volumes:\n"
     "  - {name: a, emptyDir: {sizeLimit: 1Gi}}\n"
     "  - {name: b, secret: {secretName: s, defaultMode: 1, items: [{key: k, path: p, mode: 1}]}}\n"
-    "  - {name: c, projected: {sources: [{serviceAccountToken: {path: t, expirationSeconds: 600}}, {configMap: {name: c, items: [{key: k, path: q}]}},\n"
-    "      {downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}, {path: l, resourceFieldRef: {containerName: m, resource: limits.cpu}}]}}]}}\n"
+    "  - {name: c, projected: {sources: [{serviceAccountToken: {path: t, expirationSeconds: 600}}, {configMap: {name: c, "
+    "items: [{key: k, path: q}]}},\n"
+    "      {downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}, {path: l, "
+    "resourceFieldRef: {containerName: m, resource: limits.cpu}}]}}]}}\n"
     "  - {name: d, hostPath: {path: /x, type: File}}\n"
-    "  - {name: e, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}}\n"
+    "  - {name: e, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], "
+    "resources: {requests: {storage: 1Gi}}}}}}\n"
     "  - {name: f, csi: {driver: a.b, nodePublishSecretRef: {name: s}}}\n"
     "  - {name: g, nfs: {server: s, path: /x}}\n"
     "  - {name: h, persistentVolumeClaim: {claimName: c}}\n"
     "  initContainers:\n"
-    "  - {name: i, image: e, restartPolicy: Always, readinessProbe: {tcpSocket: {port: a}}, lifecycle: {preStop: {sleep: {seconds: 1}}}}\n"
+    "  - {name: i, image: e, restartPolicy: Always, readinessProbe: {tcpSocket: {port: a}}, "
+    "lifecycle: {preStop: {sleep: {seconds: 1}}}}\n"
     "  containers:\n"
     "  - name: m\n"
     "    image: e\n"
@@ -62,20 +68,24 @@ static const char full_pod[] =
     "    - {name: B, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: 'metadata.labels[''a'']'}}}\n"
     "    - {name: C, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}\n"
     "    - {name: D, valueFrom: {secretKeyRef: {name: s, key: k}}}\n"
-    "    resources: {limits: {cpu: 1, memory: 1Gi, nvidia.com/gpu: 1}, requests: {cpu: 500m, nvidia.com/gpu: 1}, claims: [{name: gpu}]}\n"
+    "    resources: {limits: {cpu: 1, memory: 1Gi, nvidia.com/gpu: 1}, requests: {cpu: 500m, nvidia.com/gpu: 1}, "
+    "claims: [{name: gpu}]}\n"
     "    resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}]\n"
     "    volumeMounts: [{name: a, mountPath: /a, subPath: b, mountPropagation: None, readOnly: true, recursiveReadOnly: Enabled}]\n"
     "    volumeDevices: [{name: h, devicePath: /dev/x}]\n"
-    "    livenessProbe: {httpGet: {port: 80, scheme: HTTP, httpHeaders: [{name: A, value: b}]}, periodSeconds: 1, terminationGracePeriodSeconds: 5}\n"
+    "    livenessProbe: {httpGet: {port: 80, scheme: HTTP, httpHeaders: [{name: A, value: b}]}, periodSeconds: 1, "
+    "terminationGracePeriodSeconds: 5}\n"
     "    readinessProbe: {exec: {command: [a]}, successThreshold: 2}\n"
     "    startupProbe: {grpc: {port: 5}}\n"
     "    lifecycle: {postStart: {exec: {command: [a]}}, preStop: {sleep: {seconds: 3}}, stopSignal: SIGTERM}\n"
-    "    securityContext: {runAsUser: 1, privileged: false, allowPrivilegeEscalation: false, capabilities: {add: [X], drop: [ALL]},\n"
+    "    securityContext: {runAsUser: 1, privileged: false, allowPrivilegeEscalation: false, capabilities: {add: [X], "
+    "drop: [ALL]},\n"
     "      procMount: Default, appArmorProfile: {type: RuntimeDefault}}\n";
 
 static const char policy[] =
     "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: CoordinatedPolicy, metadata: {name: g, namespace: space}, spec: {policies: [\n"
-    "{name: a, roles: [x, w], strategy: {rollingUpdate: {maxSkew: 1, partition: 10%, maxUnavailable: 1}, scaling: {maxSkew: 5%}}},\n"
+    "{name: a, roles: [x, w], strategy: {rollingUpdate: {maxSkew: 1, partition: 10%, maxUnavailable: 1}, "
+    "scaling: {maxSkew: 5%}}},\n"
     "{name: b, roles: [x, z], strategy: {scaling: {maxSkew: 5%, progression: OrderReady}}}]}}";
 
 #define WARMUP(spec) \
@@ -88,7 +98,8 @@ static const char warmup_of_group[] = WARMUP("targetRoleBasedGroup: {name: g, ro
 
 /* A group with the template in a component, where no schema has looked at it. */
 static struct jv *group_of(struct arena *a, struct jv *tpl) {
-    struct jv *doc = doc_yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroup, metadata: {name: g, namespace: space}, spec: {roles: "
+    struct jv *doc = doc_yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroup, metadata: {name: g, "
+                                 "namespace: space}, spec: {roles: "
                                  "[{name: r, customComponentsPattern: {components: [{name: c, template: null}]}}]}}");
     struct jv *role = jv_idx(jv_path(doc, "spec", "roles", (char *)0), 0);
     jv_set(a, jv_idx(jv_path(role, "customComponentsPattern", "components", (char *)0), 0), "template", tpl);
@@ -108,8 +119,8 @@ static struct problems look(struct arena *a, const struct jv *doc, const struct 
     return p;
 }
 
-static const char *const odd[] = {"null", "true", "-1", "0", "1e99", "12345678901234567890", "\"\"", "\"x\"", "\"é\\u0000/..\"", "[]", "[null]",
-                                  "[[1]]", "[{}]", "{}", "{\"a\":null}", "{\"name\":{}}"};
+static const char *const odd[] = {"null", "true", "-1", "0", "1e99", "12345678901234567890", "\"\"", "\"x\"", "\"é\\u0000/..\"",
+                                  "[]", "[null]", "[[1]]", "[{}]", "{}", "{\"a\":null}", "{\"name\":{}}"};
 
 /* Each odd value at each place below `at`, with the whole document looked at every time. */
 static size_t replace_all(struct arena *a, struct jv *root, struct jv *at) {
@@ -171,4 +182,5 @@ START_TEST(test_roles_that_no_group_has_are_warnings) {
 }
 END_TEST
 
-TEST_MAIN("api_pods", test_every_value_of_a_pod, test_every_value_of_a_policy, test_every_value_of_a_warmup, test_roles_that_no_group_has_are_warnings)
+TEST_MAIN("api_pods", test_every_value_of_a_pod, test_every_value_of_a_policy, test_every_value_of_a_warmup,
+          test_roles_that_no_group_has_are_warnings)

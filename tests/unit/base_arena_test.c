@@ -157,4 +157,5 @@ START_TEST(buffers) {
 END_TEST
 
 TEST_MAIN("arena", memory_is_zeroed_and_aligned, allocations_do_not_overlap, huge_allocations,
-          reset_keeps_one_chunk_and_zeroes_again, the_sanitizer_sees_stray_pointers, grow_in_place_and_by_copy, strings, hooks_run_last_first, buffers)
+          reset_keeps_one_chunk_and_zeroes_again, the_sanitizer_sees_stray_pointers, grow_in_place_and_by_copy, strings,
+          hooks_run_last_first, buffers)

@@ -7,7 +7,8 @@
 /* RFC 4648, section 10 */
 START_TEST(vectors_of_the_standard) {
     ARENA_AUTO struct arena *a = arena_new();
-    static const char *const rows[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const rows[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
+                                          {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ck_assert_str_eq(base64_encode(a, rows[i][0], strlen(rows[i][0])), rows[i][1]);
         if (i) ck_assert_str_eq(base64_decode(a, rows[i][1], NULL), rows[i][0]);

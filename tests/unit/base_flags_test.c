@@ -26,7 +26,8 @@ static const struct flag table[] = {
 };
 #define N (sizeof table / sizeof *table)
 #define PARSE(o, rest, ...) \
-    flags_parse(table, N, (o), (int)(sizeof(char *[]){"prog", __VA_ARGS__} / sizeof(char *)), (char *[]){"prog", __VA_ARGS__}, (rest), &e)
+    flags_parse(table, N, (o), (int)(sizeof(char *[]){"prog", __VA_ARGS__} / sizeof(char *)), (char *[]){"prog", __VA_ARGS__}, \
+                (rest), &e)
 
 START_TEST(defaults) {
     struct err e = ERR_INIT;
@@ -49,7 +50,8 @@ START_TEST(both_syntaxes) {
     struct err e = ERR_INIT;
     struct options o;
     int rest;
-    ASSERT_OK(PARSE(&o, &rest, "--name=x=y", "-count", "-7", "--verbose", "--on=f", "--rate", "2.5e3", "-wait-for=0", "file", "--name"));
+    ASSERT_OK(PARSE(&o, &rest, "--name=x=y", "-count", "-7", "--verbose", "--on=f", "--rate", "2.5e3", "-wait-for=0", "file",
+                    "--name"));
     ck_assert_str_eq(o.name, "x=y");
     ck_assert_int_eq(o.count, -7);
     ck_assert(o.verbose && !o.on);
@@ -79,8 +81,10 @@ START_TEST(durations_as_go) {
         char *text;
         int64_t ms;
     } good[] = {{"500ms", 500}, {"1m30s", 90000}, {"1.5h", 5400000}, {"-2s", -2000}, {"+1s", 1000}, {"0", 0}, {"0s", 0},
-                {".5s", 500}, {"1.s", 1000}, {"1999us", 1}, {"1000000ns", 1}, {"2\xc2\xb5s3ms", 3}, {"2540400h", INT64_C(9145440000000)}};
-    static char *const bad[] = {"", "5", "s", "1x", "-", "1s ", "1 s", "1s2", ".s", "1..5s", "2600000h", "99999999999999999999s", "0x"};
+                {".5s", 500}, {"1.s", 1000}, {"1999us", 1}, {"1000000ns", 1}, {"2\xc2\xb5s3ms", 3},
+                {"2540400h", INT64_C(9145440000000)}};
+    static char *const bad[] = {"", "5", "s", "1x", "-", "1s ", "1 s", "1s2", ".s", "1..5s", "2600000h", "99999999999999999999s",
+                                "0x"};
     struct err e = ERR_INIT;
     struct options o;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {

@@ -46,7 +46,8 @@ END_TEST
 START_TEST(any_bytes_stay_one_valid_line) {
     ARENA_AUTO struct arena *a = arena_new();
     capture();
-    log_msg(LOG_ERROR, "x.c:1", "a\"b\\c\n\r\t\x01\x7f", "k\n", "\xc3\xa9 \xff \xc3 \xed\xa0\x80 \xf0\x9f\x98\x80 \xc0\x80 \xf4\x90\x80\x80", (char *)0);
+    log_msg(LOG_ERROR, "x.c:1", "a\"b\\c\n\r\t\x01\x7f", "k\n",
+            "\xc3\xa9 \xff \xc3 \xed\xa0\x80 \xf0\x9f\x98\x80 \xc0\x80 \xf4\x90\x80\x80", (char *)0);
     char *line = release(a);
     const char *want = "\"message\":\"a\\\"b\\\\c\\n\\r\\t\\u0001\\u007f\",\"k\\n\":\"\xc3\xa9 \xef\xbf\xbd \xef\xbf\xbd "
                        "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xf0\x9f\x98\x80 \xef\xbf\xbd\xef\xbf\xbd "
@@ -86,7 +87,8 @@ START_TEST(console_lines) {
     log_msg(LOG_WARN, "f.c:3", "two words", "a", "b", "c", "d e", "n", NULL, "empty", "", "inject", "x\nERROR", (char *)0);
     log_set_console(false);
     char *text = release(a);
-    ck_assert_msg(strstr(text, "Z WARN  f.c:3  two words a=b c=\"d e\" n=null empty=\"\" inject=\"x\\nERROR\"\n") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "Z WARN  f.c:3  two words a=b c=\"d e\" n=null empty=\"\" inject=\"x\\nERROR\"\n") != NULL, "%s",
+                  text);
 }
 END_TEST
 

@@ -96,4 +96,5 @@ START_TEST(deletes_while_iterating) {
 }
 END_TEST
 
-TEST_MAIN("map", put_get_delete, on_the_heap_as_a_model, in_an_arena_as_a_model, iterates_in_insertion_order, deletes_while_iterating)
+TEST_MAIN("map", put_get_delete, on_the_heap_as_a_model, in_an_arena_as_a_model, iterates_in_insertion_order,
+          deletes_while_iterating)

@@ -21,7 +21,8 @@ END_TEST
 
 START_TEST(defaults_of_the_server_are_no_difference) {
     ck_assert(!needed("{\"spec\":{\"replicas\":1}}",
-                      "{\"metadata\":{" OWNED("{\"f:spec\":{\"f:replicas\":{}}}") "},\"spec\":{\"replicas\":1,\"revisionHistoryLimit\":10}}"));
+                      "{\"metadata\":{" OWNED("{\"f:spec\":{\"f:replicas\":{}}}")
+                      "},\"spec\":{\"replicas\":1,\"revisionHistoryLimit\":10}}"));
 }
 END_TEST
 
@@ -33,25 +34,29 @@ END_TEST
 
 START_TEST(a_key_that_we_applied_and_no_longer_want_is_a_difference) {
     ck_assert(needed("{\"metadata\":{\"labels\":{\"a\":\"1\"}}}",
-                     "{\"metadata\":{" OWNED("{\"f:metadata\":{\"f:labels\":{\"f:a\":{},\"f:b\":{}}}}") ",\"labels\":{\"a\":\"1\",\"b\":\"2\"}}}"));
+                     "{\"metadata\":{" OWNED("{\"f:metadata\":{\"f:labels\":{\"f:a\":{},\"f:b\":{}}}}")
+                     ",\"labels\":{\"a\":\"1\",\"b\":\"2\"}}}"));
 }
 END_TEST
 
 START_TEST(a_key_of_somebody_else_is_none) {
     ck_assert(!needed("{\"metadata\":{\"labels\":{\"a\":\"1\"}}}",
-                      "{\"metadata\":{" OWNED("{\"f:metadata\":{\"f:labels\":{\"f:a\":{}}}}") ",\"labels\":{\"a\":\"1\",\"b\":\"2\"}}}"));
+                      "{\"metadata\":{" OWNED("{\"f:metadata\":{\"f:labels\":{\"f:a\":{}}}}")
+                      ",\"labels\":{\"a\":\"1\",\"b\":\"2\"}}}"));
 }
 END_TEST
 
 START_TEST(an_object_that_we_never_applied_is_applied) {
     ck_assert(needed("{\"data\":{\"k\":\"v\"}}",
-                     "{\"metadata\":{\"managedFields\":[{\"manager\":\"other\",\"operation\":\"Apply\",\"fieldsV1\":{}}]},\"data\":{\"k\":\"v\"}}"));
+                     "{\"metadata\":{\"managedFields\":[{\"manager\":\"other\",\"operation\":\"Apply\",\"fieldsV1\":{}}]},"
+                     "\"data\":{\"k\":\"v\"}}"));
 }
 END_TEST
 
 START_TEST(status_entries_do_not_count_as_applied) {
-    ck_assert(needed("{\"data\":{}}", "{\"metadata\":{\"managedFields\":[{\"manager\":\"rbg\",\"operation\":\"Apply\",\"subresource\":\"status\","
-                                      "\"fieldsV1\":{}}]},\"data\":{}}"));
+    ck_assert(needed("{\"data\":{}}",
+                     "{\"metadata\":{\"managedFields\":[{\"manager\":\"rbg\",\"operation\":\"Apply\",\"subresource\":\"status\","
+                     "\"fieldsV1\":{}}]},\"data\":{}}"));
 }
 END_TEST
 
@@ -65,7 +70,8 @@ END_TEST
 START_TEST(owner_references_of_others_are_no_difference) {
     static const char ours[] = "{\"metadata\":{\"ownerReferences\":[{\"uid\":\"1\",\"name\":\"g\"}]}}";
     ck_assert(!needed(ours, "{\"metadata\":{" OWNED("{\"f:metadata\":{\"f:ownerReferences\":{\"k:{\\\"uid\\\":\\\"1\\\"}\":{}}}}")
-                            ",\"ownerReferences\":[{\"uid\":\"0\",\"name\":\"x\"},{\"uid\":\"1\",\"name\":\"g\",\"controller\":true}]}}"));
+                            ",\"ownerReferences\":[{\"uid\":\"0\",\"name\":\"x\"},{\"uid\":\"1\",\"name\":\"g\","
+                            "\"controller\":true}]}}"));
     ck_assert(needed(ours, "{\"metadata\":{" OWNED("{}") ",\"ownerReferences\":[{\"uid\":\"0\",\"name\":\"g\"}]}}"));
 }
 END_TEST
@@ -94,7 +100,8 @@ END_TEST
 
 START_TEST(a_transition_time_moves_with_the_status_only) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *old = doc_json(a, "[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]"), *list = jv_new_arr(a);
+    struct jv *old = doc_json(a, "[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]"),
+        *list = jv_new_arr(a);
     int64_t now = 1800000000000;
     condition_put(a, list, old, "Ready", true, "Other", NULL, 0, now);
     condition_put(a, list, old, "Ready", false, NULL, "why", 3, now);

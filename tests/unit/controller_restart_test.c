@@ -1,5 +1,5 @@
-/* What the restart policy of an instance decides, world by world: which pods go, what is counted, how long it waits. The instance is a
- * leader with two workers, all ready; a test changes what it is about. */
+/* What the restart policy of an instance decides, world by world: which pods go, what is counted, how long it waits. The instance
+ * is a leader with two workers, all ready; a test changes what it is about. */
 #include <string.h>
 
 #include "api/build.h"
@@ -75,13 +75,15 @@ static void make_ready(struct rig *r, struct jv *p, int n) {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) condition(r, p, types[i], "True", NULL);
     jv_set_str(r->a, jv_find(jv_path(p, "status", "conditions", (char *)0), "type", GATE_INSTANCE_POD), "message", "[]");
     jv_set(r->a, jv_get(p, "status"), "containerStatuses",
-           doc_json(r->a, "[{\"name\":\"main\",\"image\":\"engine:1\",\"imageID\":\"sha256:1\",\"restartCount\":0,\"ready\":true}]"));
+           doc_json(r->a, "[{\"name\":\"main\",\"image\":\"engine:1\",\"imageID\":\"sha256:1\",\"restartCount\":0,"
+                          "\"ready\":true}]"));
 }
 
 static void restarted(struct rig *r, int i, int times) {
     struct jv *c = jv_idx(jv_path(pod(r, i), "status", "containerStatuses", (char *)0), 0);
     jv_set_int(r->a, c, "restartCount", times);
-    jv_set(r->a, c, "lastState", doc_json(r->a, "{\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\",\"finishedAt\":\"2026-09-21T14:13:00Z\"}}"));
+    jv_set(r->a, c, "lastState",
+           doc_json(r->a, "{\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\",\"finishedAt\":\"2026-09-21T14:13:00Z\"}}"));
 }
 
 static void failed(struct rig *r, int i) {
@@ -106,11 +108,15 @@ static void config(struct rig *r, const char *text) {
 
 static struct rig setup(struct arena *a) {
     struct rig r = {.a = a, .pods = jv_new_arr(a), .revisions = jv_new_arr(a)};
-    r.ri = doc_json(a, "{\"metadata\":{\"name\":\"g-r-0\",\"namespace\":\"default\",\"uid\":\"u\",\"generation\":1,\"labels\":{\"" L_ROLE_TYPE
-                       "\":\"LeaderWorkerSet\"}},\"spec\":{\"components\":[{\"name\":\"leader\",\"size\":1,\"template\":{\"spec\":{\"containers\":"
-                       "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"worker\",\"size\":2,\"template\":{\"spec\":{\"containers\":"
+    r.ri = doc_json(a, "{\"metadata\":{\"name\":\"g-r-0\",\"namespace\":\"default\",\"uid\":\"u\",\"generation\":1,"
+                       "\"labels\":{\"" L_ROLE_TYPE
+                       "\":\"LeaderWorkerSet\"}},\"spec\":{\"components\":[{\"name\":\"leader\",\"size\":1,"
+                       "\"template\":{\"spec\":{\"containers\":"
+                       "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"worker\",\"size\":2,"
+                       "\"template\":{\"spec\":{\"containers\":"
                        "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}],\"restartPolicyConfig\":{\"type\":\"" RESTART_RECREATE
-                       "\",\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}},\"status\":{\"observedGeneration\":1,\"conditions\":[]}}");
+                       "\",\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}},\"status\":{\"observedGeneration\":1,"
+                       "\"conditions\":[]}}");
     plan_at(&r, NOW_MS); /* the pods and the revision are those that it makes itself */
     for (size_t i = 0; i < r.plan.n; i++) {
         const struct action *w = &r.plan.items[i];
@@ -171,7 +177,8 @@ static const char *condition_of(struct rig *r, const char *type, const char *key
 static int64_t looks_again(struct rig *r) {
     int64_t soonest = -1;
     for (size_t i = 0; i < r->plan.n; i++)
-        if (r->plan.items[i].act == ACT_AFTER && (soonest < 0 || r->plan.items[i].delay_ms < soonest)) soonest = r->plan.items[i].delay_ms;
+        if (r->plan.items[i].act == ACT_AFTER && (soonest < 0 || r->plan.items[i].delay_ms < soonest))
+            soonest = r->plan.items[i].delay_ms;
     return soonest;
 }
 
@@ -219,7 +226,8 @@ START_TEST(the_first_of_several_crashes_is_the_evidence) {
     struct rig r = setup(a);
     restarted(&r, 0, 1);
     restarted(&r, 2, 1);
-    jv_set_str(a, jv_path(jv_idx(jv_path(pod(&r, 2), "status", "containerStatuses", (char *)0), 0), "lastState", "terminated", (char *)0),
+    jv_set_str(a, jv_path(jv_idx(jv_path(pod(&r, 2), "status", "containerStatuses", (char *)0), 0), "lastState", "terminated",
+                          (char *)0),
                "finishedAt", "2026-09-21T14:12:59Z");
     deletes(&r);
     ck_assert_ptr_nonnull(strstr(condition_of(&r, COND_RI_FAILED, "message"), "pod g-r-0-2:"));
@@ -328,7 +336,8 @@ START_TEST(an_update_in_place_is_no_crash_but_one_after_it_is) {
     annotate(&r, pod(&r, 1), A_INPLACE_STATE, "{\"lastContainerStatuses\":{\"main\":{\"imageID\":\"sha256:0\"}}}");
     restarted(&r, 1, 1);
     ck_assert_str_eq(deletes(&r), ""); /* the status with the baseline was lost */
-    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines", doc_json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":5,\"imageID\":\"sha256:1\"}}}"));
+    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines",
+           doc_json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":5,\"imageID\":\"sha256:1\"}}}"));
     restarted(&r, 1, 6);
     ck_assert_str_eq(deletes(&r), "");
     restarted(&r, 1, 7);
@@ -343,7 +352,8 @@ END_TEST
 START_TEST(the_baseline_of_an_earlier_pod_excuses_nothing) {
     ARENA_AUTO struct arena *a = arena_new();
     struct rig r = setup(a);
-    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines", doc_json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":0,\"imageID\":\"sha256:0\"}}}"));
+    jv_set(a, status(&r), "inPlaceUpdateContainerBaselines",
+           doc_json(a, "{\"g-r-0-1\":{\"main\":{\"restartCount\":0,\"imageID\":\"sha256:0\"}}}"));
     restarted(&r, 1, 1);
     ck_assert_str_eq(deletes(&r), ALL);
 }
@@ -367,7 +377,8 @@ END_TEST
 
 START_TEST(delays_double_up_to_the_longest) {
     static const struct { int64_t n, base, max, want; } rows[] = {
-        {0, 30, 600, 0}, {1, 30, 600, 30}, {2, 30, 600, 60}, {3, 30, 600, 120}, {4, 30, 600, 240}, {5, 30, 600, 480}, {6, 30, 600, 600},
+        {0, 30, 600, 0}, {1, 30, 600, 30}, {2, 30, 600, 60}, {3, 30, 600, 120}, {4, 30, 600, 240}, {5, 30, 600, 480},
+        {6, 30, 600, 600},
         {62, 30, 600, 600}, {INT32_MAX, 30, 600, 600}, {5, 10, 0, 160}, {60, 10, 0, INT32_MAX}, {3, -1, 600, 0}, {3, 0, 0, 0},
         {9, 0, 600, 0}, {1, INT32_MAX, INT32_MAX, INT32_MAX},
     };
@@ -387,7 +398,8 @@ START_TEST(nothing_is_touched_until_the_backoff_has_passed) {
     ck_assert_int_eq(looks_again(&r), 20000);
     ck_assert_str_eq(condition_of(&r, COND_RI_RESTARTING, "status"), "False");
     ck_assert_str_eq(condition_of(&r, COND_RI_RESTARTING, "reason"), "BackOff");
-    ck_assert_ptr_nonnull(strstr(condition_of(&r, COND_RI_RESTARTING, "message"), "from 2026-09-21T14:13:40Z on: pod g-r-0-1 failed"));
+    ck_assert_ptr_nonnull(strstr(condition_of(&r, COND_RI_RESTARTING, "message"),
+                                 "from 2026-09-21T14:13:40Z on: pod g-r-0-1 failed"));
     const char *before = json_text(a, told(&r));
     plan_at(&r, NOW_MS + 7777);
     ck_assert_str_eq(condition_of(&r, COND_RI_RESTARTING, "message"),
@@ -399,9 +411,12 @@ END_TEST
 
 START_TEST(counting_starts_over_after_a_quiet_time) {
     static const struct { const char *config; int count, ago, want; } rows[] = {
-        {"{\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}", 5, 900, 6}, {"{\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}", 5, 1500, 1},
-        {"{\"baseDelaySeconds\":1,\"maxDelaySeconds\":10}", 5, 660, 1},   {"{\"baseDelaySeconds\":1,\"maxDelaySeconds\":10}", 5, 300, 6},
-        {"{\"baseDelaySeconds\":1,\"maxDelaySeconds\":0}", 5, 660, 1},    {"{\"baseDelaySeconds\":30,\"maxDelaySeconds\":1000}", 10, 1800, 11},
+        {"{\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}", 5, 900, 6},
+        {"{\"baseDelaySeconds\":30,\"maxDelaySeconds\":600}", 5, 1500, 1},
+        {"{\"baseDelaySeconds\":1,\"maxDelaySeconds\":10}", 5, 660, 1},
+        {"{\"baseDelaySeconds\":1,\"maxDelaySeconds\":10}", 5, 300, 6},
+        {"{\"baseDelaySeconds\":1,\"maxDelaySeconds\":0}", 5, 660, 1},
+        {"{\"baseDelaySeconds\":30,\"maxDelaySeconds\":1000}", 10, 1800, 11},
         {"{\"baseDelaySeconds\":30,\"maxDelaySeconds\":1000}", 10, 2100, 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -19,7 +19,8 @@ static unsigned rnd(unsigned n) {
 }
 
 static void random_string(struct buf *out) {
-    static const char *const bits[] = {"a", "key", "\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\xc3\xa9", "\xe6\x97\xa5", "\\ud83d\\ude00",
+    static const char *const bits[] = {"a", "key", "\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\xc3\xa9", "\xe6\x97\xa5",
+                                       "\\ud83d\\ude00",
                                        "\xf0\x9f\x98\x80", " ", "longer piece of text", "\\b\\f\\r\\t", "\\u0001", "0", "<&>", "/"};
     buf_putc(out, '"');
     for (unsigned n = rnd(5); n > 0; n--) buf_puts(out, bits[rnd(sizeof bits / sizeof *bits)]);
@@ -32,7 +33,8 @@ static void random_space(struct buf *out) {
 }
 
 static void random_value(struct buf *out, int depth) {
-    static const char *const plain[] = {"null", "true", "false", "0", "-1", "12", "1.5", "-0.25", "1e3", "2.5E-2", "9007199254740993"};
+    static const char *const plain[] = {"null", "true", "false", "0", "-1", "12", "1.5", "-0.25", "1e3", "2.5E-2",
+                                        "9007199254740993"};
     unsigned pick = rnd(depth > 0 ? 4 : 2);
     random_space(out);
     if (pick == 0) {
@@ -140,7 +142,8 @@ END_TEST
 
 /* ---- the scan for the end of a string ---- */
 
-/* Any byte at any place of a word, with what resembles it around it: neither overlooked, nor seen where it is not, nor read past. */
+/* Any byte at any place of a word, with what resembles it around it: neither overlooked, nor seen where it is not, nor read
+ * past. */
 static void one_byte(struct arena *a, size_t len, size_t at, unsigned char c, char filler) {
     char text[64];
     struct err e = ERR_INIT;
@@ -420,7 +423,8 @@ END_TEST
 START_TEST(test_reading) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v = parse(a, "{\"s\":\"x\",\"n\":7,\"f\":1.5,\"e\":2e2,\"big\":9223372036854775808,\"b\":true,\"o\":{\"p\":{\"q\":[1,2]}},"
+    struct jv *v = parse(a, "{\"s\":\"x\",\"n\":7,\"f\":1.5,\"e\":2e2,\"big\":9223372036854775808,\"b\":true,"
+                            "\"o\":{\"p\":{\"q\":[1,2]}},"
                             "\"l\":[{\"name\":\"a\"},{\"name\":\"b\",\"v\":1}],\"z\":null,\"nul\":\"a\\u0000b\"}", &e);
     ASSERT_PTR(v);
     ck_assert_str_eq(jv_get_str(v, "s"), "x");
@@ -514,16 +518,19 @@ START_TEST(test_yaml_of_a_discovery_file) {
     ASSERT_PTR(v);
     BUF_AUTO struct buf out = BUF_INIT;
     json_write_yaml(&out, v);
-    ck_assert_str_eq(out.s, "group:\n  name: d\n  roles:\n  - p\n  - none\n  size: 2\nroles:\n  none:\n    instances: []\n    size: 0\n"
-                            "  p:\n    instances:\n    - address: d-p-0.s-d-p\n      ports:\n        port80: 80\n        port443: 443\n"
-                            "    size: 1\n");
+    ck_assert_str_eq(out.s,
+                     "group:\n  name: d\n  roles:\n  - p\n  - none\n  size: 2\nroles:\n  none:\n    instances: []\n    size: 0\n"
+                     "  p:\n    instances:\n    - address: d-p-0.s-d-p\n      ports:\n        port80: 80\n"
+                     "        port443: 443\n"
+                     "    size: 1\n");
 }
 END_TEST
 
 START_TEST(test_canonical_escapes) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *v = parse(a, "{\"b\":\"<a href='x'>&\\u2028\\u2029\",\"a\":\"\\u0001\\b\\f\\n\\r\\t\\u007f\xc3\xa9/\",\"$p\":1,\"B\":null}", &e);
+    struct jv *v = parse(a, "{\"b\":\"<a href='x'>&\\u2028\\u2029\",\"a\":\"\\u0001\\b\\f\\n\\r\\t\\u007f\xc3\xa9/\",\"$p\":1,"
+                            "\"B\":null}", &e);
     BUF_AUTO struct buf out = BUF_INIT;
     json_write_canonical(&out, v);
     ck_assert_str_eq(out.s, "{\"$p\":1,\"B\":null,\"a\":\"\\u0001\\b\\f\\n\\r\\t\x7f\xc3\xa9/\","
@@ -552,7 +559,8 @@ START_TEST(test_escapes_at_every_place) {
             if (at % n + 1 < n) text[at % n + 1] = (char)special[at / n / sizeof special];
             for (size_t i = 0; i < n; i++) expect_byte(&want, (unsigned char)text[i]);
             json_write(&have, &(struct jv){.type = J_STR, .len = (uint32_t)n, .s = text});
-            ck_assert_msg(have.len == want.len + 2 && memcmp(have.s + 1, want.s, want.len) == 0, "%s instead of %s", have.s, want.s);
+            ck_assert_msg(have.len == want.len + 2 && memcmp(have.s + 1, want.s, want.len) == 0, "%s instead of %s", have.s,
+                          want.s);
         }
     }
 }
@@ -560,6 +568,7 @@ END_TEST
 
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
           test_every_byte_at_every_place_of_a_string, test_outlines,
-          test_outline_keeps_text, test_refuses, test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
+          test_outline_keeps_text, test_refuses, test_many_keys, test_limits, test_large_input_is_refused_fast,
+          test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)

@@ -83,7 +83,8 @@ START_TEST(test_json_patch_diff_is_small) {
     struct jv *ops = json_patch_diff(a, doc_json(a, "{\"a\":1,\"l\":[{\"x\":1},2],\"m\":[1],\"k/~\":1}"),
                                      doc_json(a, "{\"l\":[{\"x\":2},2],\"m\":[1,2],\"k/~\":1,\"n\":null}"));
     ck_assert_str_eq(json_text(a, ops), "[{\"op\":\"remove\",\"path\":\"/a\"},{\"op\":\"replace\",\"path\":\"/l/0/x\",\"value\":2},"
-                                        "{\"op\":\"replace\",\"path\":\"/m\",\"value\":[1,2]},{\"op\":\"add\",\"path\":\"/n\",\"value\":null}]");
+                                        "{\"op\":\"replace\",\"path\":\"/m\",\"value\":[1,2]},{\"op\":\"add\",\"path\":\"/n\","
+                                        "\"value\":null}]");
 }
 END_TEST
 
@@ -110,7 +111,8 @@ END_TEST
 START_TEST(test_json_patch_operations) {
     static const char *const cases[][3] = {
         {"{\"foo\":\"bar\"}", "[{\"op\":\"add\",\"path\":\"/baz\",\"value\":\"qux\"}]", "{\"foo\":\"bar\",\"baz\":\"qux\"}"},
-        {"{\"foo\":[\"bar\",\"baz\"]}", "[{\"op\":\"add\",\"path\":\"/foo/1\",\"value\":\"qux\"}]", "{\"foo\":[\"bar\",\"qux\",\"baz\"]}"},
+        {"{\"foo\":[\"bar\",\"baz\"]}", "[{\"op\":\"add\",\"path\":\"/foo/1\",\"value\":\"qux\"}]",
+         "{\"foo\":[\"bar\",\"qux\",\"baz\"]}"},
         {"{\"foo\":[1]}", "[{\"op\":\"add\",\"path\":\"/foo/1\",\"value\":2},{\"op\":\"add\",\"path\":\"/foo/-\",\"value\":[3]}]",
          "{\"foo\":[1,2,[3]]}"},
         {"{\"baz\":\"qux\",\"foo\":\"bar\"}", "[{\"op\":\"remove\",\"path\":\"/baz\"}]", "{\"foo\":\"bar\"}"},
@@ -120,13 +122,15 @@ START_TEST(test_json_patch_operations) {
         {"{\"foo\":{\"bar\":1,\"w\":2},\"q\":{}}", "[{\"op\":\"move\",\"from\":\"/foo/w\",\"path\":\"/q/t\"}]",
          "{\"foo\":{\"bar\":1},\"q\":{\"t\":2}}"},
         {"[1,2,3,4]", "[{\"op\":\"move\",\"from\":\"/1\",\"path\":\"/3\"}]", "[1,3,4,2]"},
-        {"{\"a\":{\"b\":1}}", "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/c\"},{\"op\":\"replace\",\"path\":\"/a/b\",\"value\":2}]",
+        {"{\"a\":{\"b\":1}}",
+         "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/c\"},{\"op\":\"replace\",\"path\":\"/a/b\",\"value\":2}]",
          "{\"a\":{\"b\":2},\"c\":{\"b\":1}}"},
-        {"{\"a/b\":{\"m~n\":1}}", "[{\"op\":\"test\",\"path\":\"/a~1b/m~0n\",\"value\":1.0},{\"op\":\"remove\",\"path\":\"/a~1b/m~0n\"}]",
-         "{\"a/b\":{}}"},
+        {"{\"a/b\":{\"m~n\":1}}",
+         "[{\"op\":\"test\",\"path\":\"/a~1b/m~0n\",\"value\":1.0},{\"op\":\"remove\",\"path\":\"/a~1b/m~0n\"}]", "{\"a/b\":{}}"},
         {"{\"~1\":1}", "[{\"op\":\"remove\",\"path\":\"/~01\"}]", "{}"},
         {"{\"\":1}", "[{\"op\":\"replace\",\"path\":\"/\",\"value\":2}]", "{\"\":2}"},
-        {"{\"a\":1}", "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"a\":1}},{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a\"}]", "{\"a\":1}"},
+        {"{\"a\":1}", "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"a\":1}},{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a\"}]",
+         "{\"a\":1}"},
         {"{}", "[]", "{}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -136,4 +136,5 @@ START_TEST(numbers_beyond_a_double) {
 }
 END_TEST
 
-TEST_MAIN("quantity", numbers_beyond_a_double, canonical_as_go, canonical_is_idempotent_in_value, order, the_quick_way_agrees, whole_ones, sign, refusals_say_what_to_write)
+TEST_MAIN("quantity", numbers_beyond_a_double, canonical_as_go, canonical_is_idempotent_in_value, order, the_quick_way_agrees,
+          whole_ones, sign, refusals_say_what_to_write)

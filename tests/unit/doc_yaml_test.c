@@ -181,5 +181,5 @@ START_TEST(test_keys_beyond_a_float) {
 }
 END_TEST
 
-TEST_MAIN("yaml", test_keys_beyond_a_float, as_kubectl, streams, many_documents, stricter_or_laxer_than_kubectl, trees_can_be_edited, errors_name_the_place,
-          aliases_cannot_explode, depth_is_limited)
+TEST_MAIN("yaml", test_keys_beyond_a_float, as_kubectl, streams, many_documents, stricter_or_laxer_than_kubectl,
+          trees_can_be_edited, errors_name_the_place, aliases_cannot_explode, depth_is_limited)

@@ -113,7 +113,8 @@ static void errors(void *ctx, struct fake_conn *c, const struct fake_request *q)
     if (strcmp(q->path, "/404") == 0) fake_status(c, 404, "NotFound", "pods x not found");
     else if (strcmp(q->path, "/exists") == 0) fake_status(c, 409, "AlreadyExists", "it is there");
     else if (strcmp(q->path, "/conflict") == 0) fake_status(c, 409, "Conflict", "stale");
-    else if (strcmp(q->path, "/denied") == 0) fake_status(c, 403, "Forbidden", "admission webhook \\\"a.b\\\" denied the request: no");
+    else if (strcmp(q->path, "/denied") == 0)
+        fake_status(c, 403, "Forbidden", "admission webhook \\\"a.b\\\" denied the request: no");
     else if (strcmp(q->path, "/forbidden") == 0) fake_status(c, 403, "Forbidden", "you may not");
     else if (strcmp(q->path, "/proxy") == 0) fake_reply(c, 502, NULL, "<html>\n  <b>Bad   Gateway</b>\n</html>");
     else if (strcmp(q->path, "/empty") == 0) fake_reply(c, 500, NULL, "");

@@ -97,7 +97,8 @@ END_TEST
 START_TEST(test_named_context_and_json) {
     setup();
     put("config", "{\"current-context\": \"none\", \"contexts\": [{\"name\": \"d\", \"context\": {\"cluster\": \"s\"}}],"
-                  "\"clusters\": [{\"name\": \"s\", \"cluster\": {\"server\": \"http://x\", \"insecure-skip-tls-verify\": true}}]}");
+                  "\"clusters\": [{\"name\": \"s\", \"cluster\": {\"server\": \"http://x\", "
+                  "\"insecure-skip-tls-verify\": true}}]}");
     struct kube_config *c = kube_config_load(file("config"), "d", &e);
     ck_assert_msg(c != NULL, "%s", e.msg);
     ck_assert(c->insecure);
@@ -127,7 +128,8 @@ START_TEST(test_errors_name_the_file_and_the_field) {
     refused("current-context: c\ncontexts: [{name: c, context: {user: s}}]\n", "contexts[name=c].context.cluster: missing");
     refused(CONTEXT "clusters: []\n", "clusters[name=s]: no such entry");
     refused(CONTEXT "clusters: [{name: s, cluster: {namespace: x}}]\n", "clusters[name=s].cluster.server: missing");
-    refused(CONTEXT "clusters: [{name: s, cluster: {server: 5}}]\n", "clusters[name=s].cluster.server: a string is expected, not a number");
+    refused(CONTEXT "clusters: [{name: s, cluster: {server: 5}}]\n",
+            "clusters[name=s].cluster.server: a string is expected, not a number");
     refused(CONTEXT CLUSTER("certificate-authority-data: '***'"), "certificate-authority-data: not base64");
     refused(CONTEXT CLUSTER("certificate-authority: missing.pem"), "missing.pem: No such file");
     refused(CONTEXT CLUSTER("insecure-skip-tls-verify: true, certificate-authority-data: Q0EK"), "remove one of them");

@@ -139,7 +139,8 @@ START_TEST(test_dead_leader_is_succeeded_after_the_duration_by_our_own_clock) {
     struct told t = {0};
     begin();
     /* a dead leader whose clock ran a year ahead */
-    ck_assert_int_eq(keep("{\"metadata\":{\"name\":\"rbg-controller\"},\"spec\":{\"holderIdentity\":\"dead\",\"leaseDurationSeconds\":1,"
+    ck_assert_int_eq(keep("{\"metadata\":{\"name\":\"rbg-controller\"},\"spec\":{\"holderIdentity\":\"dead\","
+                          "\"leaseDurationSeconds\":1,"
                           "\"leaseTransitions\":4,\"renewTime\":\"2099-01-01T00:00:00.000000Z\"}}", true), 201);
     struct lease *l = candidate("a", &t);
     usleep(700000);

@@ -225,7 +225,8 @@ static void *reader(void *arg) {
     while (__atomic_load_n(&reading, __ATOMIC_RELAXED)) {
         const struct kobj **objs;
         size_t n = store_list(s, a, "n/n", &objs);
-        for (size_t i = 0; i < n; i++) ck_assert_str_eq(jv_get_str(jv_get(kobj_doc(a, objs[i]), "metadata"), "name"), objs[i]->name);
+        for (size_t i = 0; i < n; i++)
+            ck_assert_str_eq(jv_get_str(jv_get(kobj_doc(a, objs[i]), "metadata"), "name"), objs[i]->name);
         const struct kobj *o = store_get(s, a, "n", "p3");
         if (o) ck_assert_str_eq(o->uid, "u-p3");
         arena_reset(a);

@@ -413,7 +413,8 @@ START_TEST(a_broken_secret_is_replaced_without_a_gap) {
     ASSERT_OK(certs_generate(a, NULL, NULL, NAME, START, 300, &other, &e));
     two_that_serve();
     const struct { const char *key, *value; } broken[] = {
-        {"key.pem", other.key}, {"cert.pem", other.cert}, {"ca-cert.pem", other.ca_cert}, {"cert.pem", "rubbish"}, {"ca-key.pem", NULL},
+        {"key.pem", other.key}, {"cert.pem", other.cert}, {"ca-cert.pem", other.ca_cert}, {"cert.pem", "rubbish"},
+        {"ca-key.pem", NULL},
         {"cert.pem", arena_strndup(a, other.cert, strlen(other.cert) / 2)}};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         struct jv *data = jv_get(w.secret, "data");
@@ -510,7 +511,8 @@ int main(void) {
         a_first_installation_serves_at_once, replicas_that_start_together_agree, one_that_never_gets_its_turn_says_so,
         a_new_ca_is_trusted_before_it_is_used_and_the_old_one_after, a_replica_that_starts_amid_the_change_waits,
         one_ca_after_another_leaves_none_behind, a_renewed_pair_of_the_same_ca_is_served_at_once,
-        a_ca_in_its_last_year_is_replaced_in_the_same_way, a_broken_secret_is_replaced_without_a_gap, what_goes_wrong_is_said_and_heals,
+        a_ca_in_its_last_year_is_replaced_in_the_same_way, a_broken_secret_is_replaced_without_a_gap,
+        what_goes_wrong_is_said_and_heals,
         a_ca_that_was_taken_out_is_put_back, a_foreign_ca_goes_after_an_hour, the_thread_does_the_same};
     Suite *suite = suite_create("manager_selfcert");
     TCase *tc = tcase_create("manager_selfcert");

@@ -38,8 +38,8 @@ static void answer(void *ctx, struct fake_conn *c, const struct fake_request *q)
     const char *rest = trust_targets[i].kind == KIND_CRD
         ? arena_printf(a, "\"spec\":{\"conversion\":{\"webhook\":{\"clientConfig\":%s}}}", config_text)
         : arena_printf(a, "\"webhooks\":[{\"clientConfig\":{\"caBundle\":\"Cg==\"}},{\"clientConfig\":%s}]", config_text);
-    fake_reply(c, 200, NULL, arena_printf(a, "{\"metadata\":{\"name\":\"%s\",\"annotations\":{%s}}%s%s}", trust_targets[i].name, notes,
-                                          meta_only ? "" : ",", meta_only ? "" : rest));
+    fake_reply(c, 200, NULL, arena_printf(a, "{\"metadata\":{\"name\":\"%s\",\"annotations\":{%s}}%s%s}", trust_targets[i].name,
+                                          notes, meta_only ? "" : ",", meta_only ? "" : rest));
 }
 
 static void setup(void) {

@@ -396,7 +396,8 @@ START_TEST(bundle_keeps_what_it_is_told_to) {
     ck_assert_uint_eq(others, 1);
     ASSERT_OK(certs_bundle(a, s.ca_cert, have, false, now(), &out, &others, &e));
     ck_assert_str_eq(out, s.ca_cert);
-    static const char *const nothing[] = {NULL, "", "\n", "rubbish", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
+    static const char *const nothing[] = {NULL, "", "\n", "rubbish",
+                                          "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
         ASSERT_OK(certs_bundle(a, s.ca_cert, nothing[i], true, now(), &out, &others, &e));
         ck_assert_str_eq(out, s.ca_cert);

@@ -1,5 +1,5 @@
-/* The rules of the API server that the simulated cluster keeps. Where a rule is Kubernetes' own, the expectation is what a real API server
- * does, not what happens to be convenient. */
+/* The rules of the API server that the simulated cluster keeps. Where a rule is Kubernetes' own, the expectation is what a real API
+ * server does, not what happens to be convenient. */
 #include <string.h>
 
 #include "api/names.h"
@@ -71,7 +71,8 @@ START_TEST(only_the_spec_makes_a_generation) {
     ASSERT_OK(cluster_create(f.c, "m", KIND_RBG, g, &e));
     ck_assert_int_eq(meta_generation(get(&f, KIND_RBG, "g")), 1);
     ck_assert_ptr_null(jv_get(get(&f, KIND_RBG, "g"), "status")); /* not through the main resource */
-    ASSERT_OK(cluster_patch(f.c, "m", KIND_RBG, "default", "g", doc_json(f.a, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"), false, &e));
+    ASSERT_OK(cluster_patch(f.c, "m", KIND_RBG, "default", "g", doc_json(f.a, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"), false,
+                            &e));
     ASSERT_OK(cluster_patch(f.c, "m", KIND_RBG, "default", "g",
                             doc_json(f.a, "{\"status\":{\"observedGeneration\":1},\"spec\":{\"roles\":[]}}"), true, &e));
     ck_assert_int_eq(meta_generation(get(&f, KIND_RBG, "g")), 1);
@@ -121,7 +122,8 @@ START_TEST(apply_removes_what_it_set_before_and_leaves_what_others_set) {
     struct err e = ERR_INIT;
     setup(&f);
     ASSERT_OK(cluster_apply(f.c, "rbg", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"1\",\"b\":\"1\"}"), false, &e));
-    ASSERT_OK(cluster_patch(f.c, "kubectl", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"data\":{\"theirs\":\"1\"}}"), false, &e));
+    ASSERT_OK(cluster_patch(f.c, "kubectl", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"data\":{\"theirs\":\"1\"}}"), false,
+                            &e));
     ASSERT_OK(cluster_apply(f.c, "rbg", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"2\"}"), true, &e));
     ck_json(f.a, jv_get(get(&f, KIND_CONFIGMAP, "x"), "data"), "{\"a\":\"2\",\"theirs\":\"1\"}");
     teardown(&f);
@@ -133,7 +135,8 @@ START_TEST(a_field_that_two_managers_apply_stays_until_both_let_go) {
     struct err e = ERR_INIT;
     setup(&f);
     ASSERT_OK(cluster_apply(f.c, "one", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"1\",\"b\":\"1\"}"), false, &e));
-    ASSERT_OK(cluster_apply(f.c, "two", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"1\"}"), false, &e)); /* the same value: no conflict */
+    /* The same value: no conflict. */
+    ASSERT_OK(cluster_apply(f.c, "two", KIND_CONFIGMAP, config_map(&f, "{\"a\":\"1\"}"), false, &e));
     ASSERT_OK(cluster_apply(f.c, "one", KIND_CONFIGMAP, config_map(&f, "{\"b\":\"1\"}"), false, &e));
     ck_json(f.a, jv_get(get(&f, KIND_CONFIGMAP, "x"), "data"), "{\"a\":\"1\",\"b\":\"1\"}");
     ASSERT_OK(cluster_apply(f.c, "two", KIND_CONFIGMAP, config_map(&f, "{\"b\":\"1\"}"), false, &e));
@@ -183,7 +186,8 @@ START_TEST(another_uid_is_refused) {
     struct err e = ERR_INIT;
     setup(&f);
     ASSERT_OK(cluster_create(f.c, "m", KIND_CONFIGMAP, config_map(&f, "{}"), &e));
-    ASSERT_ERR(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"metadata\":{\"uid\":\"other\"}}"), false, &e),
+    ASSERT_ERR(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"metadata\":{\"uid\":\"other\"}}"), false,
+                             &e),
                ERR_CONFLICT);
     ASSERT_ERR(cluster_delete(f.c, KIND_CONFIGMAP, "default", "x", "other", &e), ERR_CONFLICT);
     ASSERT_ERR(cluster_delete(f.c, KIND_CONFIGMAP, "default", "y", NULL, &e), ERR_NOT_FOUND);
@@ -251,7 +255,8 @@ START_TEST(finalizers_hold_an_object) {
     ASSERT_OK(cluster_create(f.c, "m", KIND_CONFIGMAP, cm, &e));
     ASSERT_OK(cluster_delete(f.c, KIND_CONFIGMAP, "default", "x", NULL, &e));
     ck_assert(meta_deleting(get(&f, KIND_CONFIGMAP, "x")));
-    ASSERT_OK(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"metadata\":{\"finalizers\":null}}"), false, &e));
+    ASSERT_OK(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"metadata\":{\"finalizers\":null}}"), false,
+                            &e));
     ck_assert_ptr_null(get(&f, KIND_CONFIGMAP, "x"));
     teardown(&f);
 }
@@ -261,7 +266,8 @@ START_TEST(a_running_pod_is_marked_one_without_a_node_is_gone) {
     struct fixture f;
     struct err e = ERR_INIT;
     setup(&f);
-    static const char *const specs[] = {"{\"containers\":[]}", "{\"containers\":[],\"nodeName\":\"n\",\"terminationGracePeriodSeconds\":5}"};
+    static const char *const specs[] = {"{\"containers\":[]}",
+                                        "{\"containers\":[],\"nodeName\":\"n\",\"terminationGracePeriodSeconds\":5}"};
     for (size_t i = 0; i < 2; i++) {
         struct jv *pod = kind_object(f.a, KIND_POD, "default", "p");
         jv_set(f.a, pod, "spec", doc_json(f.a, specs[i]));
@@ -269,7 +275,8 @@ START_TEST(a_running_pod_is_marked_one_without_a_node_is_gone) {
         ASSERT_OK(cluster_delete(f.c, KIND_POD, "default", "p", NULL, &e));
         ck_assert(i ? meta_deleting(get(&f, KIND_POD, "p")) : !get(&f, KIND_POD, "p"));
     }
-    ck_assert_str_eq(jv_str(jv_path(get(&f, KIND_POD, "p"), "metadata", "deletionTimestamp", (char *)0), ""), "2026-01-01T00:00:05Z");
+    ck_assert_str_eq(jv_str(jv_path(get(&f, KIND_POD, "p"), "metadata", "deletionTimestamp", (char *)0), ""),
+                     "2026-01-01T00:00:05Z");
     teardown(&f);
 }
 END_TEST

@@ -39,9 +39,10 @@ static void expect(const char *text, size_t problems, const char *const *says) {
 START_TEST(what_the_schema_refuses_is_found) {
     EXPECT(HEAD("v1alpha2", "RoleBasedGroup") "spec: {roles: [{name: a, podManagementPolicy: Orderd, leaderWorkerPattern: {" T
            ", sharedServiceSelection: All, restartPolicy: Always}}]}\n", 2,
-           "RoleBasedGroup/g: spec.roles[0].podManagementPolicy: Unsupported value: \"Orderd\": write \"OrderedReady\" or \"Parallel\"",
-           "spec.roles[0].leaderWorkerPattern.restartPolicy: Unsupported value: \"Always\"");
-    EXPECT(HEAD("v1alpha1", "RoleBasedGroup") "spec: {coordination: [{name: c, roles: [a], strategy: {rollingUpdate: {maxSkew: 5}}}], "
+           "RoleBasedGroup/g: spec.roles[0].podManagementPolicy: Unsupported value: \"Orderd\": write \"OrderedReady\" or "
+           "\"Parallel\"", "spec.roles[0].leaderWorkerPattern.restartPolicy: Unsupported value: \"Always\"");
+    EXPECT(HEAD("v1alpha1", "RoleBasedGroup")
+           "spec: {coordination: [{name: c, roles: [a], strategy: {rollingUpdate: {maxSkew: 5}}}], "
            "roles: [{name: a, workload: {apiVersion: v1, kind: StatefulSet}, " T "}]}\n", 3,
            "spec.roles[0].workload.apiVersion: Invalid value: \"v1\": must match",
            "spec.coordination[0].strategy.rollingUpdate.maxSkew: Invalid value: 5: write a string instead of a number");
@@ -54,10 +55,12 @@ END_TEST
 
 /* As the API server prunes it. */
 START_TEST(null_is_as_if_it_were_not_there) {
-    EXPECT(HEAD("v1alpha2", "RoleBasedGroup") "spec: {roleTemplates: null, roles: [{name: a, labels: {x: null}, replicas: null, dependencies: null, "
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroup")
+           "spec: {roleTemplates: null, roles: [{name: a, labels: {x: null}, replicas: null, dependencies: null, "
            "standalonePattern: {" T "}, leaderWorkerPattern: null}]}\n", 0, "");
     EXPECT(HEAD("v1alpha2", "CoordinatedPolicy") "spec: {policies: [{name: null, roles: [a, null], strategy: {}}]}\n", 2,
-           "spec.policies[0].name: Required value", "spec.policies[0].roles[1]: Invalid value: null: write a string instead of a null");
+           "spec.policies[0].name: Required value",
+           "spec.policies[0].roles[1]: Invalid value: null: write a string instead of a null");
 }
 END_TEST
 
@@ -68,15 +71,18 @@ START_TEST(a_place_is_reported_once) {
 END_TEST
 
 START_TEST(policies_and_warmups_are_checked_as_their_webhooks_do) {
-    EXPECT(HEAD("v1alpha2", "CoordinatedPolicy") "spec: {policies: [{name: p, roles: [a, a, x], strategy: {rollingUpdate: {maxSkew: -1}}}]}\n"
+    EXPECT(HEAD("v1alpha2", "CoordinatedPolicy")
+           "spec: {policies: [{name: p, roles: [a, a, x], strategy: {rollingUpdate: {maxSkew: -1}}}]}\n"
            "---\n" HEAD("v1alpha2", "RoleBasedGroup") "spec: {roles: [{name: a, standalonePattern: {" T "}}]}\n", 2,
-           "CoordinatedPolicy/g: spec.policies[0].roles[1]: Duplicate value", "spec.policies[0].strategy.rollingUpdate.maxSkew: Invalid value",
+           "CoordinatedPolicy/g: spec.policies[0].roles[1]: Duplicate value",
+           "spec.policies[0].strategy.rollingUpdate.maxSkew: Invalid value",
            "warning: spec.policies[0].roles[2]: group \"g\" has no role \"x\"");
     EXPECT(HEAD("v1alpha2", "RoleBasedGroupWarmup") "spec: {policies: {maxFailedNodes: 1}, targetNodes: {nodeNames: [node-1], "
            "nodeSelector: {a: b}}, targetRoleBasedGroup: {name: g, roles: {a: {}}}}\n", 5,
            "spec: Forbidden: targetNodes and targetRoleBasedGroup are both given",
            "spec.targetNodes: Forbidden: nodeNames and nodeSelector are both given",
-           "spec.targetNodes: Required value: nothing to do: write imagePreload", "spec.targetRoleBasedGroup.roles[a]: Required value",
+           "spec.targetNodes: Required value: nothing to do: write imagePreload",
+           "spec.targetRoleBasedGroup.roles[a]: Required value",
            "spec.policies.maxFailedNodes: Forbidden: needs backoffLimitPerNode");
     EXPECT(HEAD("v1alpha2", "RoleBasedGroupWarmup") "spec: {policies: {maxFailedNodes: 1, backoffLimitPerNode: 0}, targetNodes: "
            "{nodeNames: [node-1], imagePreload: {images: [i]}}}\n", 0, "");
@@ -84,7 +90,8 @@ START_TEST(policies_and_warmups_are_checked_as_their_webhooks_do) {
 END_TEST
 
 START_TEST(versions_and_kinds_that_are_not_served_are_told) {
-    EXPECT(HEAD("v1beta1", "CoordinatedPolicy") "spec: {}\n", 1, "there is no version \"v1beta1\" of this kind: write workloads.x-k8s.io/v1alpha2");
+    EXPECT(HEAD("v1beta1", "CoordinatedPolicy") "spec: {}\n", 1,
+           "there is no version \"v1beta1\" of this kind: write workloads.x-k8s.io/v1alpha2");
     EXPECT(HEAD("v1alpha2", "InstanceSet") "spec: {}\n", 1, "write workloads.x-k8s.io/v1alpha1");
     EXPECT("apiVersion: workloads.x-k8s.io/v1alpha2\nkind: RoleBasedGrup\nmetadata: {name: g}\n", 1, "has no such kind here");
     EXPECT("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: g}\ndata: 7\n", 0, ""); /* Kubernetes' own are not looked into */
@@ -92,11 +99,13 @@ START_TEST(versions_and_kinds_that_are_not_served_are_told) {
 END_TEST
 
 START_TEST(a_list_is_taken_apart) {
-    EXPECT("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstance, metadata: {name: a}, spec: {}}\n"
+    EXPECT("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstance, "
+           "metadata: {name: a}, spec: {}}\n"
            "- {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstance, metadata: {name: b}, spec: {components: []}}\n", 1,
            "RoleInstance/a: spec.components: Required value");
 }
 END_TEST
 
 TEST_MAIN("sim_manifest", what_the_schema_refuses_is_found, null_is_as_if_it_were_not_there, a_place_is_reported_once,
-          policies_and_warmups_are_checked_as_their_webhooks_do, versions_and_kinds_that_are_not_served_are_told, a_list_is_taken_apart)
+          policies_and_warmups_are_checked_as_their_webhooks_do, versions_and_kinds_that_are_not_served_are_told,
+          a_list_is_taken_apart)

@@ -67,7 +67,8 @@ static void replaced(struct sim *s, const struct jv *before, const char *want) {
     ARENA_AUTO struct arena *a = arena_new();
     const char *have = "";
     JV_FOR_OBJ(m, uids(s, a))
-        if (!str_eq(jv_str(m->val, ""), jv_str(jv_get(before, m->key), ""))) have = arena_printf(a, "%s%s%s", have, *have ? " " : "", m->key);
+        if (!str_eq(jv_str(m->val, ""), jv_str(jv_get(before, m->key), "")))
+            have = arena_printf(a, "%s%s%s", have, *have ? " " : "", m->key);
     SCENARIO_CHECK(s, str_eq(have, want), "replaced: \"%s\", expected \"%s\"", have, want);
 }
 
@@ -160,9 +161,10 @@ START_TEST(components_start_in_their_order_again) {
     struct jv *g = kind_object(a, KIND_RBG, NULL, "g"), **pods;
     jv_push(a, jv_need_arr(a, jv_need_obj(a, g, "spec"), "roles"),
             doc_json(a, "{\"name\":\"pair\",\"replicas\":1,\"customComponentsPattern\":{\"components\":["
-                        "{\"name\":\"b\",\"size\":1,\"annotations\":{\"" A_COMPONENT_DEPENDS "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
-                        "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"a\",\"size\":2,"
-                        "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}}"));
+                        "{\"name\":\"b\",\"size\":1,\"annotations\":{\"" A_COMPONENT_DEPENDS
+                        "\":\"{\\\"startAfter\\\":[\\\"a\\\"]}\"},"
+                        "\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}},{\"name\":\"a\","
+                        "\"size\":2,\"template\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}}"));
     struct sim *s = start(g);
     struct jv *before = uids(s, a);
     strike(s, FAULT_CRASH, "g-pair-0-a-1");
@@ -242,7 +244,8 @@ START_TEST(at_the_limit_it_gives_up_until_the_spec_changes) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *g = pairs(a, POLICY ",\"maxRestarts\":2");
     struct sim *s = start(g);
-    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_FAIL, .image = "engine:1", .pod = "g-pair-0-1", .after_ms = 9000});
+    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_FAIL, .image = "engine:1", .pod = "g-pair-0-1",
+                                                            .after_ms = 9000});
     sim_wait(s, HOUR_MS);
     const struct jv *failed = condition(s, a, 0, COND_RI_FAILED);
     ck_assert_str_eq(jv_str(jv_get(failed, "status"), ""), "True");
@@ -268,7 +271,8 @@ START_TEST(restarts_while_starting_do_not_count) {
     ARENA_AUTO struct arena *a = arena_new();
     struct sim *s = sim_new(&sim_opts_default);
     /* Ready takes two seconds: these never were. */
-    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_CRASH, .pod = "g-pair-0-1", .after_ms = 500, .times = 3});
+    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_CRASH, .pod = "g-pair-0-1", .after_ms = 500,
+                                                            .times = 3});
     scenario_apply(s, pairs(a, POLICY));
     scenario_ready(s);
     ck_assert_int_eq(restarts(s, 0), 0);
@@ -382,9 +386,10 @@ START_TEST(a_manager_that_dies_counts_once) {
         sim_restart(s);
         scenario_ready(s);
         const char *have = scenario_state(s, a);
-        SCENARIO_CHECK(s, str_eq(have, want), "a crash after %lld writes ends as\n%s\ninstead of\n%s", (long long)after, have, want);
-        SCENARIO_CHECK(s, restarts(s, 0) == 1 && seen.created == 4 + 2 && !seen.mixed, "%lld recreations, %d pods, after %lld writes",
-                       (long long)restarts(s, 0), seen.created, (long long)after);
+        SCENARIO_CHECK(s, str_eq(have, want), "a crash after %lld writes ends as\n%s\ninstead of\n%s", (long long)after, have,
+                       want);
+        SCENARIO_CHECK(s, restarts(s, 0) == 1 && seen.created == 4 + 2 && !seen.mixed,
+                       "%lld recreations, %d pods, after %lld writes", (long long)restarts(s, 0), seen.created, (long long)after);
         sim_free(s);
     }
 }

@@ -229,8 +229,9 @@ START_TEST(instances_of_several_pods_are_updated_as_units) {
     ARENA_AUTO struct arena *a = arena_new();
     struct sim *s = sim_new(&sim_opts_default);
     struct jv *g = kind_object(a, KIND_RBG, NULL, "g");
-    jv_set(a, g, "spec", doc_json(a, "{\"roles\":[{\"name\":\"worker\",\"replicas\":3,\"leaderWorkerPattern\":{\"size\":3,\"template\":"
-                                     "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}]}"));
+    jv_set(a, g, "spec",
+           doc_json(a, "{\"roles\":[{\"name\":\"worker\",\"replicas\":3,\"leaderWorkerPattern\":{\"size\":3,\"template\":"
+                       "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}}]}"));
     struct jv *pattern = jv_get(scenario_role(g, "worker"), "leaderWorkerPattern");
     scenario_apply(s, g);
     scenario_ready(s);

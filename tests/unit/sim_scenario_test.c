@@ -1,4 +1,5 @@
-/* Whole scenarios on the embedded cluster: groups come up in order, scale, lose roles, survive failing pods and writes, and go away. */
+/* Whole scenarios on the embedded cluster: groups come up in order, scale, lose roles, survive failing pods and writes, and go
+ * away. */
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
@@ -255,7 +256,8 @@ START_TEST(an_unschedulable_pod_is_named_in_the_status) {
     SCENARIO_CHECK(s, strstr(state, "g-worker-1 waits for a node"), "%s", state);
     int64_t writes = sim_writes(s);
     sim_wait(s, HOUR_MS);
-    SCENARIO_CHECK(s, sim_writes(s) == writes, "%lld writes in an hour in which nothing changed", (long long)(sim_writes(s) - writes));
+    SCENARIO_CHECK(s, sim_writes(s) == writes, "%lld writes in an hour in which nothing changed",
+                   (long long)(sim_writes(s) - writes));
     kubelet_rules_clear(sim_kubelet(s));
     scenario_ready(s);
     sim_free(s);
@@ -383,5 +385,5 @@ TEST_MAIN("sim_scenario", every_example_gets_ready, a_role_starts_when_its_depen
           scaling_leaves_the_other_pods_alone, a_removed_role_takes_its_objects_along, a_deleted_group_leaves_nothing,
           a_group_deleted_and_made_again_at_once_comes_up, a_failed_pod_is_replaced, a_pod_deleted_by_hand_comes_back,
           children_deleted_by_hand_come_back, an_unschedulable_pod_is_named_in_the_status, failing_writes_are_tried_again,
-          a_foreign_namesake_is_no_victim, profiles_are_watched, nothing_is_written_when_nothing_changes, seven_writes_a_pod_are_enough,
-          the_same_input_gives_the_same_timeline)
+          a_foreign_namesake_is_no_victim, profiles_are_watched, nothing_is_written_when_nothing_changes,
+          seven_writes_a_pod_are_enough, the_same_input_gives_the_same_timeline)
