@@ -8,22 +8,15 @@
 #include "base/str.h"
 #include "common/api/validate.h"
 #include "doc/yaml.h"
+#include "docs.h"
 #include "recorded.h"
 #include "testing.h"
-
-static struct jv *yaml(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv **docs;
-    size_t n;
-    ASSERT_OK(yaml_parse_all(a, text, strlen(text), &docs, &n, &e));
-    return docs[0];
-}
 
 static const char head[] =
     "apiVersion: workloads.x-k8s.io/v1alpha2\nkind: RoleBasedGroup\nmetadata: {name: g}\nspec:\n";
 
 static struct jv *group(struct arena *a, const char *spec) {
-    return yaml(a, arena_printf(a, "%s  %s\n", head, spec));
+    return doc_yaml(a, arena_printf(a, "%s  %s\n", head, spec));
 }
 
 static const struct admission_opts all_types = {.deprecated_workloads = true};
@@ -196,8 +189,8 @@ static void limits(const char *surge, const char *unavailable, int32_t n, int32_
                    int32_t want_unavailable) {
     ARENA_AUTO struct arena *a = arena_new();
     struct err e = ERR_INIT;
-    struct rolling_update u = {.max_surge = surge ? yaml(a, surge) : NULL,
-                               .max_unavailable = unavailable ? yaml(a, unavailable) : NULL};
+    struct rolling_update u = {.max_surge = surge ? doc_yaml(a, surge) : NULL,
+                               .max_unavailable = unavailable ? doc_yaml(a, unavailable) : NULL};
     int32_t s, m;
     ASSERT_OK(rollout_limits(&u, n, &s, &m, &e));
     ck_assert_int_eq(s, want_surge);
@@ -316,7 +309,7 @@ static void run_validate(const struct jv *doc, const struct jv *good) {
 
 START_TEST(test_every_value_of_every_type) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *doc = yaml(a, full_group), *good = jv_dup(a, doc);
+    struct jv *doc = doc_yaml(a, full_group), *good = jv_dup(a, doc);
     struct problems p = check(a, good, NULL);
     ck_assert_msg(p.n == 0, "%s", problems_text(a, &p));
     ck_assert_uint_gt(replace_all(a, doc, doc, run_validate, good), 1500);
@@ -332,9 +325,9 @@ static void run_set(const struct jv *doc, const struct jv *good) {
 START_TEST(test_every_value_of_a_set) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *set =
-        yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroupSet, metadata: "
-                "{name: s}, spec: {replicas: 3, groupTemplate: "
-                "{labels: {a: b}, annotations: {c: d}, spec: {roles: [{name: a, " T "}]}}}}");
+        doc_yaml(a, "{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroupSet, metadata: "
+                    "{name: s}, spec: {replicas: 3, groupTemplate: "
+                    "{labels: {a: b}, annotations: {c: d}, spec: {roles: [{name: a, " T "}]}}}}");
     struct jv *good = jv_dup(a, set);
     struct problems p = {.a = a};
     admission_validate(&p, KIND_RBGSET, good, NULL, NULL, &all_types);
@@ -352,7 +345,7 @@ static void run_convert(const struct jv *doc, const struct jv *good) {
 
 START_TEST(test_every_value_converts) {
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *doc = yaml(a, full_group);
+    struct jv *doc = doc_yaml(a, full_group);
     replace_all(a, doc, doc, run_convert, NULL);
 }
 END_TEST

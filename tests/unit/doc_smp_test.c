@@ -7,14 +7,8 @@
 
 #include "common/doc/smp_find.h"
 #include "doc/patch.h"
+#include "docs.h"
 #include "testing.h"
-
-static struct jv *parse(struct arena *a, const char *text) {
-    struct err e = ERR_INIT;
-    struct jv *v = json_parse(a, text, strlen(text), NULL, &e);
-    ck_assert_msg(v != NULL, "%s: %s", text, e.msg);
-    return v;
-}
 
 START_TEST(test_agrees_with_go) {
     struct err e = ERR_INIT;
@@ -47,7 +41,8 @@ START_TEST(test_agrees_with_go) {
 END_TEST
 
 START_TEST(test_messages) {
-    static const char doc[] = "{\"spec\":{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\"}]}],\"volumes\":[{\"name\":\"v\"}]}}";
+    static const char doc[] =
+        "{\"spec\":{\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\"}]}],\"volumes\":[{\"name\":\"v\"}]}}";
     static const struct {
         const char *patch, *says;
     } cases[] = {
@@ -70,7 +65,7 @@ START_TEST(test_messages) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err e = ERR_INIT;
         ARENA_AUTO struct arena *a = arena_new();
-        ck_assert_ptr_null(smp_apply(a, parse(a, doc), parse(a, cases[i].patch), &core_PodTemplateSpec, &e));
+        ck_assert_ptr_null(smp_apply(a, doc_json(a, doc), doc_json(a, cases[i].patch), &core_PodTemplateSpec, &e));
         ck_assert_int_eq(e.code, ERR_INVALID);
         ck_assert_str_eq(e.msg, cases[i].says);
     }
@@ -80,13 +75,14 @@ END_TEST
 START_TEST(test_untyped) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    struct jv *got = smp_apply(a, parse(a, "{\"a\":{\"b\":1,\"c\":2},\"l\":[{\"name\":\"x\"}],\"m\":{\"k\":1}}"),
-                               parse(a, "{\"a\":{\"b\":null,\"d\":3},\"l\":[{\"name\":\"y\"}],\"m\":{\"$patch\":\"replace\",\"z\":1}}"),
+    struct jv *got = smp_apply(a, doc_json(a, "{\"a\":{\"b\":1,\"c\":2},\"l\":[{\"name\":\"x\"}],\"m\":{\"k\":1}}"),
+                               doc_json(a, "{\"a\":{\"b\":null,\"d\":3},\"l\":[{\"name\":\"y\"}],\"m\":{\"$patch\":\"replace\","
+                                           "\"z\":1}}"),
                                NULL, &e);
     ASSERT_PTR(got);
-    ck_assert(jv_eq(got, parse(a, "{\"a\":{\"c\":2,\"d\":3},\"l\":[{\"name\":\"y\"}],\"m\":{\"z\":1}}")));
-    ck_assert(jv_eq(smp_apply(a, NULL, parse(a, "{\"a\":{\"b\":null,\"c\":1}}"), &core_PodTemplateSpec, &e),
-                    parse(a, "{\"a\":{\"c\":1}}")));
+    ck_assert(jv_eq(got, doc_json(a, "{\"a\":{\"c\":2,\"d\":3},\"l\":[{\"name\":\"y\"}],\"m\":{\"z\":1}}")));
+    ck_assert(jv_eq(smp_apply(a, NULL, doc_json(a, "{\"a\":{\"b\":null,\"c\":1}}"), &core_PodTemplateSpec, &e),
+                    doc_json(a, "{\"a\":{\"c\":1}}")));
 }
 END_TEST
 

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/metrics.h"
+#include "base/must.h"
 #include "base/str.h"
 #include "server.h"
 
@@ -190,9 +191,7 @@ static void refuse_size(struct exchange *x) {
 }
 
 static void body_alloc(struct exchange *x, size_t cap) {
-    char *p = realloc(x->body, cap + 1);
-    if (!p) abort();
-    x->body = p;
+    x->body = must(realloc(x->body, cap + 1));
     x->cap = cap;
 }
 
