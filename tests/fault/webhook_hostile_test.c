@@ -1,6 +1,6 @@
-/* The webhooks behind their real HTTPS server, and reviews that are none, or nearly: each gets the right status or a denial with the
- * uid it came with, on every path; the connection goes on where HTTP allows it, the next good review is answered, and memory stays
- * bounded. What the server does with broken HTTP is in serve_hostile_test.c. */
+/* The webhooks behind their real HTTPS server, and reviews that are none, or nearly: each gets the right status or a denial with
+ * the uid it came with, on every path; the connection goes on where HTTP allows it, the next good review is answered, and memory
+ * stays bounded. What the server does with broken HTTP is in serve_hostile_test.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -84,12 +84,13 @@ static struct jv *answer(struct arena *a, const struct line *l) {
 #define FRAME(api, kind, request) "{\"apiVersion\":\"" api "\",\"kind\":\"" kind "\",\"request\":{\"uid\":\"u-1\"," request "}}"
 #define ADMISSION(kind, version, rest) \
     FRAME("admission.k8s.io/v1", "AdmissionReview", \
-          "\"operation\":\"CREATE\",\"kind\":{\"group\":\"workloads.x-k8s.io\",\"version\":\"" version "\",\"kind\":\"" kind "\"}," rest)
+          "\"operation\":\"CREATE\",\"kind\":{\"group\":\"workloads.x-k8s.io\",\"version\":\"" version "\",\"kind\":\"" kind \
+          "\"}," rest)
 #define CONVERSION(version, objects) \
     FRAME("apiextensions.k8s.io/v1", "ConversionReview", "\"desiredAPIVersion\":\"" version "\",\"objects\":" objects)
 #define SPEC(replicas) \
-    "\"spec\":{\"roles\":[{\"name\":\"a\",\"replicas\":" replicas ",\"standalonePattern\":{\"template\":{\"spec\":{\"containers\":" \
-    "[{\"name\":\"c\",\"image\":\"i\"}]}}}}]}"
+    "\"spec\":{\"roles\":[{\"name\":\"a\",\"replicas\":" replicas "," \
+    "\"standalonePattern\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}]}"
 #define OBJECT(version, kind, rest) \
     "{\"apiVersion\":\"workloads.x-k8s.io/" version "\",\"kind\":\"" kind "\",\"metadata\":{\"name\":\"g\"}," rest "}"
 #define GROUP(replicas) OBJECT("v1alpha2", "RoleBasedGroup", SPEC(replicas))
@@ -156,8 +157,10 @@ static void repeat(struct buf *out, const char *before, const char *piece, size_
 
 /* Deep and wide bodies, in the object too: refused on every path, again and again, and nothing stays. */
 START_TEST(deep_and_wide_bodies_stay_out_of_memory) {
-    static const char object[] = "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u-1\",\"object\":";
-    static const char batch[] = "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"ConversionReview\",\"request\":{\"uid\":\"u-1\",\"objects\":";
+    static const char object[] =
+        "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u-1\",\"object\":";
+    static const char batch[] =
+        "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"ConversionReview\",\"request\":{\"uid\":\"u-1\",\"objects\":";
     struct rig g;
     rig_start(&g);
     struct line l = {.g = &g};
@@ -214,7 +217,8 @@ START_TEST(reviews_of_what_is_not_served_are_denied) {
         {ADMISSION("RoleBasedGroup", "v1alpha1", "\"object\":" GROUP("1")), "matchPolicy Equivalent"},
         {ADMISSION("RoleBasedGroup", "v1", "\"object\":" GROUP("1")), "not \"RoleBasedGroup\" of \"workloads.x-k8s.io/v1\""},
         {ADMISSION("RoleInstance", "v1alpha2", "\"object\":" GROUP("1")), "not \"RoleInstance\""},
-        {ADMISSION("RoleBasedGroup", "v1alpha2", "\"object\":" OBJECT("v1alpha1", "RoleBasedGroup", SPEC("1"))), "not what request.kind says"},
+        {ADMISSION("RoleBasedGroup", "v1alpha2", "\"object\":" OBJECT("v1alpha1", "RoleBasedGroup", SPEC("1"))),
+         "not what request.kind says"},
         {ADMISSION("RoleBasedGroup", "v1alpha2", "\"object\":null"), "must be an object"},
         {ADMISSION("RoleBasedGroup", "v1alpha2", "\"dryRun\":true"), "must be an object"},
     };
@@ -285,8 +289,8 @@ START_TEST(cut_reviews_are_never_decided) {
     unsigned long before = answered();
     for (size_t cut = 0; cut < sizeof GOOD - 1; cut += 61) {
         char head[256];
-        int n = snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: " JSON "\r\nContent-Length: %zu\r\n\r\n",
-                         VALIDATE, sizeof GOOD - 1);
+        int n = snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: " JSON
+                         "\r\nContent-Length: %zu\r\n\r\n", VALIDATE, sizeof GOOD - 1);
         struct http_client *h = http_client_open(&g.client);
         ck_assert_ptr_nonnull(h);
         ck_assert_int_eq(http_client_send(h, head, (size_t)n) || http_client_send(h, GOOD, cut), 0);
@@ -305,10 +309,12 @@ END_TEST
 static void add_group(struct buf *out, int i) {
     buf_printf(out, "%s{\"apiVersion\":\"workloads.x-k8s.io/v1alpha2\",\"kind\":\"RoleBasedGroup\",\"metadata\":{\"name\":\"g-%d\","
                "\"annotations\":{\"rbg.workloads.x-k8s.io/group-gang-scheduling\":\"true\"}},\"spec\":{\"roles\":[{\"name\":\"a\","
-               "\"podManagementPolicy\":\"OrderedReady\",\"standalonePattern\":{\"template\":{\"spec\":{\"containers\":[", i ? "," : "", i);
+               "\"podManagementPolicy\":\"OrderedReady\",\"standalonePattern\":{\"template\":{\"spec\":{\"containers\":[",
+               i ? "," : "", i);
     for (int c = 0; c < 3; c++) {
         buf_printf(out, "%s{\"name\":\"c%d\",\"image\":\"registry.example.com/engine:1.0\",\"env\":[", c ? "," : "", c);
-        for (int v = 0; v < 40; v++) buf_printf(out, "%s{\"name\":\"VARIABLE_%d\",\"value\":\"some value of it\"}", v ? "," : "", v);
+        for (int v = 0; v < 40; v++)
+            buf_printf(out, "%s{\"name\":\"VARIABLE_%d\",\"value\":\"some value of it\"}", v ? "," : "", v);
         buf_puts(out, "]}");
     }
     buf_puts(out, "]}}}}]}}");
@@ -351,4 +357,5 @@ END_TEST
 
 TEST_MAIN("webhook_hostile", bodies_that_are_no_review_get_a_status, deep_and_wide_bodies_stay_out_of_memory,
           reviews_of_what_is_not_served_are_denied, numbers_that_fit_nowhere_are_denied,
-          conversions_of_what_is_not_served_fail_as_a_whole, cut_reviews_are_never_decided, five_hundred_groups_are_converted_in_order)
+          conversions_of_what_is_not_served_fail_as_a_whole, cut_reviews_are_never_decided,
+          five_hundred_groups_are_converted_in_order)

@@ -35,9 +35,13 @@ def sources():
     return sorted(p for d in ("src", "include") for p in (ROOT / d).rglob("*") if p.suffix in (".c", ".h"))
 
 
+def tests():
+    return sorted(p for p in (ROOT / "tests").rglob("*") if p.suffix in (".c", ".h"))
+
+
 def written():
-    """Those that people write."""
-    return [p for p in sources() if p.parent.name != GENERATED]
+    """Those that people write, the tests too."""
+    return [p for p in sources() if p.parent.name != GENERATED] + tests()
 
 
 def name(path):
@@ -84,6 +88,7 @@ class Layers(unittest.TestCase):
 
     def test_every_file_is_in_a_layer(self):
         self.assertGreater(len(sources()), 100)  # the walk found the tree
+        self.assertGreater(len(tests()), 60)
         self.assertEqual([name(p) for p in sources() if not layer(p)], [])
 
     def test_includes_follow_the_arrows(self):
@@ -114,7 +119,7 @@ class Layers(unittest.TestCase):
         self.assertEqual(wide, [])
 
     def test_braces_are_written_in_one_way(self):
-        self.assertEqual([name(p) for p in sources() if LONE_BRACE.search(p.read_text())], [])
+        self.assertEqual([name(p) for p in sources() + tests() if LONE_BRACE.search(p.read_text())], [])
 
 
 summary.main()

@@ -508,5 +508,5 @@ TEST_MAIN("webhook_review", test_valid_group_is_allowed, test_denial_names_every
           test_deletes_and_subresources_pass, test_what_is_not_ours_is_denied,
           test_defaults_come_as_a_patch_that_applies, test_batch_keeps_its_order,
           test_failure_names_the_object, test_empty_batch_succeeds, test_bad_bodies,
-          test_deep_and_wide_bodies_are_refused, test_every_value_of_every_type, test_cut_bodies_are_refused, test_strange_bodies, test_five_hundred_objects,
-          test_metrics_count)
+          test_deep_and_wide_bodies_are_refused, test_every_value_of_every_type, test_cut_bodies_are_refused, test_strange_bodies,
+          test_five_hundred_objects, test_metrics_count)

@@ -224,7 +224,8 @@ START_TEST(test_every_place_of_v1alpha1_is_converted) {
     start();
     for (size_t i = 0; i < 2; i++) {
         ARENA_AUTO struct arena *a = arena_new();
-        struct tour t = {.kind = kinds[i], .version = "v1alpha1", .scratch = arena_new(), .all = str_eq(getenv("RBG_ROUNDS"), "all")};
+        struct tour t = {.kind = kinds[i], .version = "v1alpha1", .scratch = arena_new(),
+                         .all = str_eq(getenv("RBG_ROUNDS"), "all")};
         specimen_each(a, kind_version(t.kind, t.version)->type, check_old_place, &t);
         printf("%s: %zu places, %zu reviews\n", kind_info(t.kind)->name, t.places, t.reviews);
         ck_assert_uint_ge(t.reviews, 400);
