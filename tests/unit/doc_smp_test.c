@@ -109,9 +109,11 @@ static struct jv *number(struct arena *a, const char *text) { return json_parse(
 
 /* Values with equal ones among them that are written differently. */
 static struct jv *random_value(struct arena *a) {
-    static const char *const texts[] = {"1", "1.0", "10e-1", "0", "-0", "0e9", "2", "1e400", "1e401", "-3.50", "-3.5", "true", "false", "null",
-                                        "\"1\"", "\"\"", "[]", "[1,2]", "[2,1]", "[1.0,2]", "{}", "{\"a\":1,\"b\":2}",
-                                        "{\"b\":2.0,\"a\":1}", "{\"a\":2,\"b\":1}", "{\"a\":{\"b\":[null]}}"};
+    static const char *const texts[] = {"1",     "1.0",   "10e-1", "0",     "-0",      "0e9",  "2",
+                                        "1e400", "1e401", "-3.50", "-3.5",  "true",    "false", "null",
+                                        "\"1\"", "\"\"",  "[]",    "[1,2]", "[2,1]",   "[1.0,2]", "{}",
+                                        "{\"a\":1,\"b\":2}", "{\"b\":2.0,\"a\":1}",
+                                        "{\"a\":2,\"b\":1}", "{\"a\":{\"b\":[null]}}"};
     if (random() % 2) return jv_new_strf(a, "value-%ld", random() % 60);
     return number(a, texts[(size_t)random() % (sizeof texts / sizeof *texts)]);
 }
