@@ -1,40 +1,14 @@
 """A pod template in a group is checked as deeply as one in a Deployment: what the API server refuses there is
 refused here, in an inline template, behind a patch and in a custom component, and what it takes is taken."""
 
-import copy
-
 from harness import test
 from kube import ApiError, path
-from whole_api_pods import BROKEN, ODD, SOONER
-
-LABELS = {"app": "deep"}
-
-
-def labelled(template):
-    """A Deployment's selector has to find the pods; a group needs no labels."""
-    template = copy.deepcopy(template)
-    metadata = template.setdefault("metadata", {})
-    if isinstance(metadata.get("labels", {}), dict):
-        metadata.setdefault("labels", {}).update(LABELS)
-    return template
+from whole_api_pods import BROKEN, LABELS, ODD, SOONER, component, labelled, standalone
 
 
 def deployment(template):
     return "Deployment", {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "deep"},
                           "spec": {"selector": {"matchLabels": LABELS}, "template": labelled(template)}}
-
-
-def group(**role):
-    return "RoleBasedGroup", {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup",
-                              "metadata": {"name": "deep"}, "spec": {"roles": [{"name": "r", **role}]}}
-
-
-def standalone(template):
-    return group(standalonePattern={"template": labelled(template)})
-
-
-def component(template):
-    return group(customComponentsPattern={"components": [{"name": "c", "template": labelled(template)}]})
 
 
 def refusal(case, document):

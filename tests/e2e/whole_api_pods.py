@@ -1,5 +1,32 @@
-"""Pod templates for test_whole_api_pods: broken ones, odd but valid ones, and those where a group is meant to differ
+"""Pod templates for tests of validation: broken ones, odd but valid ones, and those where a group is meant to differ
 from a Deployment. Each row changes one thing in a template that is fine."""
+
+import copy
+
+LABELS = {"app": "deep"}
+
+
+def labelled(template):
+    """A Deployment's selector has to find the pods; a group needs no labels."""
+    template = copy.deepcopy(template)
+    metadata = template.setdefault("metadata", {})
+    if isinstance(metadata.get("labels", {}), dict):
+        metadata.setdefault("labels", {}).update(LABELS)
+    return template
+
+
+def group(**role):
+    return "RoleBasedGroup", {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup",
+                              "metadata": {"name": "deep"}, "spec": {"roles": [{"name": "r", **role}]}}
+
+
+def standalone(template):
+    return group(standalonePattern={"template": labelled(template)})
+
+
+def component(template):
+    return group(customComponentsPattern={"components": [{"name": "c", "template": labelled(template)}]})
+
 
 
 def spec(**fields):

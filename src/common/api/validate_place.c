@@ -131,7 +131,9 @@ void place_rules(struct problems *p, const struct place *at, const struct place_
                  size_t n) {
     for (size_t i = 0; i < n; i++) {
         const struct place_rule *r = &rules[i];
-        const struct place v = {.up = at, .field = r->field, .v = jv_getn(at->v, r->field, r->len)};
+        const struct place v = {.up = at,
+                                .field = r->field.name,
+                                .v = jv_getn(at->v, r->field.name, r->field.len)};
         if (!v.v && !r->needs) continue; /* most of them */
         if (r->bounded)
             rule_number(p, &v, r);

@@ -47,8 +47,10 @@ void place_texts(struct problems *p, const struct place *list, const char *(*rul
 
 /* What a member may be. Empty strings count as absent, as they do for the API server. */
 struct place_rule {
-    const char *field;                /* with its length: PLACE_FIELD */
-    size_t len;
+    struct {
+        size_t len; /* first, so that a bare string does not compile */
+        const char *name;
+    } field;                          /* PLACE_FIELD */
     const char *needs;                /* what to write when it is missing; NULL: it may be missing */
     const char *enums;                /* allowed words, '|'-separated */
     const char *(*text)(const char *); /* a rule for a string: the reason, or NULL when fine */
@@ -57,7 +59,7 @@ struct place_rule {
 };
 void place_rules(struct problems *p, const struct place *at, const struct place_rule *rules,
                  size_t n);
-#define PLACE_FIELD(name) .field = (name), .len = sizeof(name) - 1
+#define PLACE_FIELD(text) .field = {sizeof(text) - 1, "" text}
 #define PLACE_RULES(p, at, rows) place_rules(p, at, rows, sizeof(rows) / sizeof *(rows))
 
 /* Which of these members is given, when exactly one is; else NULL, and a problem unless none is

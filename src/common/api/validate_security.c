@@ -5,7 +5,7 @@
 #include "doc/scalar.h"
 #include "validate_place.h"
 
-#define ID_RULE(name) {.field = name, .bounded = true, .max = INT32_MAX}
+#define ID_RULE(name) {PLACE_FIELD(name), .bounded = true, .max = INT32_MAX}
 
 /* A profile: its type, and the file that only Localhost has. */
 static void check_profile(struct problems *p, const struct place *context, const char *field) {

@@ -11,7 +11,7 @@
 enum { MODE_MAX = 0777, TOKEN_SECONDS_MIN = 600 };
 #define TOKEN_SECONDS_MAX (INT64_C(1) << 32)
 
-#define MODE_RULE(name) {.field = name, .bounded = true, .max = MODE_MAX}
+#define MODE_RULE(name) {PLACE_FIELD(name), .bounded = true, .max = MODE_MAX}
 
 /* ---- files in a volume ---- */
 
