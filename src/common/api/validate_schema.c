@@ -51,6 +51,13 @@ static bool is_fraction(const struct jv *v) {
     return v->type == J_NUM && jv_int(v, 0) != jv_int(v, 1) && strpbrk(v->s, ".eE");
 }
 
+/* Kubernetes' own types read a unit alone as zero of it, the pattern of a schema wants a digit. */
+static bool lacks_number(const struct jv *v) {
+    if (v->type != J_STR) return false;
+    const char *s = v->s + strspn(v->s, "+-");
+    return !is_digit(s[*s == '.']);
+}
+
 /* ---- lists, objects ---- */
 
 /* The value of a key of the list, or its default. */
@@ -82,6 +89,8 @@ static void check_value(struct problems *p, enum fkind k, const struct type *t,
                         const struct place *at) {
     if (k == F_QUANTITY && is_fraction(at->v))
         place_problem(p, at, PROBLEM_INVALID, "write it in quotes");
+    else if (k == F_QUANTITY && lacks_number(at->v))
+        place_problem(p, at, PROBLEM_INVALID, "write a number before the unit");
     else if (check_type(p, k, at) && k == F_OBJECT && t)
         check_object(p, t, at);
 }
