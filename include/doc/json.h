@@ -57,15 +57,22 @@ struct jv *json_parse(struct arena *a, const char *text, size_t len, const struc
 /* As json_parse, but takes over `text`, which must be writable, live as long as the tree, and is changed; text[len] is a NUL. */
 struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e);
 
-/* As json_parse_insitu, for a document of which most is only passed on: an object or array that is the member `key` of an object
- * stays text (J_RAW) when `keep` says so, unless it is empty. It is checked like the rest, but costs no memory. Writers, jv_dup
- * and jv_eq know such values; for all other functions they are neither object nor array until jv_open. */
-typedef bool (*json_keep_fn)(const char *key, size_t klen);
+/* As json_parse_insitu, for a document of which most is only passed on: an object or array that is the member `key` of an object,
+ * or (`element`) an element of the array that is this member, stays text (J_RAW) when `keep` says so, unless it is empty. It is
+ * checked like the rest, but costs no memory. An element counts as one value of the document, and may have max_nodes of its own: a
+ * list may be as long as its text, each of its elements only as large as a document. Writers, jv_dup and jv_eq know such values;
+ * for all other functions they are neither object nor array until jv_open. */
+typedef bool (*json_keep_fn)(const char *key, size_t klen, bool element);
 struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
                               struct err *e);
 
 /* The tree of a J_RAW, made anew; any other value (or NULL) as it is. */
 struct jv *jv_open(struct arena *a, const struct jv *v);
+
+/* As json_parse_outline, for an element that is a J_RAW of a text that the caller owns. Takes over that text and the byte behind
+ * it, so it works once; `raw` is of no use afterwards. */
+struct jv *jv_open_insitu(struct arena *a, const struct jv *raw, const struct json_limits *limits, json_keep_fn keep,
+                          struct err *e);
 
 /* Compact text, members in their order, only the escapes that JSON demands. */
 void json_write(struct buf *out, const struct jv *v);

@@ -183,13 +183,14 @@ END_TEST
 
 /* ---- outlines ---- */
 
-static bool keep_all(const char *key, size_t klen) {
-    (void)key, (void)klen;
+static bool keep_all(const char *key, size_t klen, bool element) {
+    (void)key, (void)klen, (void)element;
     return true;
 }
 
-static bool keep_some(const char *key, size_t klen) {
-    return klen == 2 && key[1] % 2;
+/* Members of odd keys, elements below even ones. */
+static bool keep_some(const char *key, size_t klen, bool element) {
+    return klen == 2 && key[1] % 2 == !element;
 }
 
 /* What an outline takes is what the parser takes, with the same values; what one refuses the other refuses in the same words. */
@@ -243,6 +244,53 @@ START_TEST(test_outline_keeps_text) {
     ck_assert_str_eq(jv_str(jv_idx(jv_get(open, "k3"), 2), ""), "\xc3\xa9");
     ck_assert(jv_eq(raw, open) && jv_open(a, open) == open && !jv_open(a, NULL));
     ck_assert(!jv_eq(raw, jv_get(v, "k2")) && !jv_eq(raw, jv_path(v, "k2", "k3", (char *)0)));
+}
+END_TEST
+
+static bool keep_elements(const char *key, size_t klen, bool element) {
+    return element && klen == 5 && memcmp(key, "items", 5) == 0;
+}
+
+START_TEST(test_outline_keeps_elements) {
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    char text[] = "{\"a\":[{\"b\":1}],\"items\":[{\"c\":\"\\u00e9\",\"items\":[[2]]} ,{}, 7,[{\"d\":{}}]],\"z\":{\"items\":{\"x\":1}}}";
+    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_elements, &e), *items = jv_get(v, "items");
+    ASSERT_PTR(v);
+    ck_assert_uint_eq(jv_len(items), 4);
+    ck_assert(jv_is(jv_idx(items, 0), J_RAW) && jv_is(jv_idx(items, 1), J_OBJ) && jv_is(jv_idx(items, 2), J_NUM) &&
+              jv_is(jv_idx(items, 3), J_RAW));
+    ck_assert(jv_is(jv_idx(jv_get(v, "a"), 0), J_OBJ) && jv_is(jv_path(v, "z", "items", (char *)0), J_OBJ));
+    /* In place, in any order, as an outline again. */
+    ASSERT_PTR(v = jv_open_insitu(a, jv_idx(items, 3), &json_limits_review, NULL, &e));
+    ck_assert_str_eq(json_text(a, v), "[{\"d\":{}}]");
+    ASSERT_PTR(v = jv_open_insitu(a, jv_idx(items, 0), &json_limits_review, keep_elements, &e));
+    ck_assert_str_eq(jv_get_str(v, "c"), "\xc3\xa9");
+    ck_assert(jv_is(jv_idx(jv_get(v, "items"), 0), J_RAW));
+}
+END_TEST
+
+/* The number of values is that of one element, not of all. */
+START_TEST(test_elements_are_limited_one_by_one) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct json_limits few = {1000, 10, 5}; /* one element, the array, the object: three are left */
+    static const struct {
+        const char *text;
+        bool taken;
+    } rows[] = {
+        {"{\"items\":[[1,2,3,4]]}", true},      {"{\"items\":[[1,2,3,4,5]]}", false},
+        {"{\"items\":[[1,2],[1,2,3,4],{\"a\":[1,2,3]}]}", true}, {"{\"items\":[[1,2],[1,2,3,4],{\"a\":[1,2,3,4]}]}", false},
+        {"{\"items\":[[1],[1],[1]]}", true},    {"{\"items\":[[1],[1],[1],[1]]}", false},
+        {"{\"items\":[[1]],\"a\":[1]}", true}, {"{\"items\":[[1]],\"a\":[1,2]}", false},
+        {"{\"other\":[[1],[2]]}", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err e = ERR_INIT;
+        char *text = arena_strdup(a, rows[i].text);
+        bool taken = json_parse_outline(a, text, strlen(text), &few, keep_elements, &e) != NULL;
+        ck_assert_msg(taken == rows[i].taken, "%s: %s", rows[i].text, e.msg);
+        ck_assert(taken || e.code == ERR_LIMIT);
+    }
 }
 END_TEST
 
@@ -568,7 +616,7 @@ END_TEST
 
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
           test_every_byte_at_every_place_of_a_string, test_outlines,
-          test_outline_keeps_text, test_refuses, test_many_keys, test_limits, test_large_input_is_refused_fast,
-          test_numbers_keep_their_text, test_equality, test_reading,
+          test_outline_keeps_text, test_outline_keeps_elements, test_elements_are_limited_one_by_one, test_refuses,
+          test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)

@@ -215,7 +215,7 @@ static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, s
 
 /* ---- the entry ---- */
 
-bool convert_keep(const char *key, size_t klen) {
+bool convert_keep(const char *key, size_t klen, bool element) {
 #define SAME(word) {sizeof word - 1, word}
     static const struct {
         size_t len;
@@ -225,7 +225,7 @@ bool convert_keep(const char *key, size_t klen) {
                         SAME("tolerations"), SAME("topologySpreadConstraints"),
                         SAME("status"),      SAME("managedFields")};
 #undef SAME
-    for (size_t i = 0; i < sizeof same_in_both / sizeof *same_in_both; i++)
+    for (size_t i = 0; !element && i < sizeof same_in_both / sizeof *same_in_both; i++)
         if (same_in_both[i].len == klen && memcmp(same_in_both[i].word, key, klen) == 0) return true;
     return false;
 }

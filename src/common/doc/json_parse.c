@@ -447,13 +447,17 @@ CONST_RAW char *read_key(struct parser *p, char *s, bool raw) {
 
 static char *keep_text(struct parser *p, char *s, struct jv **v);
 
+static bool in_array(const struct parser *p) { return !p->frames[p->depth - 1].is_obj; }
+
 /* s is at the opening bracket of a container: does it stay text? */
 static bool stays_text(const struct parser *p, const char *s) {
-    if (p->depth == 0 || !p->frames[p->depth - 1].is_obj) return false;
-    const struct jmember *m = &p->stack[p->top - 1];
+    if (p->depth == 0) return false;
+    bool element = in_array(p);
+    if (element && (p->depth == 1 || !p->frames[p->depth - 2].is_obj)) return false;
+    const struct jmember *m = &p->stack[(element ? p->frames[p->depth - 1].base : p->top) - 1];
     const char *next = s + 1;
     while (*next == ' ' || *next == '\n' || *next == '\t' || *next == '\r') next++;
-    return *next != ']' && *next != '}' && p->keep(m->key, m->klen);
+    return *next != ']' && *next != '}' && p->keep(m->key, m->klen, element);
 }
 
 /* Reads a scalar, or as much of a container as is before its first value: then *opened is true. */
@@ -504,8 +508,13 @@ CONST_RAW char *read_value(struct parser *p, char *s, struct jv **v, bool raw) {
 }
 
 static char *keep_text(struct parser *p, char *s, struct jv **v) {
+    uint32_t outside = p->nodes;
+    bool element = in_array(p);
+    if (element && !count_node(p)) return NULL;
+    if (element) p->nodes = 0;
     char *end = read_value(p, s, v, true);
     if (!end) return NULL;
+    if (element) p->nodes = outside + 1;
     *v = new_node(p, J_RAW);
     (*v)->s = s;
     (*v)->len = (uint32_t)(end - s);
@@ -539,6 +548,13 @@ struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const str
     free(p.stack_heap);
     free(p.frames_heap);
     return v;
+}
+
+struct jv *jv_open_insitu(struct arena *a, const struct jv *raw, const struct json_limits *limits, json_keep_fn keep,
+                          struct err *e) {
+    char *text = (char *)(uintptr_t)raw->s;
+    text[raw->len] = '\0'; /* a comma, a bracket or white space, and read already */
+    return json_parse_outline(a, text, raw->len, limits, keep, e);
 }
 
 struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e) {
