@@ -33,6 +33,7 @@ struct serve_route {
     const char *path;   /* exact, or a prefix when it ends in '*' */
     serve_fn fn;
     void *ctx;
+    size_t max_body; /* instead of the server's, within what all bodies may take; 0: the server's */
 };
 
 struct serve_opts {
@@ -41,7 +42,8 @@ struct serve_opts {
     const struct serve_route *routes; /* the first match answers; none: 404 */
     size_t nroutes;
     size_t max_body;            /* bytes; larger: 413, nothing is kept; at once when more than twice this is announced. All
-                                 * bodies together may take 8 times this, beyond that: 503. 0: 8 MiB */
+                                 * bodies together may take 8 times this, beyond that: 503. 0: 8 MiB. All answers that wait to
+                                 * be taken may together have 64 MiB: one beyond that becomes a 503 */
     unsigned max_connections;   /* 0: 1000 */
     unsigned per_ip;            /* 0: no limit */
     unsigned request_s;         /* a connection's first request must begin within this, every request be complete so long after

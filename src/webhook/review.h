@@ -9,7 +9,8 @@
  * tree lives in the request's arena and takes over its body; `keep` (may be NULL): what stays text
  * in it, see json_parse_outline. */
 const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
-                              const char *api_version, const char *kind, json_keep_fn keep);
+                              const char *api_version, const char *kind,
+                              const struct json_limits *limits, json_keep_fn keep);
 
 /* Writes a review with this response as the answer, status 200. */
 void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version,
@@ -17,6 +18,10 @@ void review_answer(struct serve_request *q, struct serve_response *r, const char
 
 /* {status: "Failure", message, reason, code}. */
 struct jv *review_failure(struct arena *a, int code, const char *reason, const char *message);
+
+/* The body that /convert takes: a list of 500 groups of 30 KB, which is what kubectl asks for at a
+ * time, is 15 MiB, and the caches of API servers ask for more. */
+#define CONVERSION_BYTES ((size_t)32 << 20)
 
 void review_convert(void *ctx, struct serve_request *q, struct serve_response *r);
 

@@ -50,15 +50,15 @@ static bool is_json(const char *content_type) {
 }
 
 const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
-                              const char *api_version, const char *kind, json_keep_fn keep) {
+                              const char *api_version, const char *kind,
+                              const struct json_limits *limits, json_keep_fn keep) {
     struct err e = ERR_INIT;
     if (!is_json(q->content_type)) {
         serve_text(r, 415, "content type \"%s\" is not supported: send application/json",
                    q->content_type);
         return NULL;
     }
-    const struct jv *doc =
-        json_parse_outline(q->arena, q->body, q->len, &json_limits_review, keep, &e);
+    const struct jv *doc = json_parse_outline(q->arena, q->body, q->len, limits, keep, &e);
     if (!doc) {
         serve_text(r, e.code == ERR_LIMIT ? 413 : 400, "the body can't be read as %s %s: %s",
                    *kind == 'A' ? "an" : "a", kind, e.msg);
@@ -121,18 +121,20 @@ static void mutate_set(void *ctx, struct serve_request *q, struct serve_response
 static const struct {
     const char *path;
     serve_fn fn;
+    size_t max_body;
 } rows[WEBHOOK_ROUTES] = {
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", validate_group},
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", validate_set},
-    {"/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", validate_policy},
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", validate_warmup},
-    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", mutate_group},
-    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", mutate_set},
-    {"/convert", review_convert},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", validate_group, 0},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", validate_set, 0},
+    {"/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", validate_policy, 0},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", validate_warmup, 0},
+    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", mutate_group, 0},
+    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", mutate_set, 0},
+    {"/convert", review_convert, CONVERSION_BYTES},
 };
 
 size_t webhook_routes(const struct webhook_opts *o, struct serve_route *out, size_t max) {
     for (size_t i = 0; i < WEBHOOK_ROUTES && i < max; i++)
-        out[i] = (struct serve_route){"POST", rows[i].path, rows[i].fn, (void *)(uintptr_t)o};
+        out[i] = (struct serve_route){"POST", rows[i].path, rows[i].fn, (void *)(uintptr_t)o,
+                                      rows[i].max_body};
     return WEBHOOK_ROUTES;
 }

@@ -21,6 +21,7 @@
 
 #define CHUNKED_FIRST ((size_t)16 << 10)
 #define DRAIN 2 /* times the limit of a body: read, but not stored */
+#define ANSWER_BUDGET ((size_t)64 << 20)
 #define PLAIN "text/plain; charset=utf-8"
 
 struct exchange {
@@ -33,6 +34,7 @@ struct exchange {
     char *body; /* heap; NUL-terminated at `len` when it is handed out */
     size_t len, cap;
     size_t seen; /* body bytes that came, stored or not */
+    size_t answer; /* bytes of it, counted in the server's */
     struct serve_response refusal; /* status 0: none */
     const char *allow;
 };
@@ -106,6 +108,7 @@ void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_R
     if (!x) return;
     *state = NULL;
     body_drop(x);
+    atomic_fetch_sub(&s->answer_bytes, x->answer);
     buf_fini(&x->refusal.body);
     if (x->started) conns_end(&s->conns);
     conns_phase(&s->conns, x->conn, CONN_IDLE);
@@ -186,8 +189,12 @@ static void refuse(struct exchange *x, int status, const char *text) {
     serve_text(&x->refusal, status, "%s\n", text);
 }
 
+static size_t body_limit(const struct exchange *x) {
+    return x->route && x->route->max_body ? x->route->max_body : x->s->o.max_body;
+}
+
 static void refuse_size(struct exchange *x) {
-    refuse(x, 413, arena_printf(x->q.arena, "the request body is larger than the limit of %zu bytes", x->s->o.max_body));
+    refuse(x, 413, arena_printf(x->q.arena, "the request body is larger than the limit of %zu bytes", body_limit(x)));
 }
 
 static void body_alloc(struct exchange *x, size_t cap) {
@@ -218,17 +225,17 @@ static enum MHD_Result start(struct exchange *x, struct MHD_Connection *mc, cons
         return answer(x, mc, &x->refusal, true);
     }
     size_t n = *length ? declared_length(length) : 0;
-    if (n > x->s->o.max_body) {
+    if (n > body_limit(x)) {
         refuse_size(x);
         bool asks = *header(mc, MHD_HTTP_HEADER_EXPECT) != '\0';
-        if (asks || n / DRAIN > x->s->o.max_body) return answer(x, mc, &x->refusal, true);
+        if (asks || n / DRAIN > body_limit(x)) return answer(x, mc, &x->refusal, true);
     }
     if (!x->refusal.status) body_alloc(x, chunked ? CHUNKED_FIRST : n);
     return MHD_YES;
 }
 
 static void store(struct exchange *x, const char *data, size_t n) {
-    if (n > x->s->o.max_body - x->len) {
+    if (n > body_limit(x) - x->len) {
         refuse_size(x);
         return;
     }
@@ -247,7 +254,7 @@ static enum MHD_Result receive(struct exchange *x, const char *data, size_t *siz
     size_t n = *size;
     *size = 0;
     x->seen += n;
-    if (x->seen / DRAIN > x->s->o.max_body) return MHD_NO;
+    if (x->seen / DRAIN > body_limit(x)) return MHD_NO;
     if (!x->refusal.status) store(x, data, n);
     return MHD_YES;
 }
@@ -262,6 +269,18 @@ static void call_handler(struct exchange *x, struct serve_response *r) {
     if (r->status < 200 || r->status > 599) serve_text(r, 500, "the handler of %s gave no answer\n", x->route->path);
 }
 
+/* A client that does not take its answer keeps it in memory until its time is over: there must not be too many of them. */
+static void answer_admit(struct exchange *x, struct serve_response *r) {
+    size_t n = r->body.len;
+    if (atomic_fetch_add(&x->s->answer_bytes, n) + n <= ANSWER_BUDGET) {
+        x->answer = n;
+        return;
+    }
+    atomic_fetch_sub(&x->s->answer_bytes, n);
+    buf_fini(&r->body);
+    serve_text(r, 503, "too many large answers wait to be taken; try again\n");
+}
+
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
                               const char *data, size_t *size, void **state) {
     (void)cls, (void)url, (void)version;
@@ -273,5 +292,6 @@ enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mc, const char *
     struct serve_response r = {0};
     call_handler(x, &r);
     body_drop(x); /* before the answer is sent, which may take a while */
+    answer_admit(x, &r);
     return answer(x, mc, &r, false);
 }
