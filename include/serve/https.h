@@ -42,8 +42,8 @@ struct serve_opts {
     const struct serve_route *routes; /* the first match answers; none: 404 */
     size_t nroutes;
     size_t max_body;            /* bytes; larger: 413, nothing is kept; at once when more than twice this is announced. All
-                                 * bodies together may take 8 times this, beyond that: 503. 0: 8 MiB. All answers that wait to
-                                 * be taken may together have 64 MiB: one beyond that becomes a 503 */
+                                 * bodies together may take 8 times this, beyond that: 503. 0: 8 MiB. All answers of more than
+                                 * 64 KiB that wait to be taken may together have 64 MiB: one beyond that becomes a 503 */
     unsigned max_connections;   /* 0: 1000 */
     unsigned per_ip;            /* 0: no limit */
     unsigned request_s;         /* a connection's first request must begin within this, every request be complete so long after

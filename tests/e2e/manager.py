@@ -109,10 +109,17 @@ class Manager:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return "".join(f.readlines()[-lines:])
 
-    def resident_kib(self):
+    def memory_kib(self, field):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
             fields = dict(line.split(":", 1) for line in f)
-        return int(fields["VmRSS"].split()[0])
+        return int(fields[field].split()[0])
+
+    def resident_kib(self):
+        return self.memory_kib("VmRSS")
+
+    def peak_kib(self):
+        """The most that was resident since the process began."""
+        return self.memory_kib("VmHWM")
 
     def webhook(self):
         """A TLS connection to the webhooks, checked against the CA that the API server was given."""

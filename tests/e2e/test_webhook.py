@@ -1,10 +1,12 @@
 """The webhooks, met directly over HTTPS: what no API server would send. And what the manager needs for it."""
 
+import concurrent.futures
 import http.client
 import json
 import signal
 import socket
 import ssl
+import threading
 import time
 
 from harness import test
@@ -13,6 +15,7 @@ from manager import flat, printed
 
 GROUP = "/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", "/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup"
 LIMIT_KIB = 64 * 1024
+MIB = 1 << 20
 
 
 def paths(case):
@@ -67,13 +70,15 @@ def garbage_is_a_bad_request(case):
 @test
 def a_huge_body_is_refused(case):
     pid = case.manager.pid
-    chunk = b" " * (1 << 20)
-    for path in GROUP[0], "/convert":
-        status, text = post(case, path, (chunk for _ in range(100)), {"Content-Length": str(100 << 20)})
+    chunk = b" " * MIB
+    for path, limit in (GROUP[0], 8), ("/convert", 32):  # a list of groups is larger than one group
+        status, text = post(case, path, (chunk for _ in range(100)), {"Content-Length": str(100 * MIB)})
         assert status == 413, f"{path}: {status} {text}"
         unharmed(case, pid)
+        status, text = post(case, path, chunk * limit)
+        assert status == 400, f"{path}: {status} {text}"
         # Of unknown length, so that it has to be counted. One that goes on and on is cut.
-        status, text = post(case, path, (chunk for _ in range(12)), {"Transfer-Encoding": "chunked"})
+        status, text = post(case, path, (chunk for _ in range(limit + 4)), {"Transfer-Encoding": "chunked"})
         assert status == 413, f"{path}, chunked: {status} {text}"
         try:
             status, _ = post(case, path, (chunk for _ in range(100)), {"Transfer-Encoding": "chunked"})
@@ -81,6 +86,33 @@ def a_huge_body_is_refused(case):
         except (http.client.RemoteDisconnected, ConnectionError):
             pass
         unharmed(case, pid)
+
+
+def review_of_many_values():
+    """31 MiB in which each role of 16 bytes becomes one of more than a hundred."""
+    group = {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup", "metadata": {"name": "g"},
+             "spec": {"roles": [{"name": f"r{i:05d}"} for i in range(60_000)]}}
+    review = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": {
+        "uid": "u", "desiredAPIVersion": "workloads.x-k8s.io/v1alpha1", "objects": []}}
+    text, one = json.dumps(review), json.dumps(group, separators=(",", ":"))
+    return text.replace("[]", "[" + ",".join([one] * (31 * MIB // len(one))) + "]").encode()
+
+
+@test(alone=True)
+def large_reviews_at_once_stay_in_memory(case):
+    pid = case.manager.pid
+    review = review_of_many_values()
+    answers = []
+    clients = [threading.Thread(target=lambda: answers.append(post(case, "/convert", review))) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    assert {status for status, _ in answers} <= {200, 503} and any(status == 200 for status, _ in answers), [a[0] for a in answers]
+    peak = case.manager.peak_kib()
+    print(f"     four reviews of 31 MiB: {sorted(status for status, _ in answers)}, peak {peak} KiB")
+    assert peak < 480 * 1024, f"the manager took {peak} KiB, and the chart lets it have 512 MiB"
+    unharmed(case, pid)
 
 
 @test
@@ -120,6 +152,28 @@ def half_a_request_holds_nobody_up(case):
         for s in idle:
             s.close()
     unharmed(case, pid)
+
+
+@test(alone=True)
+def a_large_list_is_read_in_the_other_version(case):
+    """Three hundred groups of 30 KB: kubectl asks for 500 at a time, which the API server has converted in one request."""
+    variables = [{"name": f"VARIABLE_{i}", "value": "some value of it " * 60} for i in range(30)]
+    template = {"spec": {"containers": [{"name": "c", "image": "e/i:1", "env": variables}]}}
+    spec = {"roles": [{"name": "r", "replicas": 0, "standalonePattern": {"template": template}}]}
+    names, ns = [f"large-{i}" for i in range(300)], case.ns
+
+    def create(name):
+        case.api.create("RoleBasedGroup", {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup",
+                                           "metadata": {"name": name}, "spec": spec}, ns)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(create, names))
+    text = case.kubectl("get", "rolebasedgroups.v1alpha1.workloads.x-k8s.io", "-o", "json").stdout
+    assert len(text) > 8 * MIB, len(text)
+    groups = json.loads(text)["items"]
+    assert sorted(g["metadata"]["name"] for g in groups) == sorted(names)
+    for group in groups:
+        assert group["apiVersion"] == "workloads.x-k8s.io/v1alpha1"
+        assert group["spec"]["roles"][0]["template"]["spec"]["containers"][0]["env"] == variables
 
 
 @test

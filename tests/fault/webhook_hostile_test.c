@@ -306,6 +306,10 @@ END_TEST
 
 /* ---- a long list ---- */
 
+#define TO_OLD \
+    "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"ConversionReview\",\"request\":{\"uid\":\"u-1\"," \
+    "\"desiredAPIVersion\":\"workloads.x-k8s.io/v1alpha1\",\"objects\":["
+
 static void add_group(struct buf *out, int i) {
     buf_printf(out, "%s{\"apiVersion\":\"workloads.x-k8s.io/v1alpha2\",\"kind\":\"RoleBasedGroup\",\"metadata\":{\"name\":\"g-%d\","
                "\"annotations\":{\"rbg.workloads.x-k8s.io/group-gang-scheduling\":\"true\"}},\"spec\":{\"roles\":[{\"name\":\"a\","
@@ -313,14 +317,19 @@ static void add_group(struct buf *out, int i) {
                i ? "," : "", i);
     for (int c = 0; c < 3; c++) {
         buf_printf(out, "%s{\"name\":\"c%d\",\"image\":\"registry.example.com/engine:1.0\",\"env\":[", c ? "," : "", c);
-        for (int v = 0; v < 40; v++)
+        for (int v = 0; v < 200; v++)
             buf_printf(out, "%s{\"name\":\"VARIABLE_%d\",\"value\":\"some value of it\"}", v ? "," : "", v);
         buf_puts(out, "]}");
     }
     buf_puts(out, "]}}}}]}}");
 }
 
-/* Five hundred groups of 6 KB, as a list sends them: all of them, in their order, there and back; memory does not grow with
+static void add_groups(struct buf *out, int n) {
+    buf_puts(out, TO_OLD);
+    for (int i = 0; i < n; i++) add_group(out, i);
+}
+
+/* Five hundred groups of 30 KB, as a list sends them: all of them, in their order, there and back; memory does not grow with
  * their number of times. */
 START_TEST(five_hundred_groups_are_converted_in_order) {
     enum { GROUPS = 500 };
@@ -328,11 +337,9 @@ START_TEST(five_hundred_groups_are_converted_in_order) {
     rig_start(&g);
     struct line l = {.g = &g};
     BUF_AUTO struct buf body = BUF_INIT;
-    buf_puts(&body, "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"ConversionReview\",\"request\":{\"uid\":\"u-1\","
-                    "\"desiredAPIVersion\":\"workloads.x-k8s.io/v1alpha1\",\"objects\":[");
-    for (int i = 0; i < GROUPS; i++) add_group(&body, i);
+    add_groups(&body, GROUPS);
     buf_puts(&body, "]}}");
-    ck_assert_uint_gt(body.len, 3 * MIB);
+    ck_assert_uint_gt(body.len, 14 * MIB);
     size_t before = 0;
     for (int round = 0; round < 3; round++) {
         ck_assert_int_eq(post(&l, "/convert", JSON, body.s, body.len), 200);
@@ -355,7 +362,81 @@ START_TEST(five_hundred_groups_are_converted_in_order) {
 }
 END_TEST
 
+/* What is said of a small review is said of one that is read object by object: the object by its name and number, and a text that
+ * is no JSON is none of its objects'. */
+START_TEST(one_object_fails_a_large_review) {
+    enum { GROUPS = 60 }; /* 1.8 MB */
+    static const struct {
+        const char *object;
+        int status;
+        const char *words;
+    } rows[] = {
+        {OBJECT("v1alpha2", "RoleInstance", "\"spec\":{}"), 200, "RoleInstance g (object 61 of 61): kind \"RoleInstance\" is not"},
+        {"{\"kind\":\"RoleBasedGroup\"}", 200, "RoleBasedGroup without a name (object 61 of 61): apiVersion"},
+        {"null", 200, "(object 61 of 61)"},
+        {"[1]", 200, "(object 61 of 61)"},
+        {"{\"a\":}", 400, "expected a value"},
+        {"{\"a\":1,\"a\":1}", 400, "twice"},
+        {"{\"a\":\"\xc3\"}", 400, "UTF-8"},
+        {"{}]", 400, "found"},
+        {"{\"a\":", 400, "found"},
+    };
+    struct rig g;
+    rig_start(&g);
+    struct line l = {.g = &g};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        BUF_AUTO struct buf body = BUF_INIT;
+        add_groups(&body, GROUPS);
+        buf_printf(&body, ",%s]}}", rows[i].object);
+        ck_assert_uint_gt(body.len, MIB);
+        int status = post(&l, "/convert", JSON, body.s, body.len);
+        ASSERT_MSG(status == rows[i].status, "%s: %d %.200s", rows[i].object, status, buf_str(&l.body));
+        ARENA_AUTO struct arena *a = arena_new();
+        const char *said = status == 200 ? failure(answer(a, &l)) : buf_str(&l.body);
+        ASSERT_MSG(strstr(said, rows[i].words), "%s: %.200s", rows[i].object, said);
+    }
+    line_end(&l);
+    rig_stop(&g);
+}
+END_TEST
+
+/* The status when it is the one that is waited for, or the last one: the server sees later what a client did before. */
+static int asked_until(struct line *l, const struct buf *body, int status) {
+    int got = 0;
+    for (int i = 0; got != status && i < 20; i++) got = post(l, "/convert", JSON, body->s, body->len);
+    return got;
+}
+
+/* Clients that ask for much and take nothing: what waits for them is bounded, and the others get their small answers meanwhile;
+ * large ones too, as soon as they are gone. */
+START_TEST(answers_that_nobody_takes_are_bounded) {
+    enum { CLIENTS = 8 }; /* of 10 MB each, which is more than all answers may have */
+    struct rig g;
+    rig_start(&g);
+    struct line l = {.g = &g};
+    struct http_client *idle[CLIENTS];
+    BUF_AUTO struct buf body = BUF_INIT;
+    add_groups(&body, 350);
+    buf_puts(&body, "]}}");
+    char head[256];
+    int n = snprintf(head, sizeof head, "POST /convert HTTP/1.1\r\nHost: localhost\r\nContent-Type: " JSON
+                     "\r\nContent-Length: %zu\r\n\r\n", body.len);
+    for (int i = 0; i < CLIENTS; i++) {
+        ck_assert_ptr_nonnull(idle[i] = http_client_open(&g.client));
+        ck_assert_int_eq(http_client_send(idle[i], head, (size_t)n) || http_client_send(idle[i], body.s, body.len), 0);
+        still_answers(&l);
+    }
+    ck_assert_int_eq(asked_until(&l, &body, 503), 503);
+    ck_assert_ptr_nonnull(strstr(buf_str(&l.body), "try again"));
+    still_answers(&l);
+    for (int i = 0; i < CLIENTS; i++) http_client_close(idle[i]);
+    ck_assert_int_eq(asked_until(&l, &body, 200), 200);
+    line_end(&l);
+    rig_stop(&g);
+}
+END_TEST
+
 TEST_MAIN("webhook_hostile", bodies_that_are_no_review_get_a_status, deep_and_wide_bodies_stay_out_of_memory,
           reviews_of_what_is_not_served_are_denied, numbers_that_fit_nowhere_are_denied,
           conversions_of_what_is_not_served_fail_as_a_whole, cut_reviews_are_never_decided,
-          five_hundred_groups_are_converted_in_order)
+          five_hundred_groups_are_converted_in_order, one_object_fails_a_large_review, answers_that_nobody_takes_are_bounded)

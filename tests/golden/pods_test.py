@@ -1,5 +1,5 @@
-"""The rows of tests/e2e/whole_api_pods.py without a cluster: each broken template is refused, each odd one is taken. That a real API
-server says the same of a Deployment is shown in tests/e2e/test_whole_api_pods.py.
+"""The rows of tests/e2e/whole_api_pods.py without a cluster: each broken template is refused, each odd one is taken. That a real
+API server says the same of a Deployment is shown in tests/e2e/test_whole_api_pods.py.
 
 Run by ctest with the path of rbg-manager; prints Check's summary line.
 """

@@ -254,7 +254,8 @@ static bool keep_elements(const char *key, size_t klen, bool element) {
 START_TEST(test_outline_keeps_elements) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
-    char text[] = "{\"a\":[{\"b\":1}],\"items\":[{\"c\":\"\\u00e9\",\"items\":[[2]]} ,{}, 7,[{\"d\":{}}]],\"z\":{\"items\":{\"x\":1}}}";
+    char text[] = "{\"a\":[{\"b\":1}],\"items\":[{\"c\":\"\\u00e9\",\"items\":[[2]]} ,{}, 7,[{\"d\":{}}]],"
+                  "\"z\":{\"items\":{\"x\":1}}}";
     const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_elements, &e), *items = jv_get(v, "items");
     ASSERT_PTR(v);
     ck_assert_uint_eq(jv_len(items), 4);

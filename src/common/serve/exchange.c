@@ -5,6 +5,7 @@
  * A request that is going to be refused is read to its end without being stored: a server that closes while the client still
  * sends resets the connection, and the client may never see why. One that announces more than DRAIN limits, or asks first
  * (Expect: 100-continue), is refused at once; one that sends more than that unannounced is cut. */
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@
 #define CHUNKED_FIRST ((size_t)16 << 10)
 #define DRAIN 2 /* times the limit of a body: read, but not stored */
 #define ANSWER_BUDGET ((size_t)64 << 20)
+#define SMALL_ANSWER ((size_t)64 << 10)
+#define LARGE ((size_t)4 << 20) /* bytes of a body whose memory is worth giving back */
 #define PLAIN "text/plain; charset=utf-8"
 
 struct exchange {
@@ -113,7 +116,9 @@ void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_R
     if (x->started) conns_end(&s->conns);
     conns_phase(&s->conns, x->conn, CONN_IDLE);
     if (x->answered) hold_back(x, 0);
+    bool large = x->seen > LARGE;
     server_give_arena(s, x->q.arena);
+    if (large) malloc_trim(0); /* what freed blocks of it lie between is kept by the allocator otherwise */
 }
 
 static const char *header(struct MHD_Connection *mc, const char *name) {
@@ -269,9 +274,11 @@ static void call_handler(struct exchange *x, struct serve_response *r) {
     if (r->status < 200 || r->status > 599) serve_text(r, 500, "the handler of %s gave no answer\n", x->route->path);
 }
 
-/* A client that does not take its answer keeps it in memory until its time is over: there must not be too many of them. */
+/* A client that does not take its answer keeps it in memory until its time is over: there must not be too many large ones. Small
+ * ones are not counted, so that nobody who waits with large ones keeps the others from theirs. */
 static void answer_admit(struct exchange *x, struct serve_response *r) {
     size_t n = r->body.len;
+    if (n <= SMALL_ANSWER) return;
     if (atomic_fetch_add(&x->s->answer_bytes, n) + n <= ANSWER_BUDGET) {
         x->answer = n;
         return;

@@ -39,7 +39,7 @@ struct server {
     struct conns conns;
     atomic_size_t body_bytes; /* received and not yet released, over all exchanges */
     size_t body_budget;
-    atomic_size_t answer_bytes; /* of answers that are being sent */
+    atomic_size_t answer_bytes; /* of large answers that are being sent */
     atomic_bool draining;
     pthread_mutex_t spare_lock;
     struct arena *spare[SPARE_ARENAS];
