@@ -34,7 +34,8 @@ static const struct field restart_config_rows[] = {
              "with each further one."},
     {.key = "maxDelaySeconds", .kind = F_INT32, .flags = PTR, .dflt = "600", .min = "0",
      AT(struct restart_config, max_delay_seconds),
-     .desc = "The longest wait between two recreations, in seconds. 0: no longest one."},
+     .desc = "The longest wait between two recreations, in seconds; not less than "
+             "baseDelaySeconds. 0, as that then is too: no wait."},
     {.key = "maxRestarts", .kind = F_INT32, .flags = PTR, .min = "0",
      AT(struct restart_config, max_restarts),
      .desc = "So many recreations in a row, then the instance is left as it is, with condition Failed. The "
