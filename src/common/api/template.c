@@ -144,10 +144,8 @@ static int check_metadata(const struct role *r, const struct component *c, struc
                    c->name, part, jv_type_name(v));
 }
 
-static int effective_component(struct arena *a, const struct role *r, const struct component *c,
-                               struct effective *out, struct err *e) {
-    if (str_empty(c->name))
-        return err_set(e, ERR_INVALID, "role \"%s\": a component has no name", r->name);
+int template_component(struct arena *a, const struct role *r, const struct component *c,
+                       struct effective *out, struct err *e) {
     if (!jv_is(c->template, J_OBJ))
         return err_set(e, ERR_INVALID,
                        "role \"%s\": component \"%s\" has no template: set its template", r->name,
@@ -170,8 +168,12 @@ static int effective_custom(struct arena *a, const struct role *r, struct effect
                             size_t *n, struct err *e) {
     *n = r->custom.components.n;
     *out = ARENA_ARRAY(a, *n, struct effective);
-    for (size_t i = 0; i < *n; i++)
-        if (effective_component(a, r, &r->custom.components.items[i], &(*out)[i], e)) return -1;
+    for (size_t i = 0; i < *n; i++) {
+        const struct component *c = &r->custom.components.items[i];
+        if (str_empty(c->name))
+            return err_set(e, ERR_INVALID, "role \"%s\": a component has no name", r->name);
+        if (template_component(a, r, c, &(*out)[i], e)) return -1;
+    }
     return 0;
 }
 

@@ -273,8 +273,9 @@ void check_directives(struct problems *p, const struct role_check *k, const stru
                 jv_path(all[i].template, "metadata", "annotations", rows[row].key, (char *)0)))
             continue;
         if (!d.names.items) {
-            d.names = (struct words){ARENA_ARRAY(p->a, n, const char *), n};
-            for (size_t c = 0; c < n; c++) d.names.items[c] = all[c].component;
+            d.names.items = ARENA_ARRAY(p->a, n, const char *);
+            for (size_t c = 0; c < n; c++)
+                if (*all[c].component) d.names.items[d.names.n++] = all[c].component;
         }
         d.key = rows[row].key;
         d.path = arena_printf(p->a, "metadata.annotations[%s]", d.key);

@@ -157,16 +157,15 @@ static void check_leader_worker(const struct role_check *k, const struct jv *res
     }
 }
 
-static void check_custom(const struct role_check *k, const struct effective *all, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        struct chain ch;
-        chain_init(&ch, k, "customComponentsPattern");
-        ch.list = place_field(&ch.pattern, "components");
-        ch.element = place_item(&ch.list, i);
-        push(&ch, k->c->a, NULL, place_field(&ch.element, "template"));
-        ch.items[0].own = &k->r->custom.components.items[i];
-        check_effective(k, &ch, all, n, i);
-    }
+static void check_custom(const struct role_check *k, const struct effective *all, size_t n,
+                         size_t i) {
+    struct chain ch;
+    chain_init(&ch, k, "customComponentsPattern");
+    ch.list = place_field(&ch.pattern, "components");
+    ch.element = place_item(&ch.list, i);
+    push(&ch, k->c->a, NULL, place_field(&ch.element, "template"));
+    ch.items[0].own = &k->r->custom.components.items[i];
+    check_effective(k, &ch, all, n, i);
 }
 
 /* ---- references and patches ---- */
@@ -247,46 +246,41 @@ static bool patches_apply(const struct role_check *k, const struct jv **resolved
 }
 
 /* Labels and annotations of the component can only be added to objects. */
-static bool check_component_metadata(const struct role_check *k, const struct jv *tpl,
+static void check_component_metadata(const struct role_check *k, const struct jv *tpl,
                                      const char *path) {
     const struct jv *v;
     const char *part;
     size_t i = 0;
-    bool ok = true;
     while ((part = metadata_mistyped(tpl, &i, &v))) {
         const struct place at = place_at(arena_printf(k->c->a, "%s.%s", path, part), v);
-        ok = check_type(k->c->p, F_OBJECT, &at) && ok;
+        check_type(k->c->p, F_OBJECT, &at);
     }
-    return ok;
 }
 
-static bool check_component_templates(const struct role_check *k) {
-    bool ok = true;
-    for (size_t i = 0; i < k->r->custom.components.n; i++) {
-        const struct jv *t = k->r->custom.components.items[i].template;
-        const char *path = arena_printf(
-            k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path, i);
-        if (jv_is(t, J_OBJ)) {
-            ok = check_component_metadata(k, t, path) && ok;
-            continue;
-        }
+/* Why the component has no template that could be looked at. */
+static void report_component(const struct role_check *k, size_t i) {
+    const struct jv *t = k->r->custom.components.items[i].template;
+    const char *path = arena_printf(
+        k->c->a, "%s.customComponentsPattern.components[%zu].template", k->path, i);
+    if (jv_is(t, J_OBJ))
+        check_component_metadata(k, t, path);
+    else
         problem_add(k->c->p, path, t ? PROBLEM_INVALID : PROBLEM_REQUIRED, t,
                     "write the component's pod template");
-        ok = false;
-    }
-    return ok;
 }
 
-/* Components have labels and annotations of their own, so their templates are copies. */
+/* Components have labels and annotations of their own, so their templates are copies. What is wrong with one of them
+ * says nothing about the others, which may refer to it. */
 static void check_components(const struct role_check *k) {
-    struct effective *all;
-    size_t n;
-    struct err e = ERR_INIT;
-    if (!check_component_templates(k)) return;
-    if (template_effective(k->c->a, k->c->s, k->r, &all, &n, &e))
-        problem_add(k->c->p, k->path, PROBLEM_INVALID, NULL, "%s", e.msg);
-    else
-        check_custom(k, all, n);
+    size_t n = k->r->custom.components.n;
+    struct effective *all = ARENA_ARRAY(k->c->a, n, struct effective);
+    for (size_t i = 0; i < n; i++) {
+        const struct component *c = &k->r->custom.components.items[i];
+        if (template_component(k->c->a, k->r, c, &all[i], NULL)) report_component(k, i);
+        all[i].component = c->name ? c->name : "";
+    }
+    for (size_t i = 0; i < n; i++)
+        if (all[i].template) check_custom(k, all, n, i);
 }
 
 void check_templates(const struct role_check *k) {
