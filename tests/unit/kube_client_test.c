@@ -321,6 +321,24 @@ START_TEST(test_batch_runs_at_once_but_not_more_than_allowed) {
 }
 END_TEST
 
+/* One request after a crowd must not cost the crowd its connections. */
+START_TEST(test_connections_are_kept_for_the_next_batch) {
+    struct crowd w = {0};
+    struct kube_job jobs[8];
+    start(crowded, &w, &opts);
+    for (int round = 0; round < 3; round++) {
+        batch(jobs, 8);
+        kube_do_all(k, jobs, 8, 8, false);
+        batch_free(jobs, 8);
+        batch(jobs, 1);
+        kube_do_all(k, jobs, 1, 1, false);
+        batch_free(jobs, 1);
+    }
+    ck_assert_int_eq(fakeapi_connections(api), 8);
+    finish();
+}
+END_TEST
+
 START_TEST(test_failure_does_not_stop_independent_requests) {
     struct crowd w = {.fail = "/3"};
     struct kube_job jobs[10];
@@ -612,6 +630,7 @@ TEST_MAIN("kube/client", test_silence_of_the_server_is_measured, test_request_as
           test_retry_after_is_obeyed_within_the_deadline, test_deadline_ends_a_stall, test_answer_cut_in_the_middle,
           test_nobody_listens, test_unknown_host, test_bad_server_url, test_connection_that_the_server_closed_while_idle,
           test_config_may_be_freed_before_the_client, test_batch_runs_at_once_but_not_more_than_allowed,
+          test_connections_are_kept_for_the_next_batch,
           test_failure_does_not_stop_independent_requests, test_slow_start_stops_after_the_batch_that_failed,
           test_own_rate_limit, test_rotated_token_file, test_exec_plugin_runs_again_when_refused,
           test_exec_plugin_that_fails, test_watch_lines_split_anywhere, test_watch_ends, test_slow_reader_loses_nothing,

@@ -24,6 +24,10 @@
 #include "base/str.h"
 #include "base/sync.h"
 
+/* Kept for the next request. curl's own limit is four for each request that runs, so that the last of a crowd closes what the next
+ * crowd needs. Matters to servers that speak HTTP/1.1 only. */
+#define IDLE_CONNECTIONS 64L
+
 #define CONNECT_MS 10000L
 #define KEEPALIVE_IDLE_S 30
 #define KEEPALIVE_INTERVAL_S 10
@@ -579,6 +583,7 @@ struct transport *transport_new(const struct transport_opts *o, struct err *e) {
     }
     t->multi = must(curl_multi_init());
     curl_multi_setopt(t->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(t->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
     t->thread = thread_start("kube-io", io_thread, t);
     return t;
 }
