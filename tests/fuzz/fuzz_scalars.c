@@ -14,8 +14,13 @@ static void quantity(struct arena *a, const struct jv *v) {
     PROPERTY((text != NULL) == (sign != -2), "canonical form and sign disagree about %s", v->s);
     if (!text) return;
     const struct jv *canonical = jv_new_str(a, text);
+    /* As in Go the unit is lost where a binary one does not fit, so that the next round may find a decimal one: 62.5Ki is
+     * 64000, which is 64k. */
     const char *again = quantity_canonical(a, canonical, &e);
-    PROPERTY(again && strcmp(text, again) == 0, "canonical twice: %s, then %s", text, again ? again : e.msg);
+    const char *last = again ? quantity_canonical(a, jv_new_str(a, again), &e) : NULL;
+    PROPERTY(last && strcmp(again, last) == 0, "canonical twice: %s, then %s", text, last ? last : e.msg);
+    PROPERTY(quantity_cmp(canonical, jv_new_str(a, again)) == 0, "%s became %s", text, again);
+    PROPERTY(strcmp(text, again) == 0 || strchr(v->s, 'i'), "canonical twice: %s, then %s", text, again);
     PROPERTY(quantity_sign(canonical) == sign, "%s has another sign than %s", text, v->s);
     PROPERTY(quantity_cmp(canonical, canonical) == 0, "%s is not itself", text);
 }
