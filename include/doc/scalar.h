@@ -12,6 +12,8 @@
 char *quantity_canonical(struct arena *a, const struct jv *v, struct err *e);
 /* -1, 0, 1 by value; both must be valid (checked), else -2. */
 int quantity_cmp(const struct jv *a, const struct jv *b);
+/* Are these together, none of them negative, more than `most`? False if one of them is no quantity. */
+bool quantity_sum_exceeds(const struct jv *const *items, size_t n, const struct jv *most);
 bool quantity_is_whole(const struct jv *v); /* without a fraction; false if it is no quantity */
 int quantity_sign(const struct jv *v); /* -1, 0, 1; -2 if it is no quantity */
 

@@ -70,6 +70,12 @@ def ready(**fields):
     return probe("readinessProbe", **{"exec": {"command": ["true"]}, **fields})
 
 
+def shared(resources, *containers):
+    """Resources of the whole pod, and of its containers."""
+    return spec(resources=resources, containers=[{"name": f"c{i}", "image": "e/i:1", "resources": c}
+                                                 for i, c in enumerate(containers or [{}])])
+
+
 def resources(**fields):
     return main(resources=fields)
 
@@ -260,6 +266,17 @@ BROKEN = {
     "part of an extended resource": resources(limits={"nvidia.com/gpu": "500m"}, requests={"nvidia.com/gpu": "500m"}),
     "extended request below its limit": resources(limits={"nvidia.com/gpu": "2"}, requests={"nvidia.com/gpu": "1"}),
     "huge pages alone": resources(limits={"hugepages-2Mi": "2Mi"}),
+    "request over the limit of a pod": shared(dict(requests={"cpu": "2"}, limits={"cpu": "1"})),
+    "negative request of a pod": shared(dict(requests={"memory": "-1"})),
+    "device of a pod": shared(dict(limits={"nvidia.com/gpu": "1"})),
+    "storage of a pod": shared(dict(requests={"ephemeral-storage": "1Gi"})),
+    "claim of a pod": shared(dict(claims=[{"name": "c"}], limits={"cpu": "1"})),
+    "containers ask for more than their pod": shared(dict(requests={"cpu": "1"}), dict(requests={"cpu": "500m"}),
+                                                     dict(requests={"cpu": "501m"})),
+    "limit over that of the pod": shared(dict(requests={"cpu": "1"}, limits={"cpu": "2"}), dict(requests={"cpu": "1"}, limits={"cpu": "3"})),
+    "init container asks for more than the pod": {"spec": {**shared(dict(requests={"cpu": "1"}))["spec"], "initContainers": [
+        {"name": "side", "image": "e/i:1", "restartPolicy": "Always", "resources": {"requests": {"cpu": "600m"}}},
+        {"name": "init", "image": "e/i:1", "resources": {"requests": {"cpu": "600m"}}}]}},
     "claim that the pod has not": resources(claims=[{"name": "gpu"}]),
     "resize policy": main(resizePolicy=[{"resourceName": "cpu", "restartPolicy": "Maybe"}]),
     "resize policy twice": main(resizePolicy=[{"resourceName": "cpu", "restartPolicy": "NotRequired"}] * 2),
@@ -409,6 +426,13 @@ ODD = {
     "equal request and limit in other units": resources(requests={"memory": "1024Mi"}, limits={"memory": "1Gi"}),
     "limit alone": resources(limits={"cpu": 1, "memory": "1.5Gi", "ephemeral-storage": "1e3"}),
     "gpu": resources(limits={"nvidia.com/gpu": 1}),
+    "resources of a pod": shared(dict(requests={"cpu": "1"}, limits={"cpu": "2"}), dict(requests={"cpu": "500m"}, limits={"cpu": "2"}),
+                                 dict(requests={"cpu": "500m"})),
+    "limit of a pod alone": shared(dict(limits={"cpu": "1", "memory": "1Gi"}), dict(requests={"cpu": "1"}), {}),
+    "init containers one after another": {"spec": {**shared(dict(requests={"cpu": "1"}))["spec"], "initContainers": [
+        {"name": "first", "image": "e/i:1", "resources": {"requests": {"cpu": "1"}}},
+        {"name": "side", "image": "e/i:1", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}},
+        {"name": "then", "image": "e/i:1", "resources": {"requests": {"cpu": "500m"}}}]}},
     "huge pages": resources(limits={"hugepages-2Mi": "2Mi", "memory": "1Gi"}, requests={"memory": "1Gi"}),
     "claimed device": spec(resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "t"}], containers=[
         {"name": "main", "image": "e/i:1", "resources": {"claims": [{"name": "gpu", "request": "r"}]}}]),
@@ -444,6 +468,10 @@ SOONER = {
     "a deadline": (spec(activeDeadlineSeconds=60), [False, True, True]),
     # A Deployment is taken, and its pods are refused.
     "image with a space": (main(image=" e/i:1"), [True, False, False]),
+    "containers have limits for more than their pod asks for": (
+        shared(dict(requests={"memory": "1Gi"}), dict(limits={"memory": "1025Mi"})), [True, False, False]),
+    "containers ask for more than the limit of their pod": (
+        shared(dict(limits={"cpu": "1"}), dict(requests={"cpu": "600m"}), dict(requests={"cpu": "600m"})), [True, False, False]),
     # Where there is a schema, variables are a list keyed by name, as in the first implementation.
     "variable twice": (main(env=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]), [True, False, True]),
     # Kubernetes reads 0; the schema wants a digit.

@@ -136,5 +136,35 @@ START_TEST(numbers_beyond_a_double) {
 }
 END_TEST
 
+START_TEST(test_sums) {
+    static const struct {
+        const char *items[3], *most;
+        bool exceeds;
+    } rows[] = {
+        {{"500m", "500m"}, "1", false},
+        {{"500m", "501m"}, "1", true},
+        {{"1Gi", "1Gi"}, "2Gi", false},
+        {{"1Gi", "1Gi", "1"}, "2Gi", true},
+        {{"0.5Gi", "1.5Gi"}, "2147483648", false},
+        {{"1n", "0.000000001"}, "2n", false},
+        {{"1n", "0.0000000011"}, "2n", true}, /* rounded up */
+        {{"9223372036854775807", "1"}, "9223372036854775807", true},
+        {{"999999999E", "999999999E"}, "9223372036854775807", true},
+        {{"1e18", "12345678901234567890"}, "9223372036854775807", true},
+        {{"7E", "100k"}, "8E", false},
+        {{NULL}, "0", false},
+        {{"1", "x"}, "0", false},
+        {{"1"}, "x", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        const struct jv *items[3];
+        size_t n = 0;
+        for (; n < 3 && rows[i].items[n]; n++) items[n] = jv_new_str(a, rows[i].items[n]);
+        ck_assert_msg(quantity_sum_exceeds(items, n, jv_new_str(a, rows[i].most)) == rows[i].exceeds, "row %zu", i);
+    }
+}
+END_TEST
+
 TEST_MAIN("quantity", numbers_beyond_a_double, canonical_as_go, canonical_is_idempotent_in_value, order, the_quick_way_agrees,
-          whole_ones, sign, refusals_say_what_to_write)
+          whole_ones, sign, refusals_say_what_to_write, test_sums)

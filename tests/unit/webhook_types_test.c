@@ -30,6 +30,7 @@ static const struct {
     {"readinessProbe.terminationGracePeriodSeconds", "a readiness probe ends no container"},
     {"customizedAction.containers[].lifecycle.stopSignal", "needs spec.os, which an action has not"},
     {"customizedAction.containers[].resources.claims", "needs spec.resourceClaims, which an action has not"},
+    {"template.spec.resources.claims", "they belong to containers"},
 };
 
 /* Where a denial names another place: what this one has to agree with. A null counts as nothing there, so what is missing may also

@@ -1,4 +1,4 @@
-/* A container: image, ports, environment, resources. Pure. */
+/* A container: image, ports, environment. Pure. */
 #include <string.h>
 
 #include "api/names.h"
@@ -196,92 +196,6 @@ static void check_env_from(struct problems *p, const struct place *c) {
         struct place ref = place_field(&at, which);
         PLACE_RULES(p, &ref, named);
     }
-}
-
-/* ---- resources ---- */
-
-static bool is_huge(const char *name) {
-    return str_has_prefix(name, "hugepages-");
-}
-
-/* A device and the like: with a domain that is not Kubernetes' own. */
-static bool is_extended(const char *name) {
-    return strchr(name, '/') && !strstr(name, "kubernetes.io/");
-}
-
-static void check_amount(struct problems *p, const struct place *at, const struct jv *limit,
-                         bool request) {
-    const char *name = at->field, *wrong = name_qualified(name);
-    bool exact = is_huge(name) || is_extended(name);
-    int sign = quantity_sign(at->v);
-    if (wrong)
-        place_problem(p, at, PROBLEM_INVALID, "no valid name of a resource: %s", wrong);
-    else if (!strchr(name, '/') && !str_eq(name, "cpu") && !str_eq(name, "memory") &&
-             !str_eq(name, "ephemeral-storage") && !is_huge(name))
-        place_problem(p, at, PROBLEM_INVALID,
-                      "a resource is cpu, memory, ephemeral-storage, hugepages-<size> or has a "
-                      "domain, such as nvidia.com/gpu");
-    if (sign == -2) return; /* no quantity: reported as a wrong type */
-    if (sign < 0)
-        place_problem(p, at, PROBLEM_INVALID, "must not be negative");
-    else if (is_extended(name) && !quantity_is_whole(at->v))
-        place_problem(p, at, PROBLEM_INVALID, "must be a whole number");
-    else if (request && exact && !limit)
-        place_problem(p, at, PROBLEM_INVALID, "it can't be shared: write the same limit too");
-    else if (request && exact && quantity_cmp(at->v, limit) != 0)
-        place_problem(p, at, PROBLEM_INVALID, "it can't be shared: write the same as the limit, %s",
-                      json_text(p->a, limit));
-    else if (request && limit && quantity_cmp(at->v, limit) > 0)
-        place_problem(p, at, PROBLEM_INVALID,
-                      "the request must not exceed the limit %s: lower it, or raise the limit",
-                      json_text(p->a, limit));
-}
-
-static void check_claims(struct pod_check *k, const struct place *resources) {
-    struct place list = place_field(resources, "claims");
-    for (size_t i = 0; i < place_len(&list); i++) {
-        struct place at = place_item(&list, i), name = place_field(&at, "name");
-        if (!*place_text(&name))
-            place_problem(k->p, &name, PROBLEM_REQUIRED, "name one of spec.resourceClaims");
-        else if (!map_has(k->claims, place_text(&name)))
-            place_problem(k->p, &name, PROBLEM_NOT_FOUND,
-                          "the pod has no claim of this name: add it to spec.resourceClaims");
-    }
-}
-
-static void check_resize(struct problems *p, const struct place *c) {
-    static const struct place_rule rules[] = {
-        {PLACE_FIELD("resourceName"), .needs = "write cpu or memory", .enums = "cpu|memory"},
-        {PLACE_FIELD("restartPolicy"),
-         .needs = "write NotRequired or RestartContainer",
-         .enums = "NotRequired|RestartContainer"}};
-    struct place list = place_field(c, "resizePolicy");
-    struct map *seen = map_in(p->a);
-    for (size_t i = 0; i < place_len(&list); i++) {
-        struct place at = place_item(&list, i), name = place_field(&at, "resourceName");
-        PLACE_RULES(p, &at, rules);
-        place_unique(p, &name, seen, "a resource");
-    }
-}
-
-void check_container_resources(struct pod_check *k, const struct place *c) {
-    static const char *const lists[] = {"limits", "requests"};
-    struct place resources = place_field(c, "resources");
-    bool huge = false, other = false;
-    for (size_t i = 0; i < 2; i++) {
-        struct place list = place_field(&resources, lists[i]);
-        JV_FOR_OBJ(m, list.v) {
-            struct place at = place_key(&list, m);
-            check_amount(k->p, &at, jv_get(jv_get(resources.v, "limits"), m->key), i == 1);
-            huge = huge || is_huge(m->key);
-            other = other || str_eq(m->key, "cpu") || str_eq(m->key, "memory");
-        }
-    }
-    if (huge && !other)
-        place_problem(k->p, &resources, PROBLEM_FORBIDDEN,
-                      "huge pages need cpu or memory too: write one of them");
-    check_claims(k, &resources);
-    check_resize(k->p, c);
 }
 
 /* ---- the container ---- */

@@ -92,6 +92,7 @@ void check_container(struct pod_check *k, const struct place *at, bool init);
 void check_probes(struct problems *p, const struct place *container, const struct place *spec,
                   bool init);
 void check_container_resources(struct pod_check *k, const struct place *container);
+void check_pod_resources(struct pod_check *k);
 void check_mounts(struct pod_check *k, const struct place *container);
 void check_volumes(struct pod_check *k);
 void check_field_ref(struct problems *p, const struct place *at, bool volume);

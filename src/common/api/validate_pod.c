@@ -193,6 +193,7 @@ void check_pod_template(struct problems *p, const struct jv *tpl, bool injected)
     check_spec(&k);
     check_volumes(&k);
     check_containers(&k);
+    check_pod_resources(&k);
     check_scheduling(p, &spec);
     check_pod_security(p, &spec);
 }

@@ -306,6 +306,34 @@ int quantity_cmp(const struct jv *a, const struct jv *b) {
     return x.negative ? compare_magnitude(&y, &x) : compare_magnitude(&x, &y);
 }
 
+/* In nanos; what is beyond an int64 is as much as fits into one, which is how Go reads it. */
+static bool capped_nanos(const struct jv *v, int128 *out) {
+    const int128 most = (int128)INT64_MAX * 1000000000;
+    struct plain p;
+    if (plain_of(v, &p)) {
+        *out = nanos(&p) < most ? nanos(&p) : most;
+        return true;
+    }
+    ARENA_AUTO struct arena *scratch = arena_new();
+    struct quantity q;
+    if (parse(scratch, v, &q, NULL) != 0) return false;
+    *out = 0;
+    for (size_t i = 0; i < q.n; i++) *out = *out * 10 + (q.digits[i] - '0');
+    for (int64_t i = q.exp; i > NANO; i--) *out *= 10;
+    if (q.negative) *out = -*out;
+    return true;
+}
+
+bool quantity_sum_exceeds(const struct jv *const *items, size_t n, const struct jv *most) {
+    int128 sum = 0, one, limit;
+    if (!capped_nanos(most, &limit)) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!capped_nanos(items[i], &one)) return false;
+        sum += one;
+    }
+    return sum > limit;
+}
+
 bool quantity_is_whole(const struct jv *v) {
     struct plain n;
     if (plain_of(v, &n)) return nanos(&n) % 1000000000 == 0;
