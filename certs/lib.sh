@@ -10,23 +10,37 @@ readonly CONFIGURATIONS=(
 	mutatingwebhookconfiguration/rbgs-mutating-webhook-configuration
 )
 
-# The manager serves the Secret's pair, and no longer makes one.
+deployment() {
+	kubectl -n "$NAMESPACE" "$@" deployment/rbgs-controller-manager
+}
+
+# Managers that are being replaced and still run: a rollout counts as done as soon as they are told to end.
+ending() {
+	kubectl -n "$NAMESPACE" get pods -l control-plane=rbgs-controller \
+		-o go-template='{{range .items}}{{if .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}'
+}
+
+# The manager serves the Secret's pair, and no longer makes one. All of that by one patch: a rollout in between would start
+# managers that have the pair and keep a CA all the same. Returns when no manager of before is left, which would put its CA back.
 mount_certificate() {
-	kubectl -n "$NAMESPACE" patch deployment rbgs-controller-manager --type strategic --patch '
+	local args left deadline=$((SECONDS + 180))
+	args=$(deployment get -o jsonpath='{.spec.template.spec.containers[0].args}')
+	[[ $args == *--webhook-cert-dir* ]] || args="${args%]}, \"--webhook-cert-dir=/etc/rbg/certs\"]"
+	deployment patch --type strategic --patch '
 spec:
   template:
     spec:
       containers:
       - name: manager
+        args: '"$args"'
         volumeMounts:
         - {name: certs, mountPath: /etc/rbg/certs, readOnly: true}
       volumes:
       - name: certs
         secret: {secretName: '"$SECRET"', defaultMode: 288, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}'
-	if ! kubectl -n "$NAMESPACE" get deployment rbgs-controller-manager \
-		-o jsonpath='{.spec.template.spec.containers[0].args}' | grep -q -- --webhook-cert-dir; then
-		kubectl -n "$NAMESPACE" patch deployment rbgs-controller-manager --type json --patch \
-			'[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--webhook-cert-dir=/etc/rbg/certs"}]'
-	fi
-	kubectl -n "$NAMESPACE" rollout status deployment/rbgs-controller-manager --timeout "${TIMEOUT:-3m}"
+	deployment rollout status --timeout "${TIMEOUT:-3m}"
+	until left=$(ending) && [[ -z $left ]]; do
+		((SECONDS < deadline)) || { echo "after three minutes these have not ended: $left" >&2; return 1; }
+		sleep 0.5
+	done
 }

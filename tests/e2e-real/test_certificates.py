@@ -32,6 +32,15 @@ def script(case, file, *arguments, directory=ROOT):
     return done.stdout
 
 
+def goes_over(case, file, *arguments):
+    """A script by which the manager no longer makes the certificate. The managers that did are gone afterwards: while they run
+    they put their CA back, even though the rollout is over as soon as they are told to end."""
+    old = {name(p) for p in pods(case)}
+    script(case, file, *arguments)
+    left = old & {name(p) for p in case.api.list("Pod", NS, PODS)}
+    assert not left, f"still there: {left}"
+
+
 def poke(case):
     """The kubelet looks at a mounted Secret when it next looks at the pod, which may take it a minute; a change is a reason to."""
     kubectl(case, "annotate", "pods", "-l", PODS, "--overwrite", f"rbg-test/poke={time.time()}")
@@ -216,7 +225,7 @@ def without_helm_by_cert_manager(case):
     with WithoutHelm(case):
         assert admitted(case)
         case.cluster.kubectl("apply", "--server-side", "-f", os.path.join(ROOT, "certs/cert-manager.yaml"))
-        script(case, "use-cert-manager.sh")
+        goes_over(case, "use-cert-manager.sh")
         rolled_out(case)
         wait(lambda: set(bundles(case)) == {secret(case, SERVING, "ca.crt")}, 60, "cainjector has put its CA in place")
         wait(lambda: admitted(case), 20, "groups are admitted")
@@ -275,11 +284,11 @@ def says(pod, token, status, words, problem):
 @own
 def made_by_hand_and_what_is_said_of_bad_ones(case):
     with WithoutHelm(case), tempfile.TemporaryDirectory() as folder:
-        script(case, "self-made.sh", "apply", "--directory", os.path.join(folder, "ca"))
+        goes_over(case, "self-made.sh", "apply", "--directory", os.path.join(folder, "ca"))
         rolled_out(case)
         wait(lambda: admitted(case), 20, "groups are admitted")
         before, ca = served(pods(case)[0]), secret(case, SERVING, "ca.crt")
-        assert set(bundles(case)) == {ca}
+        assert set(bundles(case)) == {ca}, bundles(case)
         with Load(case):
             script(case, "self-made.sh", "apply", "--directory", os.path.join(folder, "ca"))
             poke(case)
