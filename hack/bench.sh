@@ -75,6 +75,16 @@ count_requests() {
         | {requests: length, by_verb: (group_by(.) | map({key: .[0], value: length}) | sort_by(-.value) | from_entries)}'
 }
 
+# Events of the last pods are collected for a second, and what only records was left for later: until it has all been written.
+wait_for_silence() {
+    local writes=-1 before=-2
+    while [ "$writes" != "$before" ]; do
+        sleep 3
+        before=$writes
+        writes=$(grep '"username":"rbg-manager"' "$dir/audit.log" | grep -cE '"verb":"(create|patch)"')
+    done
+}
+
 cpu_seconds() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); printf "%.2f", ($12 + $13) / hz }' "/proc/$manager/stat"; }
 peak_mib() { awk '/^VmHWM/ { printf "%.1f", $2 / 1024 }' "/proc/$manager/status"; }
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -108,7 +118,7 @@ scale() {
         sleep 0.2
     done
     wait "$load"
-    sleep 3 # the events of the last pods are collected for a second, then written
+    wait_for_silence
     count_requests "$line" >"$work/requests"
     jq -sc --argjson cpu "$(cpu_seconds)" --argjson cpu0 "$cpu0" --argjson peak "$(peak_mib)" '
         add | .requests_per_pod = (.requests / .pods * 100 | round / 100) | .cpu_s = (($cpu - $cpu0) * 100 | round / 100) | .peak_mib = $peak

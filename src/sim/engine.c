@@ -241,9 +241,10 @@ static bool write_one(struct sim *s, const struct key *k, const struct action *w
 }
 
 static bool due(struct sim *s, struct key *k, const struct action *w, bool *waits) {
-    if (!w->delay_ms) return true;
+    int64_t delay_ms = w->gives_way ? s->o.record_ms : w->delay_ms;
+    if (!delay_ms) return true;
     if (k->put_off == NEVER) k->put_off = sim_now_ms(s);
-    int64_t left = k->put_off + w->delay_ms - sim_now_ms(s);
+    int64_t left = k->put_off + delay_ms - sim_now_ms(s);
     if (left <= 0) return true;
     key_after(s, k, left);
     *waits = true;

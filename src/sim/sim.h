@@ -15,6 +15,7 @@ struct sim_opts {
     struct options decisions;
     size_t nodes;
     int64_t collect_ms; /* how long garbage lies before it is collected */
+    int64_t record_ms;  /* how long writes that give way have to wait */
     uint64_t shuffle;   /* 0: due keys in order of their names; else in an order that depends on this seed */
 };
 /* What a small, fast cluster does: images are there, containers start in 1 s and are ready 2 s later. */

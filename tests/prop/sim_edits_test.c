@@ -114,6 +114,7 @@ static struct sim *random_cluster(uint64_t seed) {
     struct sim_opts o = sim_opts_default;
     o.kubelet.jitter_ms = 1500;
     o.kubelet.seed = o.shuffle = seed;
+    o.record_ms = seed % 4 * 5000;
     return sim_new(&o);
 }
 

@@ -277,7 +277,39 @@ START_TEST(available_replicas_look_again_when_min_ready_seconds_have_passed) {
 }
 END_TEST
 
+static const char *pod_uid(struct sim *s, struct arena *a, const char *pod) {
+    return arena_strdup(a, meta_uid(cluster_get(sim_cluster(s), a, KIND_POD, "default", pod)));
+}
+
+/* In a busy cluster an instance's revision may wait. The next template comes before it is written, and is rolled out in place
+ * all the same, in the middle of the first rollout too. */
+START_TEST(revisions_that_still_wait_do_not_recreate_pods) {
+    ARENA_AUTO struct arena *a = arena_new();
+    static const char *const images[] = {"engine:2", "engine:3", "engine:1", "engine:4"};
+    struct sim_opts o = sim_opts_default;
+    o.record_ms = 10 * HOUR_MS;
+    struct sim *s = sim_new(&o);
+    struct jv *g = scenario_group(a, "g", 2, false), *worker = scenario_role(g, "worker");
+    scenario_rolling(a, worker, "type", "\"InPlaceIfPossible\"");
+    scenario_apply(s, g);
+    sim_wait(s, 60000);
+    SCENARIO_CHECK(s, groups_ready(s), "it waits for a record");
+    const char *first = pod_uid(s, a, "g-worker-0"), *second = pod_uid(s, a, "g-worker-1");
+    for (size_t k = 0; k < sizeof images / sizeof *images; k++) {
+        scenario_image(a, worker, images[k]);
+        scenario_apply(s, g);
+        sim_wait(s, k == 0 ? 3000 : 120000);
+    }
+    all_images(s, 2, "engine:4");
+    uid_is(s, "g-worker-0", first, true);
+    uid_is(s, "g-worker-1", second, true);
+    SCENARIO_CHECK(s, jv_len(sim_pending(s, a)) > 0, "nothing waited");
+    sim_free(s);
+}
+END_TEST
+
 TEST_MAIN("sim_rollout", max_unavailable_is_never_exceeded, surge_is_bounded_and_goes_again, a_partition_holds_the_lower_ordinals,
           a_paused_rollout_waits, a_b_a_converges_from_every_moment, a_broken_template_is_healed_by_the_next,
           a_template_broken_from_the_start_is_healed, instances_of_several_pods_are_updated_as_units,
-          min_ready_seconds_slow_a_rollout_down, available_replicas_look_again_when_min_ready_seconds_have_passed)
+          min_ready_seconds_slow_a_rollout_down, available_replicas_look_again_when_min_ready_seconds_have_passed,
+          revisions_that_still_wait_do_not_recreate_pods)

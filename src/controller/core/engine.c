@@ -16,11 +16,13 @@
 #include "base/str.h"
 #include "base/sync.h"
 #include "controller/core/exec.h"
+#include "controller/core/later.h"
 #include "kube/queue.h"
 #include "kube/reflector.h"
 
 #define EXPECT_POLL_MS 50 /* how long a key waits before it asks again whether the cache has caught up */
 #define KEY_SIZE 512
+#define BUSY_EVENTS 0.25 /* of --event-qps is left while there is more to do than workers */
 #define BUSY_FACTOR 6 /* how many times longer a write may wait for company while there is more to do than workers */
 
 struct cache {
@@ -48,6 +50,7 @@ struct engine {
     struct cache caches[SOURCE_CACHES];
     struct controller *controllers;
     struct expect *expect;
+    struct later *later;
     pthread_mutex_t event_lock;
     double event_tokens; /* under event_lock, with event_ms: the time they were counted */
     int64_t event_ms;
@@ -182,7 +185,8 @@ static void exec_recheck(void *ctx, enum kind k, const char *ns, const char *nam
 /* ---- writes that wait for company ---- */
 
 /* More keys are ready than workers can take: what can wait should. */
-static bool busy(struct engine *g) {
+static bool busy(void *engine) {
+    struct engine *g = engine;
     size_t ready = 0;
     for (size_t i = 0; i < g->o.nreconcilers; i++) ready += queue_len(g->controllers[i].queue);
     return ready > g->o.workers;
@@ -209,16 +213,28 @@ static void defer_clear(struct controller *c, const char *key) {
     free(map_del(c->deferred, key));
 }
 
+static bool exec_gives_way(void *ctx, const char *root_key) {
+    struct controller *c = ctx;
+    return later_gives_way(c->g->later, c, root_key);
+}
+
+static void wake(void *engine, void *controller, const char *root_key) {
+    (void)engine;
+    struct controller *c = controller;
+    queue_add(c->queue, strchr(root_key, '/') + 1);
+}
+
 /* ---- events ---- */
 
 /* A token bucket over all reconcilers. Only Normal events are limited: a thousand pods that start at once are not worth a thousand
- * requests to say so, a warning always is. */
+ * requests to say so, less still while others wait for the API server; a warning always is. */
 static bool exec_may_tell(void *ctx) {
     struct engine *g = ((struct controller *)ctx)->g;
     if (g->o.event_qps <= 0) return true;
     int64_t now = clock_mono_ms(g->o.clock);
+    double qps = busy(g) ? g->o.event_qps * BUSY_EVENTS : g->o.event_qps;
     MUTEX_GUARD(&g->event_lock);
-    g->event_tokens += (double)(now - g->event_ms) / 1000 * g->o.event_qps;
+    g->event_tokens += (double)(now - g->event_ms) / 1000 * qps;
     if (g->event_tokens > (double)g->o.event_burst) g->event_tokens = (double)g->o.event_burst;
     g->event_ms = now;
     if (g->event_tokens < 1) {
@@ -243,6 +259,7 @@ static void reconcile(struct controller *c, const char *key, struct arena *a, st
     if (!world) {
         expect_forget(c->g->expect, root);
         defer_clear(c, root);
+        later_done(c->g->later, root);
         return;
     }
     struct plan p;
@@ -250,6 +267,7 @@ static void reconcile(struct controller *c, const char *key, struct arena *a, st
     c->r->plan(world, &p);
     *rc = exec_plan(&c->exec, &p, root, c->r->root, world->root, res, e);
     if (!res->put_off) defer_clear(c, root);
+    if (!res->gave_way) later_done(c->g->later, root);
 }
 
 static void finish(struct controller *c, const char *key, int rc, const struct exec_result *res, const struct err *e) {
@@ -321,6 +339,7 @@ static void controller_init(struct engine *g, struct controller *c, const struct
                             .parallel = 16,
                             .recheck = exec_recheck,
                             .put_off = exec_put_off,
+                            .gives_way = exec_gives_way,
                             .may_tell = exec_may_tell,
                             .ctx = c};
 }
@@ -350,6 +369,7 @@ struct engine *engine_new(const struct engine_opts *o) {
     }
     g->controllers = must(calloc(o->nreconcilers, sizeof *g->controllers));
     for (size_t i = 0; i < o->nreconcilers; i++) controller_init(g, &g->controllers[i], o->reconcilers[i]);
+    g->later = later_start(&(struct later_opts){.clock = o->clock, .batch = o->workers, .busy = busy, .wake = wake, .ctx = g});
     return g;
 }
 
@@ -388,6 +408,7 @@ void engine_start_workers(struct engine *g) {
 }
 
 void engine_stop(struct engine *g) {
+    later_stop(g->later);
     for (size_t i = 0; i < g->o.nreconcilers; i++) queue_shutdown(g->controllers[i].queue);
     for (size_t i = 0; i < g->o.nreconcilers; i++)
         for (size_t t = 0; t < g->controllers[i].nthreads; t++) pthread_join(g->controllers[i].threads[t], NULL);
@@ -413,6 +434,7 @@ void engine_free(struct engine *g) {
     for (size_t i = 0; i < g->o.nreconcilers; i++) controller_fini(&g->controllers[i]);
     for (size_t i = 0; i < SOURCE_CACHES; i++) store_free(g->caches[i].store);
     expect_free(g->expect);
+    later_free(g->later);
     pthread_mutex_destroy(&g->event_lock);
     free(g->controllers);
     free(g);

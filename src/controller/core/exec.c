@@ -122,6 +122,10 @@ static void settle(struct run *r, const struct action *w, struct kube_job *job) 
 }
 
 static bool due(struct run *r, const struct action *w) {
+    if (w->gives_way && r->x->gives_way(r->x->ctx, r->root_key)) {
+        r->out->gave_way = true;
+        return false;
+    }
     if (!w->delay_ms) return true;
     int64_t left = r->x->put_off(r->x->ctx, r->root_key, w->delay_ms);
     if (left <= 0) return true;

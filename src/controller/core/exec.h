@@ -20,13 +20,16 @@ struct exec {
     /* A write may be put off to be collected with later ones: returns how many ms are left of delay_ms since the first call for
      * this key, 0 when it is due. */
     int64_t (*put_off)(void *ctx, const char *root_key, int64_t delay_ms);
+    /* Must a write that only records wait, because there is more to do? Then the root is looked at again. */
+    bool (*gives_way)(void *ctx, const char *root_key);
     bool (*may_tell)(void *ctx); /* may a Normal event be written now? */
     void *ctx;
 };
 
 struct exec_result {
     int64_t after_ms; /* look again then; 0: only when something changes */
-    bool put_off;     /* a write waits */
+    bool put_off;     /* a write waits for company */
+    bool gave_way;    /* a write waits until there is less to do */
 };
 
 /* root_key: of the expectations ("RoleInstance/ns/name"); root: the document that events are about. Independent actions run at

@@ -38,12 +38,22 @@ static const struct jv *equal_revision(const struct history *h, const struct rev
     return NULL;
 }
 
-const char *history_plan(struct plan *p, const struct history *h, const struct revision *r, struct jv *object) {
+int history_of_instance(struct arena *a, const struct history *h, const struct ri *inst, int32_t *collisions, struct revision *out,
+                        struct err *e) {
+    for (;; ++*collisions) {
+        if (build_ri_revision(a, inst, *collisions, out, e)) return -1;
+        if (!history_collides(h, out)) return 0;
+    }
+}
+
+const char *history_plan(struct plan *p, const struct history *h, const struct revision *r, struct jv *object, bool gives_way) {
     const struct jv *newest = h->n ? h->list[h->n - 1] : NULL, *equal = equal_revision(h, r);
     int64_t next = jv_get_int(newest, "revision", 0) + 1;
     if (!equal) {
         jv_set_int(p->a, object, "revision", next);
-        action_on_fail(plan_create(p, KIND_REVISION, object), "FailedCreateRevision");
+        struct action *act = plan_create(p, KIND_REVISION, object);
+        action_on_fail(act, "FailedCreateRevision");
+        if (gives_way) action_gives_way(act);
         return r->name;
     }
     if (equal != newest) {

@@ -158,6 +158,10 @@ void action_on_fail(struct action *w, const char *reason) {
     if (w) w->fail_reason = reason;
 }
 
+void action_gives_way(struct action *w) {
+    if (w) w->gives_way = true;
+}
+
 bool action_harmless(const struct action *w, const struct err *e) {
     switch (w->act) {
     case ACT_DELETE: return e->code == ERR_NOT_FOUND || e->code == ERR_CONFLICT;
@@ -185,6 +189,7 @@ static struct jv *action_doc(struct arena *a, const struct action *w) {
     jv_set_str(a, d, "uid", w->uid);
     if (w->force) jv_set_bool(a, d, "force", true);
     if (w->delay_ms) jv_set_int(a, d, "delayMs", w->delay_ms);
+    if (w->gives_way) jv_set_bool(a, d, "givesWay", true);
     jv_set_str(a, d, "type", w->type);
     jv_set_str(a, d, "reason", w->reason);
     jv_set_str(a, d, "message", w->message);

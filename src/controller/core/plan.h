@@ -23,6 +23,7 @@ struct action {
     bool force;        /* ACT_APPLY: over other field managers: only for an object that is known to be ours */
     struct jv *body;
     int64_t delay_ms;  /* ACT_*_STATUS, ACT_PATCH: may wait this long for company; ACT_AFTER: the delay */
+    bool gives_way;    /* only records something: may wait until there is less to do (later.h); nothing may depend on it */
     /* ACT_EVENT; on a write: the event to emit when it succeeded. NULL reason: none. */
     const char *type, *reason, *message;
     const char *fail_reason; /* on a write: the Warning event when it failed */
@@ -55,6 +56,7 @@ void plan_after(struct plan *p, int64_t delay_ms);
 /* Attaches events to a write; w may be NULL. */
 void action_on_ok(struct plan *p, struct action *w, const char *reason, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void action_on_fail(struct action *w, const char *reason);
+void action_gives_way(struct action *w); /* only records; w may be NULL */
 
 /* Is this failure of a write as good as success? What was to be deleted or patched is gone; a revision of that name can only
  * hold the same data (a plan gives different data a different name). */

@@ -36,18 +36,18 @@ static bool live(const void *ctx, const char *name) {
     return false;
 }
 
+/* Nobody reads the revision of the present spec before there is another one, and whoever changes the spec sees to it that it is
+ * there (ris/rollout.c): so it may wait. */
 static int plan_revisions(struct ri_pass *s, struct err *e) {
     const struct ri_world *w = s->w;
     struct history h = {w->revisions, w->nrevisions};
     const struct jv *status = jv_get(w->w.root, "status");
     struct revision r;
-    for (s->collisions = (int32_t)jv_get_int(status, "collisionCount", 0);; s->collisions++) {
-        if (build_ri_revision(s->a, &w->inst, s->collisions, &r, e)) return -1;
-        if (!history_collides(&h, &r)) break;
-    }
+    s->collisions = (int32_t)jv_get_int(status, "collisionCount", 0);
+    if (history_of_instance(s->a, &h, &w->inst, &s->collisions, &r, e)) return -1;
     s->update_data = json_parse(s->a, r.bytes, r.len, NULL, e);
     if (!s->update_data) return -1;
-    s->update = history_plan(s->p, &h, &r, build_ri_revision_object(s->a, &w->inst, &r, 0));
+    s->update = history_plan(s->p, &h, &r, build_ri_revision_object(s->a, &w->inst, &r, 0), true);
     const char *current = jv_get_str(status, "currentRevision");
     s->current = current && history_find(&h, current) ? current : s->update;
     history_truncate(s->p, &h, HISTORY_LIMIT, live, s);
@@ -77,7 +77,6 @@ void ri_plan(const struct world *world, struct plan *p) {
         plan_invalid(&s, arena_strdup(p->a, w->decode.code != ERR_NONE ? w->decode.msg : e.msg));
         return;
     }
-    plan_barrier(p); /* pods name their revision */
     s.baselines = jv_dup(p->a, jv_path(world->root, "status", "inPlaceUpdateContainerBaselines", (char *)0));
     ri_decide_restart(&s);
     if (s.restart.step == RESTART_BEGINS || s.restart.step == RESTART_GOES_ON) {

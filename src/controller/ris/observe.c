@@ -56,6 +56,17 @@ static void observe_instances(struct rctx *c, struct ris_world *w) {
     if (w->ninstances > 1) qsort(w->instances, w->ninstances, sizeof *w->instances, by_ordinal);
 }
 
+/* A rollout changes specs: what an instance is to be updated from has to be on record before. */
+static void observe_records(struct rctx *c, struct ris_world *w) {
+    const struct jv *status = jv_get(w->w.root, "status");
+    bool seen = jv_get_int(status, "observedGeneration", 0) == meta_generation(w->w.root);
+    if (seen && str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision"))) return;
+    for (size_t k = 0; k < w->ninstances; k++) {
+        struct instance *i = &w->instances[k];
+        i->nrevisions = history_observe(c->src, c->a, meta_uid(i->doc), &i->revisions);
+    }
+}
+
 static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
     const struct jv *doc = source_get(c->src, c->a, KIND_RIS, key->ns, key->name);
     if (!doc || meta_deleting(doc)) return NULL;
@@ -65,6 +76,7 @@ static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
     if (ris_decode(c->a, doc, &w->set, &w->decode)) return &w->w;
     w->decode.code = ERR_NONE;
     observe_instances(c, w);
+    observe_records(c, w);
     w->nrevisions = history_observe(c->src, c->a, w->set.uid, &w->revisions);
     return &w->w;
 }

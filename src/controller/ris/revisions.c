@@ -41,7 +41,7 @@ int ris_plan_revisions(struct arena *a, const struct ris_world *w, struct plan *
     struct revision r;
     out->collisions = (int32_t)jv_get_int(status, "collisionCount", 0);
     if (candidate(a, w, &h, &out->collisions, &r, e)) return -1;
-    out->update = history_plan(p, &h, &r, build_ris_revision_object(a, &w->set, &r, 0));
+    out->update = history_plan(p, &h, &r, build_ris_revision_object(a, &w->set, &r, 0), false);
     out->update_template = w->set.spec.template_doc;
     const char *current = jv_get_str(status, "currentRevision");
     bool known = current && history_find(&h, current);

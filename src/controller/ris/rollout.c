@@ -6,6 +6,7 @@
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "controller/core/history.h"
 #include "controller/ris/world.h"
 #include "doc/patch.h"
 
@@ -74,7 +75,22 @@ static void drop_stale_labels(const struct rollout *s, const struct instance *i,
     }
 }
 
+/* The instance's own controller may still have its revision to write (it gives way to more urgent work). Afterwards it could not
+ * any more, and would recreate pods for want of knowing what they were made from. */
+static void record(const struct rollout *s, const struct instance *i) {
+    struct history h = {i->revisions, i->nrevisions};
+    int32_t collisions = (int32_t)jv_get_int(jv_get(i->doc, "status"), "collisionCount", 0);
+    struct revision r;
+    struct ri inst;
+    struct err e = ERR_INIT;
+    if (ri_decode(s->a, i->doc, &inst, &e) || history_of_instance(s->a, &h, &inst, &collisions, &r, &e)) return; /* has no pods */
+    size_t planned = s->p->n;
+    history_plan(s->p, &h, &r, build_ri_revision_object(s->a, &inst, &r, 0), false);
+    if (s->p->n > planned) plan_barrier(s->p);
+}
+
 static void update_in_place(const struct rollout *s, const struct instance *i) {
+    record(s, i);
     struct jv *patch = jv_new_obj(s->a), *meta = wanted_metadata(s, i);
     drop_stale_labels(s, i, jv_get(meta, "labels"));
     jv_set(s->a, patch, "metadata", meta);

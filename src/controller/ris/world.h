@@ -16,6 +16,8 @@ struct instance {
     bool available;           /* ready for minReadySeconds */
     int64_t available_in_ms;  /* when healthy but not available yet */
     int64_t unhealthy_ms;     /* how long not ready; 0 when healthy */
+    struct jv **revisions;    /* ControllerRevisions that it controls, oldest first; only while the set may be rolling */
+    size_t nrevisions;
 };
 
 struct ris_world {
