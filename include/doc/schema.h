@@ -71,8 +71,15 @@ struct type {
     const char *desc;
 };
 
+/* The rows of a type by their keys: for who looks several up. Made when first asked for, kept for good. Any thread. */
+struct type_index;
+const struct type_index *type_index(const struct type *t);
+const struct field *type_index_find(const struct type_index *x, const char *key, size_t klen); /* NULL: it has no such row */
+
 /* The row of a member; NULL: the type has none. Any thread. */
-const struct field *type_fieldn(const struct type *t, const char *key, size_t klen);
+static inline const struct field *type_fieldn(const struct type *t, const char *key, size_t klen) {
+    return type_index_find(type_index(t), key, klen);
+}
 static inline const struct field *type_field(const struct type *t, const char *key) {
     return type_fieldn(t, key, strlen(key));
 }

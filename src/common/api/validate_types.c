@@ -110,8 +110,9 @@ static void unknown_field(struct problems *p, const struct type *t, const struct
 }
 
 static void walk_object(struct problems *p, const struct type *t, const struct place *at) {
+    const struct type_index *rows = type_index(t);
     JV_FOR_OBJ(m, at->v) {
-        const struct field *f = type_fieldn(t, m->key, m->klen);
+        const struct field *f = type_index_find(rows, m->key, m->klen);
         if (f && plainly_fits(m->val, f->kind)) continue;
         const struct place member = {.up = at, .field = m->key, .v = m->val};
         if (f)

@@ -61,7 +61,7 @@ static const struct type_index *publish(_Atomic(struct type_index *) *place, str
     return there;
 }
 
-static const struct type_index *index_of(const struct type *t) {
+const struct type_index *type_index(const struct type *t) {
     uint64_t at = ((uint64_t)(uintptr_t)t * UINT64_C(0x9e3779b97f4a7c15)) >> 32; /* Fibonacci hashing */
     for (unsigned tried = 0; tried < TYPES_MAX; at++, tried++) {
         _Atomic(struct type_index *) *place = &indexes[at % TYPES_MAX];
@@ -72,12 +72,11 @@ static const struct type_index *index_of(const struct type *t) {
     abort(); /* more types than places: raise TYPES_MAX */
 }
 
-const struct field *type_fieldn(const struct type *t, const char *key, size_t klen) {
+const struct field *type_index_find(const struct type_index *x, const char *key, size_t klen) {
     if (klen == 0 || klen > KEY_MAX) return NULL;
-    const struct type_index *x = index_of(t);
     uint32_t at = key_hash(key, klen);
     for (const struct slot *s; s = &x->slots[at & x->mask], s->row1; at++) {
-        const struct field *f = &t->fields[s->row1 - 1];
+        const struct field *f = &x->type->fields[s->row1 - 1];
         if (s->klen == klen && jv_key_eq(f->key, key, klen)) return f;
     }
     return NULL;
