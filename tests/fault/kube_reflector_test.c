@@ -197,6 +197,23 @@ START_TEST(test_server_that_always_says_gone_is_not_hammered) {
 }
 END_TEST
 
+/* As an API server that starts: it forbids everything for a moment, and does not know what was before. */
+static void watch_forbidden_then_gone(struct script *s, struct fake_conn *c, const struct fake_request *q) {
+    if (count(&s->watches) <= 4) fake_status(c, 403, "Forbidden", "starting");
+    else watch_gone_status(s, c, q);
+}
+
+START_TEST(test_gone_means_list_again_at_once_after_failures_too) {
+    begin(&(struct script_ops){list_by_turns, watch_forbidden_then_gone}, false);
+    for (int ms = 0; ms < 10000 && count(&script.watches) < 5; ms++) usleep(1000);
+    int64_t begun = clock_mono_ms(clock_real());
+    while (count(&script.lists) < 2 && clock_mono_ms(clock_real()) - begun < 10000) usleep(1000);
+    ck_assert_int_lt(clock_mono_ms(clock_real()) - begun, 1000); /* the next pause would be 1.6 s at least */
+    ck_assert_str_eq(settles("b@80 ", 3000), "b@80 ");
+    end();
+}
+END_TEST
+
 static void list_continue_expires(struct script *s, struct fake_conn *c, const struct fake_request *q) {
     if (strstr(q->query, "continue=")) fake_status(c, 410, "Expired", "the token is too old");
     else if (count(&s->lists) <= 2)
@@ -347,7 +364,8 @@ START_TEST(test_answer_that_is_no_list_is_refused_and_null_items_are_none) {
 END_TEST
 
 TEST_MAIN("kube/reflector", test_list_in_pages_then_watch_then_resume_at_the_bookmark, test_gone_means_list_again,
-          test_server_that_always_says_gone_is_not_hammered, test_expired_page_token_begins_the_list_anew,
+          test_gone_means_list_again_at_once_after_failures_too, test_server_that_always_says_gone_is_not_hammered,
+          test_expired_page_token_begins_the_list_anew,
           test_cut_in_the_middle_of_a_list_and_of_an_event, test_event_that_is_no_json_lists_again,
           test_restart_of_the_server_heals_soon, test_kind_that_is_not_installed, test_list_split_anywhere,
           test_answer_that_is_no_list_is_refused_and_null_items_are_none)

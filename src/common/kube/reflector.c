@@ -53,6 +53,7 @@ struct reflector {
     char rv[64];       /* where the next watch begins; "": list first */
     char *kind, *version; /* of the elements, from the list */
     unsigned failures;
+    bool gone; /* the server no longer had our rv, and nothing has come since: next time that is a failure like others */
 };
 
 static struct metric *lists, *watches, *objects;
@@ -236,6 +237,7 @@ static int watch_object(struct watching *w, const char *type, struct jv *doc) {
     else if (!bookmark) return err_set(&w->e, ERR_PARSE, "WATCH %s: unknown event type %s", r->path, type);
     set_rv(r, seen);
     r->failures = 0;
+    r->gone = false;
     w->events++;
     if (!bookmark) show_size(r);
     return 0;
@@ -318,7 +320,7 @@ static void do_list(struct reflector *r) {
     struct err e = ERR_INIT;
     if (list(r, &e) == 0 || stopping(r)) return;
     if (e.code == ERR_NOT_FOUND && r->optional) absent(r);
-    else if (e.code == ERR_GONE && r->failures == 0) r->failures++; /* a page token expired: once more at once */
+    else if (e.code == ERR_GONE && !r->gone) r->gone = true; /* a page token expired: once more at once */
     else failed(r, "list", &e);
 }
 
@@ -328,17 +330,17 @@ static void do_watch(struct reflector *r) {
     bool progress;
     int rc = watch(r, &progress, &e);
     if (stopping(r)) return;
-    if (now_ms() - begun >= HEALTHY_MS) r->failures = 0;
+    if (now_ms() - begun >= HEALTHY_MS) r->failures = 0, r->gone = false;
     if (rc == 0) {
         if (!progress && now_ms() - begun < ENDED_AT_ONCE_MS)
             failed(r, "watch", &(struct err){.code = ERR_UNAVAILABLE, .http = 200, .msg = "the watch ended at once"});
         return;
     }
     if (e.code == ERR_GONE || e.code == ERR_NOT_FOUND || e.code == ERR_PARSE || e.code == ERR_LIMIT) set_rv(r, "");
-    if (e.code == ERR_GONE && r->failures == 0) {
+    if (e.code == ERR_GONE && !r->gone) {
         log_info("the API server no longer has our resourceVersion; listing again", "store", store_name(r->s), "error",
                  e.msg);
-        r->failures++;
+        r->gone = true;
         return;
     }
     failed(r, "watch", &e);
