@@ -42,6 +42,14 @@ def nothing_left(case):
     return True
 
 
+def all_recorded(case):
+    """The revisions of instances give way in a burst; afterwards every instance has its own, once."""
+    instances = sorted(o["metadata"]["uid"] for o in case.list("RoleInstance"))
+    owners = [r["metadata"]["ownerReferences"][0] for r in case.list("ControllerRevision")]
+    assert sorted(o["uid"] for o in owners if o["kind"] == "RoleInstance") == instances
+    assert len(instances) == 2 * GROUPS, len(instances)
+
+
 def all_ready(case):
     groups = case.list("RoleBasedGroup")
     return len(groups) == GROUPS and all(is_ready(g) for g in groups)
@@ -60,6 +68,7 @@ def a_hundred_groups_and_no_write(case):
     wait(lambda: not writes_of_the_next(case, 1.5), 60, "the manager has nothing more to do")
     found = writes_of_the_next(case, SECONDS)
     assert not found, f"the manager wrote in a quiet cluster: {found}"
+    all_recorded(case)
     print(f"     {2 * GROUPS} pods took {sum(writes(made).values())} writes; {case.manager.resident_kib()} KiB resident", flush=True)
 
     # It is quiet, not dead; and a restarted manager has nothing to correct.
