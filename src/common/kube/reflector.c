@@ -222,6 +222,11 @@ static int watch_error(struct watching *w, const struct jv *status) {
     return -1;
 }
 
+static void recovered(struct reflector *r) {
+    r->failures = 0;
+    r->gone = false;
+}
+
 static int watch_object(struct watching *w, const char *type, struct jv *doc) {
     struct reflector *r = w->r;
     const struct jv *meta = jv_get(doc, "metadata");
@@ -236,8 +241,7 @@ static int watch_object(struct watching *w, const char *type, struct jv *doc) {
     else if (str_eq(type, "DELETED")) store_delete(r->s, jv_str(jv_get(meta, "namespace"), ""), name);
     else if (!bookmark) return err_set(&w->e, ERR_PARSE, "WATCH %s: unknown event type %s", r->path, type);
     set_rv(r, seen);
-    r->failures = 0;
-    r->gone = false;
+    recovered(r);
     w->events++;
     if (!bookmark) show_size(r);
     return 0;
@@ -330,7 +334,7 @@ static void do_watch(struct reflector *r) {
     bool progress;
     int rc = watch(r, &progress, &e);
     if (stopping(r)) return;
-    if (now_ms() - begun >= HEALTHY_MS) r->failures = 0, r->gone = false;
+    if (now_ms() - begun >= HEALTHY_MS) recovered(r);
     if (rc == 0) {
         if (!progress && now_ms() - begun < ENDED_AT_ONCE_MS)
             failed(r, "watch", &(struct err){.code = ERR_UNAVAILABLE, .http = 200, .msg = "the watch ended at once"});
