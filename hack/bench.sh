@@ -8,15 +8,22 @@
 #                          validate, mutate, convert of one and of fifty objects, by 1 and by 8 connections: requests per second and
 #                          per CPU second of the server, latencies, peak memory; then its memory before and after a million
 #                          requests. SECONDS_EACH (5) and REQUESTS_N (1000000) make it shorter, WHAT leaves one kind.
+#   hack/bench.sh review   the same reviews without TLS and HTTP: microseconds of CPU for each.
+# All measure programs as they are shipped, trained (hack/train.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { echo "bench: $*" >&2; }
 
+# build DEPENDENCIES TARGETS: the programs as they are shipped, and what measures them.
 build() {
-    ./hack/deps.sh build test cluster >&2
-    cmake --preset release -DRBG_BENCH=ON >/dev/null
-    cmake --build --preset release >&2
+    local profile
+    # shellcheck disable=SC2086 # words
+    ./hack/deps.sh $1 >&2
+    profile=$(./hack/train.sh)
+    cmake --preset bench -DRBG_PROFILE="$profile" >/dev/null
+    # shellcheck disable=SC2086 # words
+    cmake --build --preset bench --target $2 >&2
 }
 
 cluster_name=bench-$$
@@ -30,7 +37,7 @@ finish() {
 
 # Puts in what an installation has: kinds, webhooks, and the rights that the chart gives, for the manager at port $1.
 install_manager() {
-    local url=https://127.0.0.1:$1 bin=build/release/rbg-manager
+    local url=https://127.0.0.1:$1 bin=build/bench/rbg-manager
     "$bin" --print-crds --webhook-url "$url" | kubectl apply --server-side -f - >&2
     kubectl create namespace rbgs-system >&2
     "$bin" --print-rbac | kubectl apply -f - >&2
@@ -54,7 +61,7 @@ wait_for_collector() {
 
 # Starts the manager under its own identity: webhooks at port $1, probes at $2.
 start_manager() {
-    local bin=build/release/rbg-manager
+    local bin=build/bench/rbg-manager
     POD_NAMESPACE=rbgs-system "$bin" --kubeconfig "$(./hack/cluster.sh user rbg-manager --name "$cluster_name")" \
         --webhook-bind-address "127.0.0.1:$1" --health-probe-bind-address "127.0.0.1:$2" 2>"$work/manager.log" &
     manager=$!
@@ -91,7 +98,7 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 
 scale() {
     local groups=${GROUPS_N:-100} roles=${ROLES_N:-2} replicas=${REPLICAS_N:-5}
-    build
+    build 'build test cluster' 'rbg-manager bench-scale'
     work=$(mktemp -d)
     trap finish EXIT
     KUBECONFIG=$(./hack/cluster.sh up --name "$cluster_name" --nodes 5)
@@ -105,13 +112,13 @@ scale() {
     kubectl create namespace scale >&2
     wait_for_collector
     say "raw writer"
-    build/release/bench-scale raw "$KUBECONFIG" raw $((groups * roles * replicas)) >"$work/raw"
+    build/bench/bench-scale raw "$KUBECONFIG" raw $((groups * roles * replicas)) >"$work/raw"
     kubectl delete namespace raw >&2
     say "manager"
     start_manager "$webhooks" "$probes"
     local line cpu0
     line=$(($(wc -l <"$dir/audit.log") + 1)) cpu0=$(cpu_seconds)
-    build/release/bench-scale groups "$KUBECONFIG" scale "$groups" "$roles" "$replicas" >"$work/groups" &
+    build/bench/bench-scale groups "$KUBECONFIG" scale "$groups" "$roles" "$replicas" >"$work/groups" &
     local load=$!
     while kill -0 "$load" 2>/dev/null; do
         kill -0 "$manager" 2>/dev/null || { kill "$load"; tail -n 20 "$work/manager.log" >&2; say "the manager has ended"; return 1; }
@@ -134,12 +141,10 @@ finish_admission() {
 }
 
 admission() {
-    ./hack/deps.sh build test >&2
-    cmake --preset release -DRBG_BENCH=ON >/dev/null
-    cmake --build --preset release --target kubectl-rbg bench-admission >&2
+    build 'build test' 'kubectl-rbg bench-admission'
     work=$(mktemp -d)
     trap finish_admission EXIT
-    build/release/kubectl-rbg webhook --ca-file "$work/ca.pem" >"$work/url" &
+    build/bench/kubectl-rbg webhook --ca-file "$work/ca.pem" >"$work/url" &
     manager=$!
     for _ in $(seq 100); do
         [ ! -s "$work/url" ] || break
@@ -148,12 +153,18 @@ admission() {
     done
     local url
     url=$(cat "$work/url")
-    build/release/bench-admission "${url##*:}" "$work/ca.pem" "$manager" tests/bench/group.yaml
+    build/bench/bench-admission "${url##*:}" "$work/ca.pem" "$manager" tests/bench/group.yaml
+}
+
+review() {
+    build 'build test' bench-review
+    build/bench/bench-review tests/bench/group.yaml
 }
 
 case ${1:-} in
 scale) scale ;;
 admission) admission ;;
+review) review ;;
 *)
     sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
     exit 2

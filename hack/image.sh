@@ -9,8 +9,8 @@
 #   --rootfs DIR     only put the files of the image together in DIR/base and DIR/program
 #                    (the Dockerfile does that); one --arch at most
 #
-# The image holds the stripped release build, the shared libraries that it names, the dynamic
-# linker, CA certificates, /etc/passwd, /etc/group and /etc/nsswitch.conf: no shell, nothing else.
+# The image holds the stripped release build, trained (hack/train.sh), the shared libraries that it
+# names, the dynamic linker, CA certificates, /etc/passwd, /etc/group and /etc/nsswitch.conf: no shell, nothing else.
 # It runs as user 65532 and needs to write nowhere. The same commit, the same packages: the same
 # digest. Timestamps are SOURCE_DATE_EPOCH, by default the commit's.
 #
@@ -127,7 +127,8 @@ compile() {
 			-DCMAKE_C_FLAGS_INIT="-isystem $3/usr/include/$2"
 			-DCMAKE_EXE_LINKER_FLAGS_INIT="-L$3/usr/lib/$2 -L$3/lib/$2 -Wl,-rpath-link,$3/usr/lib/$2:$3/lib/$2")
 	fi
-	cmake -S "$ROOT" -B "$4" -G Ninja -DCMAKE_BUILD_TYPE=Release -DRBG_TESTS=OFF -DRBG_COMMIT="$COMMIT" \
+	cmake -S "$ROOT" -B "$4" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON \
+		-DRBG_TESTS=OFF -DRBG_PROFILE="$PROFILE" -DRBG_COMMIT="$COMMIT" \
 		-DCMAKE_C_FLAGS="-ffile-prefix-map=$ROOT=. -ffile-prefix-map=$4=." "${options[@]}" >&2
 	cmake --build "$4" --target rbg-manager >&2
 	unset PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR
@@ -168,6 +169,7 @@ main() {
 	# Inside a Dockerfile there may be no repository: then the caller says what this is.
 	COMMIT=${RBG_COMMIT:-$(git -C "$ROOT" rev-parse --short=7 HEAD 2>/dev/null || echo unknown)}
 	export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$ROOT" log -1 --format=%ct 2>/dev/null || echo 0)}
+	PROFILE=$("$HERE/train.sh")
 	version=$(sed -n 's/^project(rbg VERSION \([0-9.]*\).*/\1/p' "$ROOT/CMakeLists.txt")
 
 	if [[ -n $rootfs_dir ]]; then

@@ -12,8 +12,8 @@ struct problem { char *path; enum problem_kind kind; char *value; char *message;
 struct problems { struct arena *a; struct problem *items; size_t n; char **warnings; size_t nwarnings; };
 
 void problem_add(struct problems *p, const char *path, enum problem_kind kind, const struct jv *value, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-void problem_warn(struct problems *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+    __attribute__((cold, format(printf, 5, 6)));
+void problem_warn(struct problems *p, const char *fmt, ...) __attribute__((cold, format(printf, 2, 3)));
 /* "spec.roles[0].name: Invalid value: \"X\": a lowercase ... (write ...)"; several: joined as the API server does. At most 50
  * are spelled out. */
 char *problems_text(struct arena *a, const struct problems *p);

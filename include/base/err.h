@@ -40,11 +40,11 @@ struct err {
 #define ERR_INIT ((struct err){0})
 
 /* Fills `e` (which may be NULL) and returns -1, so that a failure is one line. */
-int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((cold, format(printf, 3, 4)));
+int err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap) __attribute__((cold, format(printf, 3, 0)));
 
 /* Puts "<prefix>: " before the message, keeps the class, returns -1. */
-int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int err_wrap(struct err *e, const char *fmt, ...) __attribute__((cold, format(printf, 2, 3)));
 
 /* From the table: may the same call succeed later? name for logs and metric labels; HTTP status to answer. */
 bool err_retryable(enum err_code code);

@@ -110,9 +110,11 @@ static inline bool jv_key_eq(const char *a, const char *b, size_t klen) {
 static inline uint32_t jv_key_bit(const char *key, size_t klen) {
     return UINT32_C(1) << (((unsigned char)*key * 3 + klen) & 31);
 }
+static inline bool jv_may_have(const struct jv *obj, const char *key, size_t klen) {
+    return obj && obj->type == J_OBJ && (obj->may_have & jv_key_bit(key, klen));
+}
 static inline struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen) {
-    if (!obj || obj->type != J_OBJ || !(obj->may_have & jv_key_bit(key, klen))) return NULL;
-    struct jmember *m = jv_member(obj, key, klen);
+    struct jmember *m = jv_may_have(obj, key, klen) ? jv_member(obj, key, klen) : NULL;
     return m ? m->val : NULL;
 }
 /* NULL: absent, or not an object */
@@ -125,9 +127,16 @@ size_t jv_len(const struct jv *v);                            /* of an array or 
 const char *jv_str(const struct jv *v, const char *dflt);
 int64_t jv_int(const struct jv *v, int64_t dflt);             /* dflt when it is no integer in range */
 bool jv_bool(const struct jv *v, bool dflt);
-const char *jv_get_str(const struct jv *obj, const char *key); /* NULL when absent or no string */
-int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt);
-bool jv_get_bool(const struct jv *obj, const char *key, bool dflt);
+/* NULL when absent or no string */
+static inline const char *jv_get_str(const struct jv *obj, const char *key) {
+    return jv_str(jv_get(obj, key), NULL);
+}
+static inline int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt) {
+    return jv_int(jv_get(obj, key), dflt);
+}
+static inline bool jv_get_bool(const struct jv *obj, const char *key, bool dflt) {
+    return jv_bool(jv_get(obj, key), dflt);
+}
 static inline bool jv_is(const struct jv *v, enum jtype t) { return v && v->type == t; }
 bool jv_is_empty(const struct jv *v); /* absent, null, {} , [] or "" */
 const char *jv_type_name(const struct jv *v); /* "string", "number", ... as shown to users */

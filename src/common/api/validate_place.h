@@ -20,8 +20,12 @@ struct place {
 struct place place_root(const struct jv *v);
 /* A place that is spelled like this; the path must live as long. */
 struct place place_at(const char *path, const struct jv *v);
-static inline struct place place_field(const struct place *up, const char *field) {
-    return (struct place){.up = up, .field = field, .v = jv_get(up->v, field)}; /* inline, as jv_get */
+/* Most fields are not there. In every caller, so that what this asks of a literal is a constant. */
+static inline __attribute__((always_inline)) struct place place_field(const struct place *up,
+                                                                      const char *field) {
+    size_t n = strlen(field);
+    return (struct place){
+        .up = up, .field = field, .v = jv_may_have(up->v, field, n) ? jv_getn(up->v, field, n) : NULL};
 }
 struct place place_item(const struct place *up, size_t i);
 struct place place_key(const struct place *up, const struct jmember *m);
@@ -35,9 +39,9 @@ const char *place_text(const struct place *at);
 /* Something is there, but of another type: reported as such, so no rule speaks about it again. */
 bool place_mistyped(const struct place *at, enum jtype want);
 
-char *place_path(struct arena *a, const struct place *at);
+char *place_path(struct arena *a, const struct place *at) __attribute__((cold));
 void place_problem(struct problems *p, const struct place *at, enum problem_kind kind,
-                   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+                   const char *fmt, ...) __attribute__((cold, format(printf, 4, 5)));
 
 /* Is the string one of these words, '|'-separated? Else a problem lists them. */
 void place_words(struct problems *p, const struct place *at, const char *enums);

@@ -76,18 +76,6 @@ bool jv_bool(const struct jv *v, bool dflt) {
     return jv_is(v, J_BOOL) ? v->b : dflt;
 }
 
-const char *jv_get_str(const struct jv *obj, const char *key) {
-    return jv_str(jv_get(obj, key), NULL);
-}
-
-int64_t jv_get_int(const struct jv *obj, const char *key, int64_t dflt) {
-    return jv_int(jv_get(obj, key), dflt);
-}
-
-bool jv_get_bool(const struct jv *obj, const char *key, bool dflt) {
-    return jv_bool(jv_get(obj, key), dflt);
-}
-
 bool jv_is_empty(const struct jv *v) {
     if (!v || v->type == J_NULL) return true;
     return v->type != J_BOOL && v->type != J_NUM && v->len == 0;
