@@ -42,8 +42,17 @@ install_manager() {
     kubectl create namespace rbgs-system >&2
     "$bin" --print-rbac | kubectl apply -f - >&2
     "$bin" --print-webhooks --webhook-url "$url" | kubectl apply -f - >&2
-    kubectl create clusterrolebinding rbg-bench --clusterrole=rbgs-controller-role --user=rbg-manager >&2
-    kubectl -n rbgs-system create rolebinding rbg-secret --role=rbgs-controller-secret-role --user=rbg-manager >&2
+    kubectl -n rbgs-system create serviceaccount rbg-manager >&2
+    kubectl create clusterrolebinding rbg-bench --clusterrole=rbgs-controller-role --serviceaccount=rbgs-system:rbg-manager >&2
+    kubectl -n rbgs-system create rolebinding rbg-secret --role=rbgs-controller-secret-role \
+        --serviceaccount=rbgs-system:rbg-manager >&2
+}
+
+# Prints a kubeconfig of the manager, with a token as pods have it.
+manager_config() {
+    kubectl config view --raw -o json | jq --arg token "$(kubectl -n rbgs-system create token rbg-manager --duration 2h)" \
+        '.users = [{name: .users[0].name, user: {token: $token}}]' >"$work/kubeconfig"
+    echo "$work/kubeconfig"
 }
 
 # The garbage collector looks for new kinds every 30 s. Until it watches ours it asks the API server for the owner of each object, one
@@ -62,7 +71,7 @@ wait_for_collector() {
 # Starts the manager under its own identity: webhooks at port $1, probes at $2.
 start_manager() {
     local bin=build/bench/rbg-manager
-    POD_NAMESPACE=rbgs-system "$bin" --kubeconfig "$(./hack/cluster.sh user rbg-manager --name "$cluster_name")" \
+    POD_NAMESPACE=rbgs-system "$bin" --kubeconfig "$(manager_config)" \
         --webhook-bind-address "127.0.0.1:$1" --health-probe-bind-address "127.0.0.1:$2" 2>"$work/manager.log" &
     manager=$!
     for _ in $(seq 200); do
@@ -77,7 +86,7 @@ start_manager() {
 # Requests of the manager in the audit log from line $1 on: {requests, by_verb: {"verb resource": n}}.
 count_requests() {
     tail -n "+$1" "$dir/audit.log" | jq -nc '
-        [inputs | select(.user.username == "rbg-manager" and .verb != "watch")
+        [inputs | select(.user.username == "system:serviceaccount:rbgs-system:rbg-manager" and .verb != "watch")
          | .verb + " " + (.objectRef.resource // .requestURI) + (if .objectRef.subresource then "/" + .objectRef.subresource else "" end)]
         | {requests: length, by_verb: (group_by(.) | map({key: .[0], value: length}) | sort_by(-.value) | from_entries)}'
 }
@@ -88,7 +97,7 @@ wait_for_silence() {
     while [ "$writes" != "$before" ]; do
         sleep 3
         before=$writes
-        writes=$(grep '"username":"rbg-manager"' "$dir/audit.log" | grep -cE '"verb":"(create|patch)"')
+        writes=$(grep '"username":"system:serviceaccount:rbgs-system:rbg-manager"' "$dir/audit.log" | grep -cE '"verb":"(create|patch)"')
     done
 }
 

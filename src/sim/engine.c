@@ -251,7 +251,11 @@ static bool due(struct sim *s, struct key *k, const struct action *w, bool *wait
     return false;
 }
 
-static bool carry_out(struct sim *s, struct key *k, const struct plan *p) {
+static void wake_owner(struct sim *s, const struct jv *root) {
+    for (size_t i = 0; i < NRECONCILERS; i++) route_owner(&(struct routing){s, reconcilers[i]}, root);
+}
+
+static bool carry_out(struct sim *s, struct key *k, const struct jv *root, const struct plan *p) {
     bool ok = true, waits = false;
     for (size_t i = 0; i < p->n && !s->crashed; i++) {
         const struct action *w = &p->items[i];
@@ -259,6 +263,7 @@ static bool carry_out(struct sim *s, struct key *k, const struct plan *p) {
         if (w->act == ACT_EVENT) emit(s, k, w->type, w->reason, w->message);
         else if (w->act == ACT_AFTER) key_after(s, k, w->delay_ms);
         else if (w->act != ACT_BARRIER && due(s, k, w, &waits)) ok = write_one(s, k, w) && ok;
+        else if (w->gives_way && w->act == ACT_PATCH_STATUS) wake_owner(s, root);
     }
     if (!waits) k->put_off = NEVER;
     return ok;
@@ -282,7 +287,7 @@ static void reconcile(struct sim *s, struct key *k) {
     struct plan p;
     plan_init(&p, a);
     k->r->plan(w, &p);
-    if (carry_out(s, k, &p)) {
+    if (carry_out(s, k, w->root, &p)) {
         k->failures = 0;
         return;
     }

@@ -413,7 +413,31 @@ START_TEST(a_crash_while_no_manager_runs_is_found) {
 }
 END_TEST
 
+/* It was in service, although in a burst its first status has not been written yet. */
+START_TEST(an_instance_whose_status_waits_is_recreated_whole) {
+    static const enum kubelet_fault faults[] = {FAULT_FAIL, FAULT_CRASH};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        struct sim_opts o = sim_opts_default;
+        o.record_ms = 60000;
+        o.decisions.settle_ms = 2000;
+        struct sim *s = sim_new(&o);
+        scenario_apply(s, pairs(a, POLICY));
+        sim_wait(s, 5000);
+        SCENARIO_CHECK(s, groups_ready(s) && jv_is_empty(jv_get(instance(s, a, 0), "status")), "no status waits");
+        struct jv *before = uids(s, a);
+        strike(s, faults[i], "g-pair-0-1");
+        sim_wait(s, 2000);
+        ck_assert_int_eq(restarts(s, 0), 1);
+        scenario_ready(s);
+        replaced(s, before, FIRST);
+        sim_free(s);
+    }
+}
+END_TEST
+
 TEST_MAIN("sim_restart", a_container_that_ended_takes_its_instance_along, an_evicted_pod_takes_its_instance_along,
+          an_instance_whose_status_waits_is_recreated_whole,
           a_pod_deleted_by_hand_comes_back_alone, without_the_policy_siblings_stay, components_start_in_their_order_again,
           the_second_crash_waits, pods_that_always_fail_are_recreated_ever_more_rarely,
           containers_that_always_crash_are_recreated_ever_more_rarely, at_the_limit_it_gives_up_until_the_spec_changes,

@@ -380,7 +380,52 @@ START_TEST(the_same_input_gives_the_same_timeline) {
 }
 END_TEST
 
-TEST_MAIN("sim_scenario", every_example_gets_ready, a_role_starts_when_its_dependencies_are_ready,
+/* In a burst the first status of an instance waits. Nobody waits for it: the set looks at the pods, the role that depends on it
+ * starts, the group is ready. */
+START_TEST(a_first_status_that_waits_holds_nothing_up) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim_opts o = sim_opts_default;
+    o.record_ms = 60000;
+    struct sim *s = sim_new(&o);
+    struct jv *g = scenario_group(a, "g", 2, true);
+    jv_set_int(a, scenario_role(g, "worker"), "minReadySeconds", 15);
+    scenario_apply(s, g);
+    sim_wait(s, 10000);
+    const struct jv *ri = cluster_get(sim_cluster(s), a, KIND_RI, "default", "g-worker-0"),
+                    *ris = cluster_get(sim_cluster(s), a, KIND_RIS, "default", "g-worker");
+    SCENARIO_CHECK(s, groups_ready(s), "it waits for the status of an instance");
+    SCENARIO_CHECK(s, jv_is_empty(jv_get(ri, "status")), "the status did not wait");
+    ck_assert_int_eq(jv_get_int(jv_get(ris, "status"), "readyReplicas", -1), 2);
+    ck_assert_int_eq(jv_get_int(jv_get(ris, "status"), "availableReplicas", -1), 0);
+    sim_wait(s, 20000);
+    ris = cluster_get(sim_cluster(s), a, KIND_RIS, "default", "g-worker");
+    ck_assert_int_eq(jv_get_int(jv_get(ris, "status"), "availableReplicas", -1), 2);
+    scenario_ready(s);
+    ri = cluster_get(sim_cluster(s), a, KIND_RI, "default", "g-worker-0");
+    ck_assert(condition_true(jv_path(ri, "status", "conditions", (char *)0), COND_RI_READY));
+    sim_free(s);
+}
+END_TEST
+
+/* It is ready without a pod being ready, which nobody can see but from its status: that is written at once. */
+START_TEST(a_first_status_that_pods_do_not_tell_does_not_wait) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim_opts o = sim_opts_default;
+    o.record_ms = HOUR_MS;
+    struct sim *s = sim_new(&o);
+    struct jv *ri = kind_object(a, KIND_RI, "default", "one");
+    jv_set(a, ri, "spec", doc_json(a, "{\"readyPolicy\":\"None\",\"components\":[{\"name\":\"c\",\"size\":1,\"template\":"
+                                      "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}"));
+    scenario_apply(s, ri);
+    sim_wait(s, 10000);
+    ri = cluster_get(sim_cluster(s), a, KIND_RI, "default", "one");
+    ck_assert(condition_true(jv_path(ri, "status", "conditions", (char *)0), COND_RI_READY));
+    sim_free(s);
+}
+END_TEST
+
+TEST_MAIN("sim_scenario", every_example_gets_ready, a_first_status_that_waits_holds_nothing_up,
+          a_first_status_that_pods_do_not_tell_does_not_wait, a_role_starts_when_its_dependencies_are_ready,
           a_dependency_that_breaks_later_stops_nothing, ordered_ready_makes_one_after_the_other, scales_up_and_down_from_the_end,
           scaling_leaves_the_other_pods_alone, a_removed_role_takes_its_objects_along, a_deleted_group_leaves_nothing,
           a_group_deleted_and_made_again_at_once_comes_up, a_failed_pod_is_replaced, a_pod_deleted_by_hand_comes_back,

@@ -224,6 +224,14 @@ static void wake(void *engine, void *controller, const char *root_key) {
     queue_add(c->queue, strchr(root_key, '/') + 1);
 }
 
+/* A status that gives way wakes nobody by being written. */
+static void wake_owner(struct engine *g, const struct jv *root) {
+    const struct jv *owner = meta_controller(root);
+    for (size_t i = 0; owner && i < g->o.nreconcilers; i++)
+        if (str_eq(kind_info(g->controllers[i].r->root)->name, jv_get_str(owner, "kind")))
+            enqueue(&g->controllers[i], meta_ns(root), jv_str(jv_get(owner, "name"), ""));
+}
+
 /* ---- events ---- */
 
 /* A token bucket over all reconcilers. Only Normal events are limited: a thousand pods that start at once are not worth a thousand
@@ -268,6 +276,7 @@ static void reconcile(struct controller *c, const char *key, struct arena *a, st
     *rc = exec_plan(&c->exec, &p, root, c->r->root, world->root, res, e);
     if (!res->put_off) defer_clear(c, root);
     if (!res->gave_way) later_done(c->g->later, root);
+    if (res->untold) wake_owner(c->g, world->root);
 }
 
 static void finish(struct controller *c, const char *key, int rc, const struct exec_result *res, const struct err *e) {

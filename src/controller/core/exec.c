@@ -124,6 +124,7 @@ static void settle(struct run *r, const struct action *w, struct kube_job *job) 
 static bool due(struct run *r, const struct action *w) {
     if (w->gives_way && r->x->gives_way(r->x->ctx, r->root_key)) {
         r->out->gave_way = true;
+        r->out->untold |= w->act == ACT_PATCH_STATUS;
         return false;
     }
     if (!w->delay_ms) return true;

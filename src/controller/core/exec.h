@@ -30,6 +30,7 @@ struct exec_result {
     int64_t after_ms; /* look again then; 0: only when something changes */
     bool put_off;     /* a write waits for company */
     bool gave_way;    /* a write waits until there is less to do */
+    bool untold;      /* it is the status, so the root's owner has to look for itself */
 };
 
 /* root_key: of the expectations ("RoleInstance/ns/name"); root: the document that events are about. Independent actions run at

@@ -23,7 +23,8 @@ struct action {
     bool force;        /* ACT_APPLY: over other field managers: only for an object that is known to be ours */
     struct jv *body;
     int64_t delay_ms;  /* ACT_*_STATUS, ACT_PATCH: may wait this long for company; ACT_AFTER: the delay */
-    bool gives_way;    /* only records something: may wait until there is less to do (later.h); nothing may depend on it */
+    bool gives_way;    /* only records something: may wait until there is less to do (later.h); nothing may depend on it. When it
+                        * is a status, the controller of the root's owner is told that it waits */
     /* ACT_EVENT; on a write: the event to emit when it succeeded. NULL reason: none. */
     const char *type, *reason, *message;
     const char *fail_reason; /* on a write: the Warning event when it failed */

@@ -3,6 +3,7 @@
 #include "api/template.h"
 #include "base/str.h"
 #include "controller/core/history.h"
+#include "controller/ri/fresh.h"
 #include "controller/ri/world.h"
 
 const struct jv *pod_annotation_json(struct arena *a, const struct jv *pod, const char *key) {
@@ -45,17 +46,43 @@ static void observe_pods(struct rctx *c, struct ri_world *w) {
     for (size_t i = 0; i < n; i++) w->pods[w->npods++] = view(w, docs[i]);
 }
 
-static struct world *ri_observe(struct rctx *c, const struct rkey *key) {
-    const struct jv *doc = source_get(c->src, c->a, KIND_RI, key->ns, key->name);
-    if (!doc || meta_deleting(doc)) return NULL;
+/* All but the revisions; they are left out, too, when the object can't be worked with. */
+static struct ri_world *observe_instance(struct rctx *c, const struct jv *doc) {
     struct ri_world *w = ARENA_NEW(c->a, struct ri_world);
     w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
     w->role_type = meta_label(doc, L_ROLE_TYPE);
-    if (ri_decode(c->a, doc, &w->inst, &w->decode)) return &w->w;
+    if (ri_decode(c->a, doc, &w->inst, &w->decode)) return w;
     w->decode.code = ERR_NONE;
     observe_pods(c, w);
-    w->nrevisions = history_observe(c->src, c->a, w->inst.uid, &w->revisions);
+    return w;
+}
+
+static struct world *ri_observe(struct rctx *c, const struct rkey *key) {
+    const struct jv *doc = source_get(c->src, c->a, KIND_RI, key->ns, key->name);
+    if (!doc || meta_deleting(doc)) return NULL;
+    struct ri_world *w = observe_instance(c, doc);
+    if (w->decode.code == ERR_NONE) w->nrevisions = history_observe(c->src, c->a, w->inst.uid, &w->revisions);
     return &w->w;
+}
+
+/* ---- before the first status ---- */
+
+bool ri_is_fresh(const struct jv *doc) {
+    return jv_is_empty(jv_get(doc, "status")) && meta_generation(doc) == 1;
+}
+
+bool ri_fresh_ready(struct rctx *c, const struct jv *doc, int64_t *since_ms) {
+    const struct ri_world *w = observe_instance(c, doc);
+    int64_t wanted = 0, ready = 0;
+    if (w->decode.code != ERR_NONE || str_eq(w->inst.spec.ready_policy, "None")) return false;
+    for (size_t i = 0; i < w->inst.spec.components.n; i++) wanted += ri_size(w, i);
+    *since_ms = 0;
+    for (size_t i = 0; i < w->npods; i++) {
+        int64_t since = condition_since(jv_path(w->pods[i].doc, "status", "conditions", (char *)0), "Ready", c->now_ms);
+        if (since > *since_ms) *since_ms = since;
+        ready += w->pods[i].ready;
+    }
+    return ready == wanted && (int64_t)w->npods == wanted;
 }
 
 static const struct route routes[] = {

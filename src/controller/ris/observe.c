@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "controller/core/history.h"
+#include "controller/ri/fresh.h"
 #include "controller/ris/world.h"
 
 static int by_ordinal(const void *x, const void *y) {
@@ -27,20 +28,26 @@ static bool update_complete(const struct jv *doc) {
     return true;
 }
 
-static struct instance view(const struct ris_world *w, const struct jv *doc) {
+/* Has the instance been ready for so long already? Before its first status its pods tell. */
+static bool is_healthy(struct rctx *c, const struct jv *doc, int64_t *since_ms) {
     const struct jv *status = jv_get(doc, "status"), *conditions = jv_get(status, "conditions");
+    if (ri_is_fresh(doc) && ri_fresh_ready(c, doc, since_ms)) return true;
+    int64_t born = c->now_ms;
+    time_parse_rfc3339(jv_str(jv_path(doc, "metadata", "creationTimestamp", (char *)0), ""), &born);
+    *since_ms = condition_since(conditions, COND_RI_READY, born);
+    return condition_true(conditions, COND_RI_READY) &&
+           jv_get_int(status, "observedGeneration", 0) >= meta_generation(doc);
+}
+
+static struct instance view(struct rctx *c, const struct ris_world *w, const struct jv *doc) {
     struct instance i = {.doc = doc, .ordinal = name_ordinal(meta_name(doc), w->set.name)};
     const char *revision = meta_label(doc, L_REVISION_HASH);
-    int64_t now = w->w.now_ms, born = now;
-    const char *created = jv_str(jv_path(doc, "metadata", "creationTimestamp", (char *)0), "");
-    time_parse_rfc3339(created, &born);
-    int64_t age = now - condition_since(conditions, COND_RI_READY, born);
-    int64_t min_ready = (int64_t)w->set.spec.min_ready_seconds * 1000;
+    int64_t since, min_ready = (int64_t)w->set.spec.min_ready_seconds * 1000;
+    i.healthy = is_healthy(c, doc, &since);
+    int64_t age = w->w.now_ms - since;
     i.revision = revision ? revision : "";
     i.terminating = meta_deleting(doc);
-    i.complete = update_complete(doc);
-    i.healthy = condition_true(conditions, COND_RI_READY) &&
-                jv_get_int(status, "observedGeneration", 0) >= meta_generation(doc);
+    i.complete = update_complete(doc) || (i.healthy && ri_is_fresh(doc));
     i.available = i.healthy && age >= min_ready;
     i.available_in_ms = i.healthy && !i.available ? min_ready - age : 0;
     i.unhealthy_ms = i.healthy ? 0 : age;
@@ -52,7 +59,7 @@ static void observe_instances(struct rctx *c, struct ris_world *w) {
     size_t n = source_owned(c->src, c->a, KIND_RI, w->set.uid, &docs);
     w->instances = ARENA_ARRAY(c->a, n + 1, struct instance);
     for (size_t i = 0; i < n; i++)
-        if (str_eq(jv_get_str(meta_controller(docs[i]), "uid"), w->set.uid)) w->instances[w->ninstances++] = view(w, docs[i]);
+        if (str_eq(jv_get_str(meta_controller(docs[i]), "uid"), w->set.uid)) w->instances[w->ninstances++] = view(c, w, docs[i]);
     if (w->ninstances > 1) qsort(w->instances, w->ninstances, sizeof *w->instances, by_ordinal);
 }
 

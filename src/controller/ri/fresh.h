@@ -1,0 +1,14 @@
+/* Instances that have no status yet. What the status would say gives way in a burst (core/later.h); until it is written the set
+ * looks at the pods instead, so nobody waits for it. */
+#ifndef RBG_CONTROLLER_RI_FRESH_H
+#define RBG_CONTROLLER_RI_FRESH_H
+
+#include "controller/core/reconciler.h"
+
+/* No status yet, and the spec is the one that it was created with: its pods can't be of another. */
+bool ri_is_fresh(const struct jv *doc);
+
+/* Of a fresh instance: are all its pods there and ready? *since_ms: since when, wall time. */
+bool ri_fresh_ready(struct rctx *c, const struct jv *doc, int64_t *since_ms);
+
+#endif
