@@ -43,8 +43,12 @@ def nothing_left(case):
 
 
 def all_recorded(case):
-    """The revisions of instances give way in a burst; afterwards every instance has its own, once."""
-    instances = sorted(o["metadata"]["uid"] for o in case.list("RoleInstance"))
+    """Instances' revisions and first statuses give way in a burst; afterwards every instance has them, the revision once."""
+    listed = case.list("RoleInstance")
+    untold = [o["metadata"]["name"] for o in listed if not any(
+        c["type"] == "RoleInstanceReady" and c["status"] == "True" for c in o.get("status", {}).get("conditions", []))]
+    assert not untold, f"no status says that these are ready: {untold}"
+    instances = sorted(o["metadata"]["uid"] for o in listed)
     owners = [r["metadata"]["ownerReferences"][0] for r in case.list("ControllerRevision")]
     assert sorted(o["uid"] for o in owners if o["kind"] == "RoleInstance") == instances
     assert len(instances) == 2 * GROUPS, len(instances)
