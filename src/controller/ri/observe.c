@@ -72,7 +72,10 @@ bool ri_is_fresh(const struct jv *doc) {
 }
 
 bool ri_fresh_ready(struct rctx *c, const struct jv *doc, int64_t *since_ms) {
-    const struct ri_world *w = observe_instance(c, doc);
+    ARENA_AUTO struct arena *a = arena_new(); /* a set asks this of all its instances */
+    struct rctx own = *c;
+    own.a = a;
+    const struct ri_world *w = observe_instance(&own, doc);
     int64_t wanted = 0, ready = 0;
     if (w->decode.code != ERR_NONE || str_eq(w->inst.spec.ready_policy, "None")) return false;
     for (size_t i = 0; i < w->inst.spec.components.n; i++) wanted += ri_size(w, i);
