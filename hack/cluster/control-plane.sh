@@ -136,7 +136,7 @@ start_kube-controller-manager() {
 start_kube-scheduler() {
 	local dir=$1 port=$(($2 + 4)) config
 	config=$dir/users/system:kube-scheduler.kubeconfig
-	launch "$dir" kube-scheduler --bind-address 127.0.0.1 --secure-port "$port" \
+	launch_command "$dir" kube-scheduler "$HERE/supervise.sh" "$BIN/kube-scheduler" --bind-address 127.0.0.1 --secure-port "$port" \
 		--kubeconfig "$config" --authentication-kubeconfig "$config" \
 		--authorization-kubeconfig "$config" --leader-elect=false --cert-dir "$dir/pki" \
 		--kube-api-qps 500 --kube-api-burst 1000
