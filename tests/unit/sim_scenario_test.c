@@ -407,20 +407,28 @@ START_TEST(a_first_status_that_waits_holds_nothing_up) {
 }
 END_TEST
 
-/* It is ready without a pod being ready, which nobody can see but from its status: that is written at once. */
-START_TEST(a_first_status_that_pods_do_not_tell_does_not_wait) {
+#define SPEC(policy) "{" policy "\"components\":[{\"name\":\"c\",\"size\":1,\"template\":{\"spec\":{\"containers\":" \
+                     "[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}"
+
+static void told_at_once(enum kind k, const char *name, const char *spec, const char *instance) {
     ARENA_AUTO struct arena *a = arena_new();
     struct sim_opts o = sim_opts_default;
     o.record_ms = HOUR_MS;
     struct sim *s = sim_new(&o);
-    struct jv *ri = kind_object(a, KIND_RI, "default", "one");
-    jv_set(a, ri, "spec", doc_json(a, "{\"readyPolicy\":\"None\",\"components\":[{\"name\":\"c\",\"size\":1,\"template\":"
-                                      "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"engine:1\"}]}}}]}"));
-    scenario_apply(s, ri);
+    struct jv *doc = kind_object(a, k, "default", name);
+    jv_set(a, doc, "spec", doc_json(a, spec));
+    scenario_apply(s, doc);
     sim_wait(s, 10000);
-    ri = cluster_get(sim_cluster(s), a, KIND_RI, "default", "one");
-    ck_assert(condition_true(jv_path(ri, "status", "conditions", (char *)0), COND_RI_READY));
+    const struct jv *ri = cluster_get(sim_cluster(s), a, KIND_RI, "default", instance);
+    SCENARIO_CHECK(s, condition_true(jv_path(ri, "status", "conditions", (char *)0), COND_RI_READY), "%s is not told", name);
     sim_free(s);
+}
+
+/* An instance that is ready without its pods, and one that no set looks at, can only be seen to be ready from their status. */
+START_TEST(a_first_status_that_pods_do_not_tell_does_not_wait) {
+    told_at_once(KIND_RI, "one", SPEC(""), "one");
+    told_at_once(KIND_RIS, "set", "{\"replicas\":1,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"roleInstanceTemplate\":"
+                                  SPEC("\"readyPolicy\":\"None\",") "}", "set-0");
 }
 END_TEST
 

@@ -5,7 +5,8 @@
 
 #include "controller/core/reconciler.h"
 
-/* No status yet, and the spec is the one that it was created with: its pods can't be of another. */
+/* A set's instance without a status yet, and with the spec that it was created with: its pods can't be of another. One that
+ * somebody made by hand has nobody who would look at its pods. */
 bool ri_is_fresh(const struct jv *doc);
 
 /* Of a fresh instance: are all its pods there and ready? *since_ms: since when, wall time. */

@@ -68,7 +68,8 @@ static struct world *ri_observe(struct rctx *c, const struct rkey *key) {
 /* ---- before the first status ---- */
 
 bool ri_is_fresh(const struct jv *doc) {
-    return jv_is_empty(jv_get(doc, "status")) && meta_generation(doc) == 1;
+    return jv_is_empty(jv_get(doc, "status")) && meta_generation(doc) == 1 &&
+           str_eq(jv_get_str(meta_controller(doc), "kind"), kind_info(KIND_RIS)->name);
 }
 
 bool ri_fresh_ready(struct rctx *c, const struct jv *doc, int64_t *since_ms) {
