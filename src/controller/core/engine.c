@@ -378,7 +378,9 @@ struct engine *engine_new(const struct engine_opts *o) {
     }
     g->controllers = must(calloc(o->nreconcilers, sizeof *g->controllers));
     for (size_t i = 0; i < o->nreconcilers; i++) controller_init(g, &g->controllers[i], o->reconcilers[i]);
-    g->later = later_start(&(struct later_opts){.clock = o->clock, .batch = o->workers, .busy = busy, .wake = wake, .ctx = g});
+    /* Half of the workers: what they write wakes owners, which need memory of their own. */
+    g->later = later_start(&(struct later_opts){
+        .clock = o->clock, .batch = (o->workers + 1) / 2, .busy = busy, .wake = wake, .ctx = g});
     return g;
 }
 
