@@ -177,10 +177,8 @@ static bool restart_news(const struct ri_pass *s, const struct jv *old, const st
 }
 
 /* It was ready, although its first status has not said so yet, and is no longer: the restart policy waits to be told. */
-static bool fell_untold(const struct ri_pass *s, bool ready) {
-    int64_t wanted = 0;
+static bool fell_untold(const struct ri_pass *s, bool ready, int64_t wanted) {
     if (ready || !ri_is_fresh(s->w->w.root)) return false;
-    for (size_t i = 0; i < s->w->inst.spec.components.n; i++) wanted += ri_size(s->w, i);
     for (size_t i = 0; i < s->w->npods; i++)
         if (!pod_was_in_service(s->w->pods[i].doc)) return false;
     return wanted > 0 && (int64_t)s->w->npods == wanted;
@@ -203,7 +201,7 @@ void ri_plan_status(struct ri_pass *s) {
     if (s->restart.count > 0) jv_set_int(s->a, status, "restartCount", s->restart.count);
     jv_set_str(s->a, status, "lastRestartTime", s->restart.time);
     bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || s->updating ||
-                restart_news(s, old, status) || fell_untold(s, ready);
+                restart_news(s, old, status) || fell_untold(s, ready, t.desired);
     struct action *act = plan_status(s->p, KIND_RI, root, status, news ? 0 : RI_SETTLE * s->w->w.opt->settle_ms);
     /* The set sees it from the pods, by the same rules. */
     if (ready && ri_is_fresh(root) && !str_eq(s->w->inst.spec.ready_policy, "None")) action_gives_way(act);
