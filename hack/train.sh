@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$PWD/build/train
 
 # What the counters are of: named after the sources, so builds see that it is another.
-key=$(find CMakeLists.txt include src/common src/webhook tests/bench/review.c tests/bench/training.yaml examples -type f -print0 |
+key=$(find CMakeLists.txt include src/common src/webhook tests/bench/{bench.h,review.c,training.yaml} examples -type f -print0 |
     sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 profile=$build/profile-$key
 if [ ! -d "$profile" ]; then

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "bench.h"
 #include "base/str.h"
 #include "base/sync.h"
 #include "doc/json.h"
@@ -62,11 +63,6 @@ struct conn {
     int64_t *ns;    /* latencies */
     size_t n;
 };
-
-static void die(const char *what, const char *why) {
-    fprintf(stderr, "bench-admission: %s: %s\n", what, why);
-    exit(1);
-}
 
 static int64_t now_ns(void) {
     struct timespec t;

@@ -9,24 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "bench.h"
 #include "doc/json.h"
 #include "doc/yaml.h"
 
 enum { COPIES = 50, BUDGET_MS = 1000 };
-
-static double cpu_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static void die(const char *what, const char *why) {
-    fprintf(stderr, "bench-parse: %s: %s\n", what, why);
-    exit(1);
-}
 
 /* Returns the bytes of the tree. */
 static size_t ours(const char *text, size_t len) {

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "bench.h"
 #include "base/str.h"
 #include "doc/json.h"
 #include "doc/yaml.h"
@@ -26,22 +26,10 @@ enum { BUDGET_US = 1000000 };
 static struct serve_route routes[WEBHOOK_ROUTES];
 static long rounds;
 
-static double cpu_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static void die(const char *what, const char *why) {
-    fprintf(stderr, "bench-review: %s: %s\n", what, why);
-    exit(1);
-}
-
 static const struct serve_route *route(const char *path) {
     for (size_t i = 0; i < WEBHOOK_ROUTES; i++)
         if (str_eq(routes[i].path, path)) return &routes[i];
     die(path, "no such route");
-    return NULL;
 }
 
 /* One request, answered into `answer`, which may be NULL. */
