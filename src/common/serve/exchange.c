@@ -6,13 +6,10 @@
  * sends resets the connection, and the client may never see why. One that announces more than DRAIN limits, or asks first
  * (Expect: 100-continue), is refused at once; one that sends more than that unannounced is cut. */
 #include <malloc.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "base/metrics.h"
@@ -98,12 +95,6 @@ static void body_drop(struct exchange *x) {
     x->len = x->cap = 0;
 }
 
-/* While an answer is sent, only full packets leave: libmicrohttpd writes its head and its body as two TLS records, and each would
- * wake the client. Setting TCP_NODELAY, as it does behind the last of them, sends the rest. */
-static void hold_back(const struct exchange *x, int on) {
-    if (x->s->o.certs) setsockopt(x->conn->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
-}
-
 void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_RequestTerminationCode why) {
     (void)mc, (void)why;
     struct server *s = cls;
@@ -115,7 +106,7 @@ void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_R
     buf_fini(&x->refusal.body);
     if (x->started) conns_end(&s->conns);
     conns_phase(&s->conns, x->conn, CONN_IDLE);
-    if (x->answered) hold_back(x, 0);
+    x->conn->two_records = false;
     bool large = x->seen > LARGE;
     server_give_arena(s, x->q.arena);
     if (large) malloc_trim(0); /* what freed blocks of it lie between is kept by the allocator otherwise */
@@ -181,9 +172,10 @@ static struct MHD_Response *to_mhd(struct exchange *x, struct serve_response *r)
 static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *mc, struct serve_response *r, bool last) {
     x->answered = true;
     count(x, r->status);
+    bool has_body = r->body.len > 0 && !str_eq(x->q.method, "HEAD");
     struct MHD_Response *m = to_mhd(x, r);
     if (last || atomic_load(&x->s->draining)) MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
-    hold_back(x, 1);
+    x->conn->two_records = has_body;
     enum MHD_Result rc = MHD_queue_response(mc, (unsigned)r->status, m);
     MHD_destroy_response(m);
     return rc;

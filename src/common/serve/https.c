@@ -52,12 +52,20 @@ static void log_mhd(void *cls, const char *fmt, va_list ap) {
     log_debug("connection", "address", s->o.address, "detail", text);
 }
 
+static gnutls_session_t session_of(struct MHD_Connection *mc) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info ? info->tls_session : NULL;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mc, void **state, enum MHD_ConnectionNotificationCode code) {
     struct server *s = cls;
+    gnutls_session_t session = session_of(mc); /* NULL: without TLS */
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         my_server = s;
         *state = conns_add(&s->conns, MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+        if (session) records_begin(*state, session);
     } else if (*state) {
+        if (session) records_end(session);
         conns_remove(&s->conns, *state);
         *state = NULL;
     }

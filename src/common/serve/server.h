@@ -2,6 +2,7 @@
 #ifndef RBG_SERVE_SERVER_H
 #define RBG_SERVE_SERVER_H
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +17,9 @@ struct conn {
     struct conn *prev, *next; /* in conns.list, under its lock */
     int fd;
     atomic_llong until_ms; /* the end of its present phase */
+    bool two_records;      /* the record that comes next is followed by another one at once */
+    size_t nkept;
+    unsigned char kept[384]; /* records that wait for the next one; the head of an answer has some 130 bytes */
 };
 
 /* The open connections and the thread that cuts those which take too long. */
@@ -64,6 +68,11 @@ void conns_end(struct conns *c);
 void conns_wait_idle(struct conns *c, int64_t ms);
 /* A phase begins, and with it the time that it may take. */
 void conns_phase(struct conns *c, struct conn *conn, enum conn_phase phase);
+
+/* Records of the session go through the connection, and leave together where two are announced by two_records. The end is
+ * told before the connection is removed. */
+void records_begin(struct conn *c, gnutls_session_t session);
+void records_end(gnutls_session_t session);
 
 /* A listening socket; *port gets the real port. Returns -1 with an error. */
 int listen_open(const char *address, unsigned *port, struct err *e);

@@ -1,0 +1,60 @@
+/* How TLS records leave. libmicrohttpd writes the head and the body of an answer as two records. Sent one by one each is a system
+ * call, and wakes the client; so the head waits here until the body comes, and both leave in one call.
+ * Only what surely has a successor is kept, and only as much as fits: everything else passes through at once. What the socket
+ * does not take stays here in front of the next try, for which GnuTLS and libmicrohttpd wait as always. One thread at a time,
+ * the connection's. */
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "server.h"
+
+enum { PIECES_MAX = 16 };
+
+static void keep(struct conn *c, const giovec_t *v, int n) {
+    for (int i = 0; i < n; i++) {
+        memcpy(c->kept + c->nkept, v[i].iov_base, v[i].iov_len);
+        c->nkept += v[i].iov_len;
+    }
+}
+
+static ssize_t send_all(struct conn *c, const giovec_t *v, int n) {
+    struct iovec all[PIECES_MAX + 1] = {{c->kept, c->nkept}};
+    if (n > PIECES_MAX) n = PIECES_MAX;
+    memcpy(all + 1, v, (size_t)n * sizeof *v);
+    bool kept = c->nkept > 0;
+    const struct msghdr m = {.msg_iov = kept ? all : all + 1, .msg_iovlen = (size_t)n + kept};
+    return sendmsg(c->fd, &m, MSG_NOSIGNAL);
+}
+
+/* GnuTLS' writev: how many bytes of `v` went away, or -1 and errno. */
+static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *v, int n) {
+    struct conn *c = ptr;
+    size_t all = 0;
+    if (!c) return errno = EPIPE, -1;
+    for (int i = 0; i < n; i++) all += v[i].iov_len;
+    bool first = c->two_records;
+    c->two_records = false;
+    if (first && all <= sizeof c->kept - c->nkept) {
+        keep(c, v, n);
+        return (ssize_t)all;
+    }
+    ssize_t sent = send_all(c, v, n);
+    if (sent < 0) return -1;
+    size_t of_kept = (size_t)sent < c->nkept ? (size_t)sent : c->nkept;
+    memmove(c->kept, c->kept + of_kept, c->nkept - of_kept);
+    c->nkept -= of_kept;
+    if ((size_t)sent == of_kept && all > 0) return errno = EAGAIN, -1; /* nothing of `v` */
+    return sent - (ssize_t)of_kept;
+}
+
+void records_begin(struct conn *c, gnutls_session_t session) {
+    gnutls_transport_set_ptr2(session, gnutls_transport_get_ptr(session), c);
+    gnutls_transport_set_vec_push_function(session, push);
+}
+
+void records_end(gnutls_session_t session) {
+    gnutls_transport_set_ptr2(session, gnutls_transport_get_ptr(session), NULL);
+}
