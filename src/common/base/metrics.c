@@ -36,7 +36,7 @@ struct series {
 struct metric {
     enum metric_type type;
     char *name, *help, *label_text; /* label_text: the names as they were given, "" for none */
-    char *labels[LABELS_MAX];
+    char *labels[LABELS_MAX]; /* as they stand in front of their values: `a="`, `,b="` */
     size_t nlabels;
     pthread_mutex_t lock;
     struct map *series;  /* rendered labels -> struct series */
@@ -59,7 +59,9 @@ static void split_labels(struct metric *m, const char *labels) {
         if (m->nlabels == LABELS_MAX) abort();
         char *name = must(strndup(p, n));
         if (!name_ok(name, false)) abort();
-        m->labels[m->nlabels++] = name;
+        if (asprintf(&m->labels[m->nlabels], "%s%s=\"", m->nlabels ? "," : "", name) < 0) abort();
+        free(name);
+        m->nlabels++;
         p += n + (p[n] == ',');
     }
 }
@@ -81,7 +83,7 @@ static const char *render_locked(struct metric *m, const char *const *values, co
     buf_reset(&m->scratch);
     for (size_t i = 0; i < m->nlabels; i++) {
         const char *value = same ? same : values && values[i] ? values[i] : "";
-        buf_printf(&m->scratch, "%s%s=\"", i ? "," : "", m->labels[i]);
+        buf_puts(&m->scratch, m->labels[i]);
         put_escaped(&m->scratch, value, true);
         buf_putc(&m->scratch, '"');
     }
