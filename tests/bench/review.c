@@ -4,7 +4,8 @@
  *                          microseconds of CPU for each
  *
  * One JSON line for each. ROUNDS (0): so many reviews of each instead of a second's worth. The release build is trained by this
- * program (hack/train.sh), so with ROUNDS it does the same work in every run. */
+ * program (hack/train.sh), so with ROUNDS it does the same work in every run.
+ * WHAT leaves one kind of review. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ enum { BUDGET_US = 1000000 };
 
 static struct serve_route routes[WEBHOOK_ROUTES];
 static long rounds;
+static const char *only; /* NULL: all */
 
 static const struct serve_route *route(const char *path) {
     for (size_t i = 0; i < WEBHOOK_ROUTES; i++)
@@ -53,6 +55,10 @@ static void measure(const char *file, const char *what, const char *path, const 
     if (!scratch) abort();
     review(r, body, scratch, answer);
     if (!strstr(buf_str(answer), expect)) die(file, buf_str(answer));
+    if (only && !str_eq(only, what)) {
+        free(scratch);
+        return;
+    }
     double start = cpu_us(), now = start;
     long n = 0;
     while (rounds ? n < rounds : now - start < BUDGET_US) {
@@ -114,6 +120,7 @@ int main(int argc, char **argv) {
     static const struct webhook_opts opts = {0};
     if (argc < 2) die("usage", "bench-review FILE...");
     if (n) rounds = strtol(n, NULL, 10);
+    only = getenv("WHAT");
     webhook_routes(&opts, routes, WEBHOOK_ROUTES);
     for (int i = 1; i < argc; i++) bench(argv[i]);
     return 0;
