@@ -107,18 +107,18 @@ static inline bool jv_key_eq(const char *a, const char *b, size_t klen) {
     return klen == 0;
 }
 /* Most look-ups are for something optional that is not there: one bit, of the length and the first byte, tells. */
-static inline uint32_t jv_key_bit(const char *key, size_t klen) {
+static inline __attribute__((always_inline)) uint32_t jv_key_bit(const char *key, size_t klen) {
     return UINT32_C(1) << (((unsigned char)*key * 3 + klen) & 31);
 }
-static inline bool jv_may_have(const struct jv *obj, const char *key, size_t klen) {
+static inline __attribute__((always_inline)) bool jv_may_have(const struct jv *obj, const char *key, size_t klen) {
     return obj && obj->type == J_OBJ && (obj->may_have & jv_key_bit(key, klen));
 }
-static inline struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen) {
+static inline __attribute__((always_inline)) struct jv *jv_getn(const struct jv *obj, const char *key, size_t klen) {
     struct jmember *m = jv_may_have(obj, key, klen) ? jv_member(obj, key, klen) : NULL;
     return m ? m->val : NULL;
 }
 /* NULL: absent, or not an object */
-static inline struct jv *jv_get(const struct jv *obj, const char *key) {
+static inline __attribute__((always_inline)) struct jv *jv_get(const struct jv *obj, const char *key) {
     return jv_getn(obj, key, strlen(key)); /* inline: the length of a literal costs nothing */
 }
 struct jv *jv_path(const struct jv *v, ...) __attribute__((sentinel)); /* keys, (char *)0 */
@@ -176,6 +176,12 @@ struct jv *jv_need_arr(struct arena *a, struct jv *obj, const char *key);
 
 /* Overlays the members of `from` (may be NULL) on the object `onto`, shallow copies of the values. */
 void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from);
+
+/* Copy on write. A copy of one level of an object or array (any other value: of the value); what is below is shared with the
+ * original, so whoever changes it there owns it first. */
+struct jv *jv_clone(struct arena *a, const struct jv *v);
+/* Makes the object or array member `key` of `obj` such a copy and returns it; NULL when there is none. */
+struct jv *jv_own(struct arena *a, struct jv *obj, const char *key);
 
 /* Iterates over members: JV_FOR_OBJ(m, v) use(m->key, m->val); over items: JV_FOR_ARR(it, v) use(*it). v may be NULL. */
 #define JV_FOR_OBJ(m, v) \

@@ -20,6 +20,7 @@ struct jv *json_patch_apply(struct arena *a, const struct jv *doc, const struct 
 
 /* Strategic merge patch as kubectl and the API server do it: lists by merge key where the type says so, directives
  * $patch (replace, delete, merge), $retainKeys, $setElementOrder/<field>, $deleteFromPrimitiveList/<field>; null removes.
+ * The result is new where the patch changes something, and shares the rest with `doc`: a jv_dup of it may be changed.
  * t NULL: untyped, lists replaced. Errors: ERR_INVALID with the path, e.g. a list element without its merge key. */
 struct jv *smp_apply(struct arena *a, const struct jv *doc, const struct jv *patch, const struct type *t, struct err *e);
 

@@ -265,7 +265,7 @@ static const struct type pod_type = {.name = "Pod", .fields = pod_rows, .nfields
 
 static struct jv *patched(struct arena *a, enum kind k, const struct jv *live, const struct jv *patch, struct err *e) {
     if (kind_info(k)->ours) return merge_patch_apply(a, live, patch);
-    return smp_apply(a, live, patch, k == KIND_POD ? &pod_type : NULL, e);
+    return jv_dup(a, smp_apply(a, live, patch, k == KIND_POD ? &pod_type : NULL, e));
 }
 
 int cluster_patch(struct cluster *c, const char *manager, enum kind k, const char *ns, const char *name, const struct jv *patch,

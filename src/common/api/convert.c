@@ -37,7 +37,7 @@ static const char *const member_order[] = {"name",           "roles",   "strateg
 
 static struct jv *ordered(struct arena *a, const struct jv *v) {
     v = jv_open(a, v);
-    struct jv *out = convert_clone(a, v);
+    struct jv *out = jv_clone(a, v);
     if (v->type == J_ARR)
         for (uint32_t i = 0; i < v->len; i++) out->items[i] = ordered(a, v->items[i]);
     if (v->type != J_OBJ) return out;
@@ -73,7 +73,7 @@ static void gang_to_v2(struct arena *a, struct jv *notes, const struct jv *polic
 /* The annotations below `holder` (metadata, or a set's groupTemplate) as a copy of its own. */
 static struct jv *own_notes(struct arena *a, struct jv *holder, bool make) {
     if (make) jv_need_obj(a, holder, "annotations");
-    return jv_is(jv_get(holder, "annotations"), J_OBJ) ? convert_own(a, holder, "annotations")
+    return jv_is(jv_get(holder, "annotations"), J_OBJ) ? jv_own(a, holder, "annotations")
                                                        : NULL;
 }
 
@@ -124,7 +124,7 @@ static void notes_to_groups(struct arena *a, const struct jv *meta, struct jv *t
 }
 
 static struct jv *own_or_new(struct arena *a, struct jv *obj, const char *key) {
-    return jv_is(jv_get(obj, key), J_OBJ) ? convert_own(a, obj, key) : jv_new_obj(a);
+    return jv_is(jv_get(obj, key), J_OBJ) ? jv_own(a, obj, key) : jv_new_obj(a);
 }
 
 static void group_map(struct arena *a, struct jv *doc, bool to_v2) {
@@ -139,7 +139,7 @@ static void group_map(struct arena *a, struct jv *doc, bool to_v2) {
 static void set_to_v2(struct arena *a, struct jv *doc) {
     struct jv *meta = own_or_new(a, doc, "metadata"), *spec = own_or_new(a, doc, "spec");
     if (!jv_is(jv_get(spec, "template"), J_OBJ)) return;
-    struct jv *group = convert_own(a, spec, "template"),
+    struct jv *group = jv_own(a, spec, "template"),
               *template = own_or_new(a, spec, "groupTemplate");
     jv_del(spec, "template");
     jv_set(a, spec, "groupTemplate", template);
@@ -162,7 +162,7 @@ static void set_to_v1(struct arena *a, struct jv *doc) {
 
 /* The plain map. Total: what has an unexpected type stays where it is. */
 static struct jv *map_to(struct arena *a, enum kind k, const struct jv *from, bool to_v2) {
-    struct jv *doc = convert_clone(a, from);
+    struct jv *doc = jv_clone(a, from);
     jv_set_str(a, doc, "apiVersion", to_v2 ? API_GROUP "/v1alpha2" : API_GROUP "/v1alpha1");
     if (k == KIND_RBG)
         group_map(a, doc, to_v2);
@@ -183,7 +183,7 @@ static struct jv *unstash(struct arena *a, const struct jv *from, const struct j
     if (!text) return (struct jv *)(uintptr_t)from;
     struct jv *v = jv_is(text, J_STR) ? json_parse(a, text->s, text->len, NULL, NULL) : NULL;
     if (jv_is(v, J_ARR)) *stash = v;
-    struct jv *doc = convert_clone(a, from), *meta = convert_own(a, doc, "metadata"),
+    struct jv *doc = jv_clone(a, from), *meta = jv_own(a, doc, "metadata"),
               *notes = own_notes(a, meta, false);
     jv_del(notes, A_STASH);
     drop_empty(meta, notes);
@@ -195,7 +195,7 @@ static struct jv *unstash(struct arena *a, const struct jv *from, const struct j
 static struct jv *without_empty_notes(struct arena *a, struct jv *doc) {
     const struct jv *notes = jv_path(doc, "metadata", "annotations", (char *)0);
     if (!notes || !jv_is_empty(notes)) return doc;
-    struct jv *out = convert_clone(a, doc), *meta = convert_own(a, out, "metadata");
+    struct jv *out = jv_clone(a, doc), *meta = jv_own(a, out, "metadata");
     jv_del(meta, "annotations");
     return out;
 }
@@ -207,8 +207,8 @@ static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, s
     struct jv *out = without_empty_notes(a, to);
     if (out != to) stash = stash_diff(a, map_to(a, k, out, !to_v2), from);
     if (!stash) return to;
-    out = convert_clone(a, out);
-    struct jv *notes = own_notes(a, convert_own(a, out, "metadata"), true);
+    out = jv_clone(a, out);
+    struct jv *notes = own_notes(a, jv_own(a, out, "metadata"), true);
     jv_set(a, notes, A_STASH, stash);
     return out;
 }

@@ -4,13 +4,6 @@
 
 #include "api/admission.h"
 
-/* A copy of one level of an object or array; the values are shared with the original. */
-struct jv *convert_clone(struct arena *a, const struct jv *v);
-
-/* The object or array member `key` of `obj` as a copy of its own, so that it can be edited; NULL
- * when there is none. */
-struct jv *convert_own(struct arena *a, struct jv *obj, const char *key);
-
 /* Roles of a spec, one version to the other; `spec` is the caller's own copy. */
 void convert_roles(struct arena *a, struct jv *spec, bool to_v2);
 

@@ -63,28 +63,6 @@ const struct conv_row convert_role_rows[] = {
 };
 const size_t convert_role_nrows = sizeof convert_role_rows / sizeof *convert_role_rows;
 
-struct jv *convert_clone(struct arena *a, const struct jv *v) {
-    struct jv *out = ARENA_NEW(a, struct jv);
-    *out = *v;
-    out->cap = v->len;
-    if (v->type == J_OBJ && v->len) {
-        out->members = ARENA_ARRAY(a, v->len, struct jmember);
-        memcpy(out->members, v->members, v->len * sizeof *v->members);
-    } else if (v->type == J_ARR && v->len) {
-        out->items = ARENA_ARRAY(a, v->len, struct jv *);
-        memcpy(out->items, v->items, v->len * sizeof *v->items);
-    }
-    return out;
-}
-
-struct jv *convert_own(struct arena *a, struct jv *obj, const char *key) {
-    const struct jv *v = jv_get(obj, key);
-    if (!jv_is(v, J_OBJ) && !jv_is(v, J_ARR)) return NULL;
-    struct jv *own = convert_clone(a, v);
-    jv_set(a, obj, key, own);
-    return own;
-}
-
 /* ---- paths ---- */
 
 /* The keys of a dotted path. A key that holds dots itself (of an annotation) only ever stands last,
@@ -150,7 +128,7 @@ static struct jv *remember(struct edit *e, struct jv *own) {
 static struct jv *owned(struct edit *e, struct jv *v) {
     for (size_t i = 0; i < e->nown; i++)
         if (e->own[i] == v) return v;
-    return remember(e, convert_clone(e->a, v));
+    return remember(e, jv_clone(e->a, v));
 }
 
 /* The object at the first n keys, as a copy of its own; made when absent and `make`. NULL: absent,
@@ -270,11 +248,11 @@ static void only_v2(struct edit *e, const struct row *r) {
 static void each_only_v2(struct edit *e, const struct row *r) {
     const char *field = strstr(r->r->v2, "[].") + 3;
     if (e->to_v2 || !jv_is(peek(e, &r->v2), J_ARR)) return;
-    struct jv *list = convert_clone(e->a, peek(e, &r->v2));
+    struct jv *list = jv_clone(e->a, peek(e, &r->v2));
     put(e, &r->v2, list, false);
     for (uint32_t i = 0; i < list->len; i++) {
         if (!jv_get(list->items[i], field)) continue;
-        list->items[i] = convert_clone(e->a, list->items[i]);
+        list->items[i] = jv_clone(e->a, list->items[i]);
         jv_del(list->items[i], field);
     }
 }
@@ -351,7 +329,7 @@ static void role_to_v1(struct edit *e) {
 }
 
 static struct jv *convert_role(struct arena *a, const struct jv *from, bool to_v2) {
-    struct edit e = {.a = a, .role = convert_clone(a, from), .to_v2 = to_v2};
+    struct edit e = {.a = a, .role = jv_clone(a, from), .to_v2 = to_v2};
     if (!jv_is(from, J_OBJ)) return e.role;
     e.shape = shape_of(e.role, to_v2);
     if (to_v2)
@@ -362,7 +340,7 @@ static struct jv *convert_role(struct arena *a, const struct jv *from, bool to_v
 }
 
 void convert_roles(struct arena *a, struct jv *spec, bool to_v2) {
-    struct jv *roles = jv_is(jv_get(spec, "roles"), J_ARR) ? convert_own(a, spec, "roles") : NULL;
+    struct jv *roles = jv_is(jv_get(spec, "roles"), J_ARR) ? jv_own(a, spec, "roles") : NULL;
     for (uint32_t i = 0; roles && i < roles->len; i++)
         roles->items[i] = convert_role(a, roles->items[i], to_v2);
 }

@@ -219,7 +219,7 @@ static void apply_change(struct arena *a, struct jv *doc, const struct jv *chang
 static struct jv *clone_levels(struct arena *a, const struct jv *v, size_t levels) {
     if (levels > 0) v = jv_open(a, v);
     if (levels == 0 || (v->type != J_OBJ && v->type != J_ARR)) return (struct jv *)(uintptr_t)v;
-    struct jv *out = convert_clone(a, v);
+    struct jv *out = jv_clone(a, v);
     for (uint32_t i = 0; i < out->len; i++) {
         if (v->type == J_OBJ)
             out->members[i].val = clone_levels(a, v->members[i].val, levels - 1);

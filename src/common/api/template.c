@@ -53,9 +53,9 @@ static struct jv *resolve_ref(struct arena *a, const struct rbg_spec *s, const s
         return NULL;
     }
     if (jv_is_empty(ref->patch)) return jv_dup(a, base);
-    struct jv *out = smp_apply(a, base, ref->patch, &core_PodTemplateSpec, e);
+    const struct jv *out = smp_apply(a, base, ref->patch, &core_PodTemplateSpec, e);
     if (!out) err_wrap(e, "role \"%s\": templateRef.patch", r->name);
-    return out;
+    return jv_dup(a, out);
 }
 
 struct jv *template_resolve(struct arena *a, const struct rbg_spec *s, const struct role *r,
@@ -99,9 +99,9 @@ static int effective_standalone(struct arena *a, const struct rbg_spec *s, const
 static struct jv *patched(struct arena *a, const struct role *r, const struct jv *base,
                           const struct jv *patch, const char *field, struct err *e) {
     if (jv_is_empty(patch)) return jv_dup(a, base);
-    struct jv *out = smp_apply(a, base, patch, &core_PodTemplateSpec, e);
+    const struct jv *out = smp_apply(a, base, patch, &core_PodTemplateSpec, e);
     if (!out) err_wrap(e, "role \"%s\": leaderWorkerPattern.%s", r->name, field);
-    return out;
+    return jv_dup(a, out);
 }
 
 static int effective_leader_worker(struct arena *a, const struct rbg_spec *s, const struct role *r,
@@ -144,6 +144,11 @@ static int check_metadata(const struct role *r, const struct component *c, struc
                    c->name, part, jv_type_name(v));
 }
 
+static struct jv *own_object(struct arena *a, struct jv *obj, const char *key) {
+    struct jv *own = jv_own(a, obj, key);
+    return own ? own : jv_need_obj(a, obj, key);
+}
+
 int template_component(struct arena *a, const struct role *r, const struct component *c,
                        struct effective *out, struct err *e) {
     if (!jv_is(c->template, J_OBJ))
@@ -156,11 +161,11 @@ int template_component(struct arena *a, const struct role *r, const struct compo
                               .service_name = c->service_name,
                               .labels = c->labels,
                               .annotations = c->annotations,
-                              .template = jv_dup(a, c->template)};
-    struct jv *meta = jv_need_obj(a, out->template, "metadata");
-    if (!jv_is_empty(c->labels)) jv_merge_shallow(a, jv_need_obj(a, meta, "labels"), c->labels);
+                              .template = jv_clone(a, c->template)};
+    struct jv *meta = own_object(a, out->template, "metadata");
+    if (!jv_is_empty(c->labels)) jv_merge_shallow(a, own_object(a, meta, "labels"), c->labels);
     if (!jv_is_empty(c->annotations))
-        jv_merge_shallow(a, jv_need_obj(a, meta, "annotations"), c->annotations);
+        jv_merge_shallow(a, own_object(a, meta, "annotations"), c->annotations);
     return 0;
 }
 
@@ -173,6 +178,7 @@ static int effective_custom(struct arena *a, const struct role *r, struct effect
         if (str_empty(c->name))
             return err_set(e, ERR_INVALID, "role \"%s\": a component has no name", r->name);
         if (template_component(a, r, c, &(*out)[i], e)) return -1;
+        (*out)[i].template = jv_dup(a, (*out)[i].template);
     }
     return 0;
 }

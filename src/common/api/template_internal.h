@@ -21,7 +21,8 @@ const struct template_ref *role_template_ref(const struct role *r);
 /* The place among the group's role templates; their number when it is not there. */
 size_t role_template_index(const struct rbg_spec *s, const char *name);
 
-/* A component's template with its labels and annotations. 0, or -1 with e when there is none, or it can't take them. */
+/* A component's template with its labels and annotations, to read: it shares the rest with the component. 0, or -1 with e when
+ * there is none, or it can't take them. */
 int template_component(struct arena *a, const struct role *r, const struct component *c, struct effective *out, struct err *e);
 
 /* The next part of a template's metadata that is no object, though labels and annotations are added to it:

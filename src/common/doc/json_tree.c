@@ -436,3 +436,25 @@ void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from) {
         else append_member(a, onto, f->key, f->klen, f->val);
     }
 }
+
+struct jv *jv_clone(struct arena *a, const struct jv *v) {
+    struct jv *out = ARENA_NEW(a, struct jv);
+    *out = *v;
+    out->cap = v->len;
+    if (v->type == J_OBJ && v->len) {
+        out->members = ARENA_ARRAY(a, v->len, struct jmember);
+        memcpy(out->members, v->members, v->len * sizeof *v->members);
+    } else if (v->type == J_ARR && v->len) {
+        out->items = ARENA_ARRAY(a, v->len, struct jv *);
+        memcpy(out->items, v->items, v->len * sizeof *v->items);
+    }
+    return out;
+}
+
+struct jv *jv_own(struct arena *a, struct jv *obj, const char *key) {
+    const struct jv *v = jv_get(obj, key);
+    if (!jv_is(v, J_OBJ) && !jv_is(v, J_ARR)) return NULL;
+    struct jv *own = jv_clone(a, v);
+    jv_set(a, obj, key, own);
+    return own;
+}

@@ -1,6 +1,7 @@
 /* Strategic merge patch. Follows k8s.io/apimachinery/pkg/util/strategicpatch step by step, also where a step is
  * surprising (an appended list element keeps its nulls and nested directives, $patch: merge is refused), because the
- * results are hashed. Both documents are copied first and the copies are changed freely. Recursion is as deep as the patch. */
+ * results are hashed. The patch is copied first, and the copy is changed freely; of the
+ * document each object is copied that the patch goes through, the rest is shared. Recursion is as deep as the patch. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ static int refuse(struct ctx *c, const struct at *at, const char *fmt, ...) {
     return err_wrap(c->e, "patch at %s", path.len ? path.s : "the top");
 }
 
-static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at);
+static struct jv *merge_map(struct ctx *c, const struct jv *was, struct jv *patch, const struct type *t, const struct at *at);
 
 /* ---- lists: keys and order ---- */
 
@@ -408,7 +409,8 @@ static int merge_member(struct ctx *c, struct target *to, const struct jmember *
     return 0;
 }
 
-static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, const struct type *t, const struct at *at) {
+/* `was` stays as it is; `patch` may be changed, and becomes part of the result. */
+static struct jv *merge_map(struct ctx *c, const struct jv *was, struct jv *patch, const struct type *t, const struct at *at) {
     const struct jv *directive = jv_get(patch, patch_key);
     if (directive) {
         const char *name = jv_str(directive, "");
@@ -420,6 +422,7 @@ static struct jv *merge_map(struct ctx *c, struct jv *orig, struct jv *patch, co
     }
     JV_FOR_OBJ(m, patch) /* directives are parts of keys, and no key of Kubernetes has a NUL */
         if (strlen(m->key) != m->klen) return refuse(c, at, "the key that begins with \"%s\" has a NUL in it", m->key), NULL;
+    struct jv *orig = jv_clone(c->a, was);
     if (retain_keys(c, orig, patch, at) < 0) return NULL;
     if (set_element_order(c, orig, patch, t, at) < 0) return NULL;
     struct target to = {.obj = orig, .keys = finder_of(c->a, orig, NULL)};
@@ -435,6 +438,6 @@ struct jv *smp_apply(struct arena *a, const struct jv *doc, const struct jv *pat
     if (!jv_is(patch, J_OBJ)) return refuse(&c, &top, "must be an object, not %s", jv_type_name(patch)), NULL;
     if (doc && doc->type != J_NULL && doc->type != J_OBJ)
         return refuse(&c, &top, "the document must be an object, not %s", jv_type_name(doc)), NULL;
-    struct jv *orig = jv_is(doc, J_OBJ) ? jv_dup(a, doc) : jv_new_obj(a);
+    const struct jv *orig = jv_is(doc, J_OBJ) ? doc : jv_new_obj(a);
     return merge_map(&c, orig, jv_dup(a, patch), t, &top);
 }
