@@ -49,13 +49,14 @@ void check_role(const struct role_check *k);
 /* Group annotations: of the group itself, or what a set writes onto its groups. */
 void check_group_annotations(struct problems *p, const struct jv *annotations, const char *path);
 
-/* What Kubernetes would refuse in a pod made of this template, with paths relative to the template.
- * injected: containers and volumes come from engine runtimes too, so an unknown volume is no
- * mistake. */
-void check_pod_template(struct problems *p, const struct jv *tpl, bool injected);
+/* What Kubernetes would refuse in a pod made of this template, with paths relative to the template:
+ * in its spec, and in all but its spec. injected: containers and volumes come from engine runtimes
+ * too, so an unknown volume is no mistake. */
+void check_pod_spec(struct problems *p, const struct jv *tpl, bool injected);
+void check_pod_frame(struct problems *p, const struct jv *tpl);
 
-/* Type errors and unknown fields below a pod template, relative paths. */
-void check_pod_types(struct problems *p, const struct jv *tpl);
+/* Type errors and unknown fields in a pod template's spec, or (false) in all but its spec; relative paths. */
+void check_pod_types(struct problems *p, const struct jv *tpl, bool spec);
 
 /* The same for the spec of a group or set, down to its pod templates; paths from the root. */
 void check_spec_types(struct problems *p, const struct jv *doc, enum kind k);

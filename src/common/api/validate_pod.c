@@ -180,11 +180,16 @@ static void check_spec(struct pod_check *k) {
     check_overhead(k->p, k->spec);
 }
 
-void check_pod_template(struct problems *p, const struct jv *tpl, bool injected) {
+void check_pod_frame(struct problems *p, const struct jv *tpl) {
+    struct place root = place_root(tpl);
+    check_pod_types(p, tpl, false);
+    check_metadata(p, &root);
+}
+
+void check_pod_spec(struct problems *p, const struct jv *tpl, bool injected) {
     struct place root = place_root(tpl), spec = place_field(&root, "spec");
     struct pod_check k = {.p = p, .spec = &spec, .injected = injected};
-    check_pod_types(p, tpl);
-    check_metadata(p, &root);
+    check_pod_types(p, tpl, true);
     if (place_mistyped(&spec, J_OBJ)) return;
     k.containers = map_in(p->a);
     k.volumes = map_in(p->a);

@@ -116,7 +116,7 @@ static void check_action(struct problems *p, const struct place *at) {
     struct problems found = {.a = p->a};
     struct jv *tpl = jv_new_obj(p->a);
     jv_set(p->a, tpl, "spec", (struct jv *)(uintptr_t)action.v);
-    check_pod_template(&found, tpl, false);
+    check_pod_spec(&found, tpl, false);
     const char *path = place_path(p->a, &action);
     for (size_t i = 0; i < found.n; i++) {
         const struct problem *x = &found.items[i];

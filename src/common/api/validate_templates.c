@@ -10,13 +10,16 @@
 #include "validate.h"
 #include "validate_place.h"
 
+/* Most patches leave one of the two as it is; then it was looked at before. */
+enum part { FRAME, SPEC, PARTS }; /* SPEC: the pod's spec; FRAME: the rest of its template */
+
 /* A template on its way to a component, and where the part was written that led to it. */
 struct stage {
     const struct jv *tpl;
     struct place at;
     const struct component *own; /* whose labels and annotations are in the template; NULL: nobody's */
-    struct problems found;
-    bool looked;
+    struct problems found[PARTS];
+    bool looked[PARTS];
 };
 enum { STAGES_MAX = 3 };
 struct chain {
@@ -30,7 +33,7 @@ static const char *pattern_name(const struct role *r) {
 }
 
 static void push(struct chain *ch, struct arena *a, const struct jv *tpl, struct place at) {
-    ch->items[ch->n++] = (struct stage){.tpl = tpl, .at = at, .found = {.a = a}};
+    ch->items[ch->n++] = (struct stage){.tpl = tpl, .at = at, .found = {{.a = a}, {.a = a}}};
 }
 
 static void chain_init(struct chain *ch, const struct role_check *k, const char *pattern) {
@@ -46,47 +49,6 @@ static bool has(const struct problems *list, const struct problem *x) {
             return true;
     }
     return false;
-}
-
-/* The first stage from which on the problem is there without a break. */
-static const struct stage *origin(const struct role_check *k, struct chain *ch,
-                                  const struct problem *x) {
-    size_t at = ch->n - 1;
-    for (; at > 0; at--) {
-        struct stage *before = &ch->items[at - 1];
-        if (!before->looked)
-            check_pod_template(&before->found, before->tpl, k->r->engine_runtimes.n > 0);
-        before->looked = true;
-        if (!has(&before->found, x)) break;
-    }
-    return &ch->items[at];
-}
-
-/* What a component writes over its template's metadata is beside the template. */
-static const char *place_of(struct arena *a, const struct stage *from, const char *path) {
-    static const char meta[] = "metadata.";
-    const char *rest = str_has_prefix(path, meta) ? path + sizeof meta - 1 : NULL,
-               *key = rest ? strchr(rest, '[') : NULL, *end = key ? strchr(key, ']') : NULL;
-    const char *template = place_path(a, &from->at);
-    if (!from->own || !end) return arena_printf(a, "%s.%s", template, path);
-    const struct jv *notes = *rest == 'l' ? from->own->labels : from->own->annotations;
-    bool beside = jv_getn(notes, key + 1, (size_t)(end - key) - 1);
-    return beside ? arena_printf(a, "%s.%s", place_path(a, from->at.up), rest)
-                  : arena_printf(a, "%s.%s", template, path);
-}
-
-static void report(const struct role_check *k, struct chain *ch) {
-    struct stage *last = &ch->items[ch->n - 1];
-    for (size_t i = 0; i < last->found.n; i++) {
-        const struct problem *x = &last->found.items[i];
-        const struct stage *from = origin(k, ch, x);
-        const char *note = from == &ch->items[0] ? "" : " (after the patch is applied)";
-        problem_add(k->c->p, place_of(k->c->a, from, x->path), x->kind, NULL, "%s%s", x->message,
-                    note);
-        k->c->p->items[k->c->p->n - 1].value = x->value;
-    }
-    for (size_t i = 0; i < last->found.nwarnings; i++)
-        problem_warn(k->c->p, "%s.%s", place_path(k->c->a, &last->at), last->found.warnings[i]);
 }
 
 /* The discovery file is mounted into the containers of stateful roles, and two volumes can't be mounted
@@ -110,16 +72,80 @@ static void check_discovery_mount(struct problems *p, const struct role_check *k
     }
 }
 
+static void look(const struct role_check *k, struct stage *st, enum part part) {
+    struct problems *found = &st->found[part];
+    if (st->looked[part]) return;
+    st->looked[part] = true;
+    if (part == FRAME) {
+        check_pod_frame(found, st->tpl);
+        return;
+    }
+    check_pod_spec(found, st->tpl, k->r->engine_runtimes.n > 0);
+    check_discovery_mount(found, k, st->tpl);
+}
+
+/* The first stage from which on the problem is there without a break, up to the last of n. */
+static const struct stage *origin(const struct role_check *k, struct chain *ch, size_t n,
+                                  enum part part, const struct problem *x) {
+    size_t at = n - 1;
+    for (; at > 0; at--) {
+        struct stage *before = &ch->items[at - 1];
+        look(k, before, part);
+        if (!has(&before->found[part], x)) break;
+    }
+    return &ch->items[at];
+}
+
+/* What a component writes over its template's metadata is beside the template. */
+static const char *place_of(struct arena *a, const struct stage *from, const char *path) {
+    static const char meta[] = "metadata.";
+    const char *rest = str_has_prefix(path, meta) ? path + sizeof meta - 1 : NULL,
+               *key = rest ? strchr(rest, '[') : NULL, *end = key ? strchr(key, ']') : NULL;
+    const char *template = place_path(a, &from->at);
+    if (!from->own || !end) return arena_printf(a, "%s.%s", template, path);
+    const struct jv *notes = *rest == 'l' ? from->own->labels : from->own->annotations;
+    bool beside = jv_getn(notes, key + 1, (size_t)(end - key) - 1);
+    return beside ? arena_printf(a, "%s.%s", place_path(a, from->at.up), rest)
+                  : arena_printf(a, "%s.%s", template, path);
+}
+
+/* What is wrong at the last of the first n stages, each at its origin. */
+static void report(const struct role_check *k, struct chain *ch, size_t n, enum part part) {
+    struct stage *last = &ch->items[n - 1];
+    const struct problems *found = &last->found[part];
+    for (size_t i = 0; i < found->n; i++) {
+        const struct problem *x = &found->items[i];
+        const struct stage *from = origin(k, ch, n, part, x);
+        const char *note = from == &ch->items[0] ? "" : " (after the patch is applied)";
+        problem_add(k->c->p, place_of(k->c->a, from, x->path), x->kind, NULL, "%s%s", x->message,
+                    note);
+        k->c->p->items[k->c->p->n - 1].value = x->value;
+    }
+    for (size_t i = 0; i < found->nwarnings; i++)
+        problem_warn(k->c->p, "%s.%s", place_path(k->c->a, &last->at), found->warnings[i]);
+}
+
+static const struct jv *spec_of(const struct jv *tpl) { return jv_get(tpl, "spec"); }
+
+static void check_spec(const struct role_check *k, struct chain *ch) {
+    size_t n = ch->n; /* without the stages at the end that leave the spec as it is */
+    while (n > 1 && spec_of(ch->items[n - 1].tpl) == spec_of(ch->items[n - 2].tpl)) n--;
+    look(k, &ch->items[n - 1], SPEC);
+    report(k, ch, n, SPEC);
+}
+
+/* Component i of n, and how it came about. */
 static void check_effective(const struct role_check *k, struct chain *ch,
                             const struct effective *all, size_t n, size_t i) {
     struct stage *last = &ch->items[ch->n - 1];
+    struct problems *found = &last->found[FRAME];
     last->tpl = all[i].template;
-    check_pod_template(&last->found, last->tpl, k->r->engine_runtimes.n > 0);
-    check_discovery_mount(&last->found, k, last->tpl);
-    check_directives(&last->found, k, all, n, i);
-    check_port_keys(k, all, i, &last->found);
-    last->looked = true;
-    report(k, ch);
+    look(k, last, FRAME);
+    check_directives(found, k, all, n, i);
+    check_port_keys(k, all, i, found);
+    report(k, ch, ch->n, FRAME);
+    /* The worker's may be the leader's, which was looked at. */
+    if (i == 0 || spec_of(last->tpl) != spec_of(all[0].template)) check_spec(k, ch);
 }
 
 /* ---- where a template comes from ---- */
@@ -269,8 +295,7 @@ static void report_component(const struct role_check *k, size_t i) {
                     "write the component's pod template");
 }
 
-/* Components have labels and annotations of their own, so their templates are copies. What is wrong with one of them
- * says nothing about the others, which may refer to it. */
+/* What is wrong with one of them says nothing about the others, which may refer to it. */
 static void check_components(const struct role_check *k) {
     size_t n = k->r->custom.components.n;
     struct effective *all = ARENA_ARRAY(k->c->a, n, struct effective);

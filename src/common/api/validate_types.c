@@ -109,22 +109,29 @@ static void unknown_field(struct problems *p, const struct type *t, const struct
                  did_you_mean(p->a, at->field, &known));
 }
 
-static void walk_object(struct problems *p, const struct type *t, const struct place *at) {
-    const struct type_index *rows = type_index(t);
-    JV_FOR_OBJ(m, at->v) {
-        const struct field *f = type_index_find(rows, m->key, m->klen);
-        if (f && plainly_fits(m->val, f->kind)) continue;
-        const struct place member = {.up = at, .field = m->key, .v = m->val};
-        if (f)
-            walk_field(p, f, &member);
-        else
-            unknown_field(p, t, &member);
-    }
+static inline void walk_member(struct problems *p, const struct type_index *rows,
+                               const struct type *t, const struct place *at,
+                               const struct jmember *m) {
+    const struct field *f = type_index_find(rows, m->key, m->klen);
+    if (f && plainly_fits(m->val, f->kind)) return;
+    const struct place member = {.up = at, .field = m->key, .v = m->val};
+    if (f)
+        walk_field(p, f, &member);
+    else
+        unknown_field(p, t, &member);
 }
 
-void check_pod_types(struct problems *p, const struct jv *tpl) {
+static void walk_object(struct problems *p, const struct type *t, const struct place *at) {
+    const struct type_index *rows = type_index(t);
+    JV_FOR_OBJ(m, at->v) walk_member(p, rows, t, at, m);
+}
+
+void check_pod_types(struct problems *p, const struct jv *tpl, bool spec) {
+    const struct type *t = &core_PodTemplateSpec;
+    const struct type_index *rows = type_index(t);
     const struct place root = place_root(tpl);
-    walk_object(p, &core_PodTemplateSpec, &root);
+    JV_FOR_OBJ(m, tpl)
+        if (str_eq(m->key, "spec") == spec) walk_member(p, rows, t, &root, m);
 }
 
 void check_spec_types(struct problems *p, const struct jv *doc, enum kind k) {
