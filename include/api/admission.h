@@ -13,6 +13,7 @@ struct problems { struct arena *a; struct problem *items; size_t n; char **warni
 
 void problem_add(struct problems *p, const char *path, enum problem_kind kind, const struct jv *value, const char *fmt, ...)
     __attribute__((cold, format(printf, 5, 6)));
+void problem_take(struct problems *p, struct problem x); /* its texts are in the list's arena */
 void problem_warn(struct problems *p, const char *fmt, ...) __attribute__((cold, format(printf, 2, 3)));
 /* "spec.roles[0].name: Invalid value: \"X\": a lowercase ... (write ...)"; several: joined as the API server does. At most 50
  * are spelled out. */

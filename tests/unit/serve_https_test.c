@@ -52,9 +52,24 @@ static void deferring(void *ctx, struct serve_request *q, struct serve_response 
 
 static atomic_int slow_begun, disposed;
 
+/* Position by position another text, so that nothing can be lost, doubled or moved unseen. */
+static void put_pattern(struct buf *out, size_t n, size_t seed) {
+    for (size_t i = 0; i < n; i++) buf_putc(out, (char)('a' + (i * 7 + i / 251 + seed) % 26));
+}
+
+/* /sized?N: N bytes. */
+static void sized(void *ctx, struct serve_request *q, struct serve_response *r) {
+    (void)ctx;
+    int64_t n = 0;
+    ck_assert_int_eq(str_to_i64(q->query, &n), 0);
+    r->status = 200;
+    put_pattern(&r->body, (size_t)n, (size_t)n);
+}
+
 static const struct serve_route routes[] = {
     {"POST", "/echo", echo, NULL},   {"GET", "/echo", echo, NULL},      {NULL, "/any/*", echo, NULL},
     {"GET", "/slow", slow, &slow_begun}, {"POST", "/silent", silent, NULL}, {"GET", "/defer", deferring, &disposed},
+    {"GET", "/sized", sized, NULL},
 };
 
 static void rig_start(struct rig *g, struct serve_opts o) {
@@ -196,6 +211,34 @@ START_TEST(pipelined_requests_are_answered_in_order) {
     for (int i = 0; i < 50; i++) {
         ck_assert_int_eq(http_client_answer(h, false, NULL, &body), 200);
         ck_assert_str_eq(buf_str(&body), arena_printf(g.arena, "POST /any/%d? [] [] 3 abc", i));
+    }
+    http_client_close(h);
+    rig_stop(&g);
+}
+END_TEST
+
+/* Sooner or later the socket takes a part of an answer only, or nothing. */
+START_TEST(answers_wait_whole_for_who_reads_late) {
+    enum { ANSWERS = 600, MOST = 60000 };
+    struct rig g;
+    rig_start(&g, (struct serve_opts){0});
+    BUF_AUTO struct buf req = BUF_INIT;
+    BUF_AUTO struct buf body = BUF_INIT;
+    BUF_AUTO struct buf want = BUF_INIT;
+    size_t sizes[ANSWERS];
+    for (size_t i = 0; i < ANSWERS; i++) {
+        sizes[i] = i % 3 ? i * 7919 % MOST : i % 200; /* none, a few bytes, up to some records */
+        buf_printf(&req, "GET /sized?%zu HTTP/1.1\r\n" HOST "\r\n", sizes[i]);
+    }
+    struct http_client *h = dial(&g);
+    ck_assert_int_eq(http_client_send(h, req.s, req.len), 0);
+    for (size_t i = 0; i < ANSWERS; i++) {
+        if (i % 40 == 0) usleep(20000); /* the socket's buffers fill again */
+        ck_assert_int_eq(http_client_answer(h, false, NULL, &body), 200);
+        buf_reset(&want);
+        put_pattern(&want, sizes[i], sizes[i]);
+        ck_assert_uint_eq(body.len, want.len);
+        ck_assert(memcmp(buf_str(&body), buf_str(&want), want.len) == 0);
     }
     http_client_close(h);
     rig_stop(&g);
@@ -464,9 +507,8 @@ START_TEST(certificates_change_under_handshakes_without_a_failure) {
 END_TEST
 
 TEST_MAIN("serve_https", routes_methods_and_headers, bodies_at_and_beyond_the_limit, expect_100_continue,
-          chunked_bodies_are_counted, pipelined_requests_are_answered_in_order, arena_is_released_after_the_answer,
-          metrics_name_the_route_and_never_the_path, plain_http_on_every_address, bad_addresses_say_what_to_write,
-          two_servers_have_two_certificates, no_certificate_no_handshake, only_tls_1_2_and_1_3,
-          stop_lets_the_running_request_finish,
-          while_it_drains_it_answers_and_closes, fifty_connections_at_once,
+          chunked_bodies_are_counted, pipelined_requests_are_answered_in_order, answers_wait_whole_for_who_reads_late,
+          arena_is_released_after_the_answer, metrics_name_the_route_and_never_the_path, plain_http_on_every_address,
+          bad_addresses_say_what_to_write, two_servers_have_two_certificates, no_certificate_no_handshake, only_tls_1_2_and_1_3,
+          stop_lets_the_running_request_finish, while_it_drains_it_answers_and_closes, fifty_connections_at_once,
           certificates_change_under_handshakes_without_a_failure)

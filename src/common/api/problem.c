@@ -28,16 +28,20 @@ static char *value_text(struct arena *a, const struct jv *value) {
     return arena_printf(a, "%.*s...", (int)cut, text);
 }
 
-void problem_add(struct problems *p, const char *path, enum problem_kind kind,
-                 const struct jv *value, const char *fmt, ...) {
+void problem_take(struct problems *p, struct problem x) {
     if (p->n >= PROBLEMS_MAX) return;
     p->items = room(p->a, p->items, p->n, sizeof *p->items);
+    p->items[p->n++] = x;
+}
+
+void problem_add(struct problems *p, const char *path, enum problem_kind kind,
+                 const struct jv *value, const char *fmt, ...) {
+    if (p->n >= PROBLEMS_MAX) return; /* before anything is made for it */
     va_list ap;
     va_start(ap, fmt);
     char *message = arena_vprintf(p->a, fmt, ap);
     va_end(ap);
-    p->items[p->n++] =
-        (struct problem){arena_strdup(p->a, path), kind, value_text(p->a, value), message};
+    problem_take(p, (struct problem){arena_strdup(p->a, path), kind, value_text(p->a, value), message});
 }
 
 void problem_warn(struct problems *p, const char *fmt, ...) {

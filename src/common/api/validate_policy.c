@@ -121,8 +121,8 @@ static void check_action(struct problems *p, const struct place *at) {
     for (size_t i = 0; i < found.n; i++) {
         const struct problem *x = &found.items[i];
         const char *rest = str_has_prefix(x->path, inside) ? x->path + sizeof inside - 1 : x->path;
-        problem_add(p, arena_printf(p->a, "%s.%s", path, rest), x->kind, NULL, "%s", x->message);
-        p->items[p->n - 1].value = x->value;
+        problem_take(p, (struct problem){arena_printf(p->a, "%s.%s", path, rest), x->kind, x->value,
+                                         x->message});
     }
 }
 

@@ -72,6 +72,12 @@ static void check_discovery_mount(struct problems *p, const struct role_check *k
     }
 }
 
+static bool warned(const struct problems *list, const char *warning) {
+    for (size_t i = 0; i < list->nwarnings; i++)
+        if (str_eq(list->warnings[i], warning)) return true;
+    return false;
+}
+
 static void look(const struct role_check *k, struct stage *st, enum part part) {
     struct problems *found = &st->found[part];
     if (st->looked[part]) return;
@@ -84,20 +90,20 @@ static void look(const struct role_check *k, struct stage *st, enum part part) {
     check_discovery_mount(found, k, st->tpl);
 }
 
-/* The first stage from which on the problem is there without a break, up to the last of n. */
+/* The first stage from which on the problem, or (x NULL) the warning, is there without a break, up to the last of n. */
 static const struct stage *origin(const struct role_check *k, struct chain *ch, size_t n,
-                                  enum part part, const struct problem *x) {
+                                  enum part part, const struct problem *x, const char *warning) {
     size_t at = n - 1;
     for (; at > 0; at--) {
         struct stage *before = &ch->items[at - 1];
         look(k, before, part);
-        if (!has(&before->found[part], x)) break;
+        if (x ? !has(&before->found[part], x) : !warned(&before->found[part], warning)) break;
     }
     return &ch->items[at];
 }
 
 /* What a component writes over its template's metadata is beside the template. */
-static const char *place_of(struct arena *a, const struct stage *from, const char *path) {
+static char *place_of(struct arena *a, const struct stage *from, const char *path) {
     static const char meta[] = "metadata.";
     const char *rest = str_has_prefix(path, meta) ? path + sizeof meta - 1 : NULL,
                *key = rest ? strchr(rest, '[') : NULL, *end = key ? strchr(key, ']') : NULL;
@@ -109,20 +115,27 @@ static const char *place_of(struct arena *a, const struct stage *from, const cha
                   : arena_printf(a, "%s.%s", template, path);
 }
 
+/* Says what is wrong at a stage, unless another component said it of the same one. */
+static void report_at(const struct role_check *k, const struct chain *ch, const struct stage *from,
+                      const struct problem *x) {
+    struct arena *a = k->c->a;
+    const char *note = from == &ch->items[0] ? "" : " (after the patch is applied)";
+    const struct problem said = {place_of(a, from, x->path), x->kind, x->value,
+                                 arena_printf(a, "%s%s", x->message, note)};
+    if (!has(k->c->p, &said)) problem_take(k->c->p, said);
+}
+
 /* What is wrong at the last of the first n stages, each at its origin. */
 static void report(const struct role_check *k, struct chain *ch, size_t n, enum part part) {
-    struct stage *last = &ch->items[n - 1];
-    const struct problems *found = &last->found[part];
+    const struct problems *found = &ch->items[n - 1].found[part];
     for (size_t i = 0; i < found->n; i++) {
         const struct problem *x = &found->items[i];
-        const struct stage *from = origin(k, ch, n, part, x);
-        const char *note = from == &ch->items[0] ? "" : " (after the patch is applied)";
-        problem_add(k->c->p, place_of(k->c->a, from, x->path), x->kind, NULL, "%s%s", x->message,
-                    note);
-        k->c->p->items[k->c->p->n - 1].value = x->value;
+        report_at(k, ch, origin(k, ch, n, part, x, NULL), x);
     }
-    for (size_t i = 0; i < found->nwarnings; i++)
-        problem_warn(k->c->p, "%s.%s", place_path(k->c->a, &last->at), found->warnings[i]);
+    for (size_t i = 0; i < found->nwarnings; i++) {
+        const struct stage *from = origin(k, ch, n, part, NULL, found->warnings[i]);
+        problem_warn(k->c->p, "%s", place_of(k->c->a, from, found->warnings[i]));
+    }
 }
 
 static const struct jv *spec_of(const struct jv *tpl) { return jv_get(tpl, "spec"); }

@@ -106,7 +106,7 @@ void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_R
     buf_fini(&x->refusal.body);
     if (x->started) conns_end(&s->conns);
     conns_phase(&s->conns, x->conn, CONN_IDLE);
-    x->conn->two_records = false;
+    records_flush(x->conn);
     bool large = x->seen > LARGE;
     server_give_arena(s, x->q.arena);
     if (large) malloc_trim(0); /* what freed blocks of it lie between is kept by the allocator otherwise */
@@ -172,7 +172,7 @@ static struct MHD_Response *to_mhd(struct exchange *x, struct serve_response *r)
 static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *mc, struct serve_response *r, bool last) {
     x->answered = true;
     count(x, r->status);
-    bool has_body = r->body.len > 0 && !str_eq(x->q.method, "HEAD");
+    bool has_body = r->body.len > 0 && r->status != 204 && r->status != 304 && !str_eq(x->q.method, "HEAD");
     struct MHD_Response *m = to_mhd(x, r);
     if (last || atomic_load(&x->s->draining)) MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
     x->conn->two_records = has_body;

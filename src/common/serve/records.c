@@ -20,20 +20,26 @@ static void keep(struct conn *c, const giovec_t *v, int n) {
     }
 }
 
-static ssize_t send_all(struct conn *c, const giovec_t *v, int n) {
+/* What was kept, and behind it the n pieces: how many bytes of the pieces went away, 0 when not all of what was kept did; or -1
+ * and errno. */
+static ssize_t send_behind_kept(struct conn *c, const giovec_t *v, int n) {
     struct iovec all[PIECES_MAX + 1] = {{c->kept, c->nkept}};
-    if (n > PIECES_MAX) n = PIECES_MAX;
-    memcpy(all + 1, v, (size_t)n * sizeof *v);
     bool kept = c->nkept > 0;
+    if (n > 0) memcpy(all + 1, v, (size_t)n * sizeof *v);
     const struct msghdr m = {.msg_iov = kept ? all : all + 1, .msg_iovlen = (size_t)n + kept};
-    return sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    ssize_t sent = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    if (sent < 0) return -1;
+    size_t of_kept = (size_t)sent < c->nkept ? (size_t)sent : c->nkept;
+    memmove(c->kept, c->kept + of_kept, c->nkept - of_kept);
+    c->nkept -= of_kept;
+    return sent - (ssize_t)of_kept;
 }
 
-/* GnuTLS' writev: how many bytes of `v` went away, or -1 and errno. */
-static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *v, int n) {
+ssize_t records_push(gnutls_transport_ptr_t ptr, const giovec_t *v, int n) {
     struct conn *c = ptr;
     size_t all = 0;
     if (!c) return errno = EPIPE, -1;
+    if (n > PIECES_MAX) n = PIECES_MAX;
     for (int i = 0; i < n; i++) all += v[i].iov_len;
     bool first = c->two_records;
     c->two_records = false;
@@ -41,18 +47,19 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *v, int n) {
         keep(c, v, n);
         return (ssize_t)all;
     }
-    ssize_t sent = send_all(c, v, n);
-    if (sent < 0) return -1;
-    size_t of_kept = (size_t)sent < c->nkept ? (size_t)sent : c->nkept;
-    memmove(c->kept, c->kept + of_kept, c->nkept - of_kept);
-    c->nkept -= of_kept;
-    if ((size_t)sent == of_kept && all > 0) return errno = EAGAIN, -1; /* nothing of `v` */
-    return sent - (ssize_t)of_kept;
+    ssize_t sent = send_behind_kept(c, v, n);
+    return sent == 0 && all > 0 ? (errno = EAGAIN, -1) : sent;
+}
+
+/* The answer is over. Should its second record never have come, this is what the client waits for. */
+void records_flush(struct conn *c) {
+    c->two_records = false;
+    if (c->nkept > 0) send_behind_kept(c, NULL, 0); /* what does not go now goes with the next record */
 }
 
 void records_begin(struct conn *c, gnutls_session_t session) {
     gnutls_transport_set_ptr2(session, gnutls_transport_get_ptr(session), c);
-    gnutls_transport_set_vec_push_function(session, push);
+    gnutls_transport_set_vec_push_function(session, records_push);
 }
 
 void records_end(gnutls_session_t session) {

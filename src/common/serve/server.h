@@ -69,9 +69,12 @@ void conns_wait_idle(struct conns *c, int64_t ms);
 /* A phase begins, and with it the time that it may take. */
 void conns_phase(struct conns *c, struct conn *conn, enum conn_phase phase);
 
-/* Records of the session go through the connection, and leave together where two are announced by two_records. The end is
- * told before the connection is removed. */
+/* Records of the session go through the connection, and leave together where two are announced by two_records, at the latest
+ * with a flush. The end is told before the connection is removed. */
 void records_begin(struct conn *c, gnutls_session_t session);
+void records_flush(struct conn *c);
+/* GnuTLS' writev on a conn: how many bytes of the n pieces went away, or -1 and errno. */
+ssize_t records_push(gnutls_transport_ptr_t c, const giovec_t *v, int n);
 void records_end(gnutls_session_t session);
 
 /* A listening socket; *port gets the real port. Returns -1 with an error. */
