@@ -172,10 +172,10 @@ static struct MHD_Response *to_mhd(struct exchange *x, struct serve_response *r)
 static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *mc, struct serve_response *r, bool last) {
     x->answered = true;
     count(x, r->status);
-    bool has_body = r->body.len > 0 && r->status != 204 && r->status != 304 && !str_eq(x->q.method, "HEAD");
+    bool has_body = r->status != 204 && r->status != 304 && !str_eq(x->q.method, "HEAD");
+    records_answer(x->conn, has_body ? r->body.len : 0);
     struct MHD_Response *m = to_mhd(x, r);
     if (last || atomic_load(&x->s->draining)) MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
-    x->conn->two_records = has_body;
     enum MHD_Result rc = MHD_queue_response(mc, (unsigned)r->status, m);
     MHD_destroy_response(m);
     return rc;

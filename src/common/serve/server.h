@@ -17,7 +17,8 @@ struct conn {
     struct conn *prev, *next; /* in conns.list, under its lock */
     int fd;
     atomic_llong until_ms; /* the end of its present phase */
-    bool two_records;      /* the record that comes next is followed by another one at once */
+    bool head_next;        /* the record that comes next is the head of an answer with a body */
+    size_t body_left;      /* bytes of a body that surely come behind this record */
     size_t nkept;
     unsigned char kept[384]; /* records that wait for the next one; the head of an answer has some 130 bytes */
 };
@@ -69,9 +70,10 @@ void conns_wait_idle(struct conns *c, int64_t ms);
 /* A phase begins, and with it the time that it may take. */
 void conns_phase(struct conns *c, struct conn *conn, enum conn_phase phase);
 
-/* Records of the session go through the connection, and leave together where two are announced by two_records, at the latest
- * with a flush. The end is told before the connection is removed. */
+/* Records of the session go through the connection. The end is told before the connection is removed. */
 void records_begin(struct conn *c, gnutls_session_t session);
+/* An answer begins, with so many bytes of a body; its records may wait for each other until the answer is over. */
+void records_answer(struct conn *c, size_t body);
 void records_flush(struct conn *c);
 /* GnuTLS' writev on a conn: how many bytes of the n pieces went away, or -1 and errno. */
 ssize_t records_push(gnutls_transport_ptr_t c, const giovec_t *v, int n);
