@@ -8,6 +8,9 @@
 #                          validate, mutate, convert of one and of fifty objects, by 1 and by 8 connections: requests per second and
 #                          per CPU second of the server, latencies, peak memory; then its memory before and after a million
 #                          requests. SECONDS_EACH (5) and REQUESTS_N (1000000) make it shorter, WHAT leaves one kind.
+#   hack/bench.sh yardstick  the same load on ours and, in turn, on a Go server that only decodes and encodes (tests/bench/yardstick,
+#                          needs Go): requests per CPU second of both, the middle of ROUNDS (3) rounds, and their ratio. Machines are
+#                          shared and noisy; this ratio is not.
 #   hack/bench.sh review   the same reviews without TLS and HTTP: microseconds of CPU for each.
 # All measure programs as they are shipped, trained (hack/train.sh).
 set -euo pipefail
@@ -142,27 +145,61 @@ scale() {
         "$work/groups" "$work/raw" "$work/requests"
 }
 
-# Ends what admission() started.
+# Ends the server that is measured.
 finish_admission() {
     [ -z "$manager" ] || kill "$manager" 2>/dev/null || true
     [ -z "$manager" ] || wait "$manager" 2>/dev/null || true
     rm -rf "$work"
 }
 
-admission() {
-    build 'build test' 'kubectl-rbg bench-admission'
-    work=$(mktemp -d)
-    trap finish_admission EXIT
-    build/bench/kubectl-rbg webhook --ca-file "$work/ca.pem" >"$work/url" &
+# Starts a server that prints its URL, and waits for that; $work/ca.pem verifies it.
+serve() {
+    rm -f "$work/url"
+    "$@" >"$work/url" &
     manager=$!
     for _ in $(seq 100); do
         [ ! -s "$work/url" ] || break
         kill -0 "$manager" || return 1
         sleep 0.05
     done
+}
+
+serve_ours() { serve build/bench/kubectl-rbg webhook --ca-file "$work/ca.pem"; }
+
+load_server() {
     local url
     url=$(cat "$work/url")
     build/bench/bench-admission "${url##*:}" "$work/ca.pem" "$manager" tests/bench/group.yaml
+}
+
+admission() {
+    build 'build test' 'kubectl-rbg bench-admission'
+    work=$(mktemp -d)
+    trap finish_admission EXIT
+    serve_ours
+    load_server
+}
+
+yardstick() {
+    build 'build test' 'kubectl-rbg bench-admission'
+    work=$(mktemp -d)
+    trap finish_admission EXIT
+    (cd tests/bench/yardstick && go build -o "$work/yardstick" .)
+    local server
+    for WHAT in ${WHAT:-validate convert convert50}; do
+        for _ in $(seq "${ROUNDS:-3}"); do
+            for server in ours bare_go; do
+                if [ "$server" = ours ]; then serve_ours; else serve "$work/yardstick" "$work/ca.pem"; fi
+                WHAT=$WHAT SECONDS_EACH=${SECONDS_EACH:-3} REQUESTS_N=0 load_server | jq -c --arg s "$server" '. + {server: $s}'
+                kill "$manager"
+                wait "$manager" 2>/dev/null || true
+            done
+        done | tee -a "$work/rounds" >&2
+    done
+    manager=
+    jq -sc 'def middle: sort | .[length / 2 | floor]; def of($s): map(select(.server == $s).per_cpu_s) | middle;
+        group_by([.what, .par])[] | {what: .[0].what, par: .[0].par, per_cpu_s: of("ours"), bare_go_per_cpu_s: of("bare_go")}
+        | .ratio = (.per_cpu_s / .bare_go_per_cpu_s * 10 | round / 10)' "$work/rounds"
 }
 
 review() {
@@ -173,6 +210,7 @@ review() {
 case ${1:-} in
 scale) scale ;;
 admission) admission ;;
+yardstick) yardstick ;;
 review) review ;;
 *)
     sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
