@@ -22,6 +22,8 @@ struct jv *build_ris(struct arena *a, const struct role_build *b, const struct r
 /* owner: the live workload document. */
 struct jv *build_service(struct arena *a, const struct rbg *g, const struct role *r, const char *service_name, enum kind owner_kind,
                          const struct jv *owner);
+/* The scaling adapter of a role, not bound yet (part B 7.2). */
+struct jv *build_adapter(struct arena *a, const struct rbg *g, const struct role *r);
 /* The discovery ConfigMap; NULL when no role is stateful. services: name of each role's service, by role index. */
 struct jv *build_discovery(struct arena *a, const struct rbg *g, const char *const *services);
 char *build_discovery_text(struct arena *a, const struct rbg *g, const char *const *services);

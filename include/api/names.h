@@ -68,6 +68,7 @@
 #define GATE_INPLACE_UPDATE "InPlaceUpdateReady"   /* on pods */
 #define GATE_INSTANCE_POD "InstancePodReady"       /* on pods */
 #define GATE_RI_INPLACE "RoleInstanceInPlaceUpdateReady"
+#define ADAPTER_BOUND "Bound" /* phase of a scaling adapter that its role follows */
 #define COND_RI_READY "RoleInstanceReady"
 #define COND_RI_ALL_PODS "RoleInstanceAllPodsReady"
 #define COND_RI_RESTARTING "Restarting"

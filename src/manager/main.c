@@ -48,7 +48,7 @@ struct manager {
     const char *ns;
 };
 
-static const struct reconciler *const reconcilers[] = {&rbg_reconciler, &ris_reconciler, &ri_reconciler};
+static const struct reconciler *const reconcilers[] = {&rbg_reconciler, &adapter_reconciler, &ris_reconciler, &ri_reconciler};
 
 /* ---- parts ---- */
 

@@ -275,6 +275,13 @@ int cluster_patch(struct cluster *c, const char *manager, enum kind k, const cha
     if (!live) return not_found(k, name, e);
     struct jv *doc = patched(a, k, live, patch, e);
     if (!doc) return -1;
+    const char *read = meta_rv(patch);
+    if (*read && !str_eq(read, meta_rv(live))) {
+        err_set(e, ERR_CONFLICT, "Operation cannot be fulfilled: the object has been modified; please apply your changes to the "
+                "latest version and try again");
+        if (e) e->http = 409;
+        return -1;
+    }
     if (!str_eq(meta_uid(doc), meta_uid(live))) {
         err_set(e, ERR_CONFLICT, "Precondition failed: UID in precondition: %s, UID in object meta: %s", meta_uid(doc),
                 meta_uid(live));

@@ -237,8 +237,8 @@ def an_adapter_holds_the_replicas_of_its_role(case):
     target, document = body(case, group(replicas=2, **PATTERN), "held")
     document["spec"]["roles"][0]["scalingAdapter"] = {"enable": True}
     case.api.request("POST", target, document)
-    adapter_target, adapter_body = body(case, adapter(replicas=3, scaleTargetRef={"name": "held", "role": "a"}), "held-a")
-    case.api.request("POST", adapter_target, adapter_body)
+    wait(lambda: case.get("RoleBasedGroupScalingAdapter", "held-a").get("status", {}).get("phase") == "Bound", 30, "it is bound")
+    case.api.merge("RoleBasedGroupScalingAdapter", case.ns, "held-a", {"spec": {"replicas": 3}})
 
     def scale(n):
         return case.api.patch("RoleBasedGroup", case.ns, "held", [{"op": "replace", "path": "/spec/roles/0/replicas", "value": n}])

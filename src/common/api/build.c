@@ -133,6 +133,23 @@ struct jv *build_ris(struct arena *a, const struct role_build *b, const struct r
     return o;
 }
 
+/* ---- scaling adapter ---- */
+
+struct jv *build_adapter(struct arena *a, const struct rbg *g, const struct role *r) {
+    struct jv *o = kind_object(a, KIND_ADAPTER, g->ns, name_adapter(a, g->name, r->name)),
+              *labels = copy_map(a, r->scaling_adapter.labels), *spec = jv_new_obj(a),
+              *target = jv_new_obj(a);
+    jv_set_str(a, labels, L_GROUP_NAME, g->name);
+    jv_set_str(a, labels, L_ROLE_NAME, r->name);
+    jv_set(a, jv_get(o, "metadata"), "labels", labels);
+    set_owner(a, o, kind_owner_ref(a, KIND_RBG, g->doc, false, true));
+    jv_set_str(a, target, "name", g->name);
+    jv_set_str(a, target, "role", r->name);
+    jv_set(a, spec, "scaleTargetRef", target);
+    jv_set(a, o, "spec", spec);
+    return o;
+}
+
 /* ---- Service ---- */
 
 static struct jv *service_annotations(struct arena *a, const struct role *r,

@@ -117,7 +117,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_ADAPTER] = {KIND_ADAPTER, OURS,
         NAMES("RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters",
               "rolebasedgroupscalingadapter"),
-        .short_name = "rbgsa", VERSIONS(adapter_versions), .verbs = READ,
+        .short_name = "rbgsa", VERSIONS(adapter_versions), .verbs = CHILD, .status_verbs = "patch",
         .desc = "Scale targets, one for a role, for autoscalers."},
     [KIND_PROFILE] = {KIND_PROFILE, OURS,
         NAMES("ClusterEngineRuntimeProfile", "clusterengineruntimeprofiles",

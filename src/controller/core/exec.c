@@ -114,7 +114,7 @@ static void settle(struct run *r, const struct action *w, struct kube_job *job) 
         r->stopped = true;
     } else if (!kube_namespace_ends(&job->e) && !action_harmless(w, &job->e)) {
         err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
-        if (w->fail_reason) emit(r, "Warning", w->fail_reason, job->e.msg);
+        if (w->fail_reason && !action_outdated(w, &job->e)) emit(r, "Warning", w->fail_reason, job->e.msg);
         if (!r->failed && r->e) *r->e = job->e;
         r->failed = true;
     }

@@ -172,6 +172,10 @@ bool action_harmless(const struct action *w, const struct err *e) {
     }
 }
 
+bool action_outdated(const struct action *w, const struct err *e) {
+    return e->code == ERR_CONFLICT && w->act == ACT_PATCH && *meta_rv(w->body);
+}
+
 static const char *act_name(enum act act) {
     static const char *const names[] = {
         [ACT_CREATE] = "create",  [ACT_APPLY] = "apply", [ACT_PATCH] = "patch",

@@ -63,6 +63,9 @@ void action_gives_way(struct action *w); /* only records; w may be NULL */
  * hold the same data (a plan gives different data a different name). */
 bool action_harmless(const struct action *w, const struct err *e);
 
+/* Was this write refused because the object has changed since it was read? It is made anew then, which is no news to anybody. */
+bool action_outdated(const struct action *w, const struct err *e);
+
 /* Would a server-side apply of `desired` change `live`? Exposed for its tests. */
 bool apply_needed(const struct jv *desired, const struct jv *live);
 

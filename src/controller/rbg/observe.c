@@ -30,6 +30,22 @@ static const char *first_blocker(struct rctx *c, const struct jv *workload) {
     return NULL;
 }
 
+/* What an autoscaler asks for holds at once, before the adapter's controller has written it into the group (part B 1.3). */
+static void observe_adapter(struct rctx *c, struct rbg_world *w, size_t i) {
+    struct role *role = &w->group.spec.roles.items[i];
+    struct role_world *rw = &w->roles[i];
+    const char *name = name_adapter(c->a, w->group.name, role->name);
+    rw->adapter = named(w->adapters, w->nadapters, name);
+    if (!rw->adapter && role->scaling_adapter.enable.v)
+        rw->foreign_adapter = source_get(c->src, c->a, KIND_ADAPTER, w->group.ns, name);
+    const struct jv *wanted = jv_path(rw->adapter, "spec", "replicas", (char *)0);
+    bool bound = str_eq(jv_str(jv_path(rw->adapter, "status", "phase", (char *)0), ""), ADAPTER_BOUND);
+    int64_t n = jv_int(wanted, -1);
+    if (!role->scaling_adapter.enable.v || !bound || n < 0 || n == role_replicas(role)) return;
+    role->replicas = (struct opt32){.set = true, .v = (int32_t)n};
+    rw->overridden = true;
+}
+
 static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world *rw) {
     const char *ns = w->group.ns, *rbg = w->group.name, *role = rw->role->name;
     const char *name = name_workload(c->a, rbg, role);
@@ -52,6 +68,7 @@ static void observe_roles(struct rctx *c, struct rbg_world *w) {
         w->roles[i].role = &w->group.spec.roles.items[i];
         w->roles[i].level = level && w->order_err.code == ERR_NONE ? level[i] : 0;
         observe_role(c, w, &w->roles[i]);
+        observe_adapter(c, w, i);
     }
 }
 
@@ -71,6 +88,7 @@ static struct world *rbg_observe(struct rctx *c, const struct rkey *key) {
     const char *uid = meta_uid(doc);
     w->nworkloads = source_owned(c->src, c->a, KIND_RIS, uid, &w->workloads);
     w->nworkloads = controlled(w->workloads, w->nworkloads, uid);
+    w->nadapters = source_owned(c->src, c->a, KIND_ADAPTER, uid, &w->adapters);
     w->nrevisions = history_observe(c->src, c->a, uid, &w->revisions);
     w->configmap = source_get(c->src, c->a, KIND_CONFIGMAP, key->ns, key->name);
     if (rbg_decode(c->a, doc, &w->group, &w->decode) == 0) {
@@ -86,14 +104,20 @@ static void route_by_label(const struct jv *doc, void (*add)(void *ctx, const ch
     if (group) add(ctx, meta_ns(doc), group);
 }
 
+/* The group owns its adapters, but is not their controller. */
+static void route_by_owner(const struct jv *doc, void (*add)(void *ctx, const char *ns, const char *name), void *ctx) {
+    JV_FOR_ARR(ref, jv_path(doc, "metadata", "ownerReferences", (char *)0))
+        if (str_eq(jv_get_str(*ref, "kind"), kind_info(KIND_RBG)->name)) add(ctx, meta_ns(doc), jv_get_str(*ref, "name"));
+}
+
 static const struct route routes[] = {
     {.kind = KIND_RIS},
     {.kind = KIND_RIS, .map = route_by_label}, /* also a namesake of another owner, whose end lets a role start */
     {.kind = KIND_CONFIGMAP},
     {.kind = KIND_SERVICE, .map = route_by_label},
+    {.kind = KIND_ADAPTER, .map = route_by_owner},
     {.kind = KIND_PROFILE, .all = true},
 };
-
 
 const struct reconciler rbg_reconciler = {
     .name = "RoleBasedGroup",

@@ -113,6 +113,7 @@ static void plan_workload(struct pass *s, size_t i) {
         return;
     }
     action_on_fail(plan_apply(s->p, KIND_RIS, ris, rw->workload), "FailedReconcileWorkload");
+    plan_adapter(s->p, s->w, rw, s->fresh);
     /* The Service is owned by the workload, so it comes once the workload has a uid. */
     if (!rw->workload) return;
     struct jv *service = build_service(s->a, &s->w->group, rw->role, rw->service_name, KIND_RIS, rw->workload);
@@ -216,6 +217,7 @@ void rbg_plan(const struct world *world, struct plan *p) {
     plan_discovery(&s);
     plan_roles(&s);
     plan_orphans(&s);
+    plan_adapter_orphans(s.p, w);
     if (w->order_err.code != ERR_NONE) {
         plan_invalid(&s, "InvalidRoleDependency", w->order_err.msg);
         return;

@@ -11,6 +11,9 @@ struct role_world {
     const struct jv *foreign;         /* an object of the workload's name that is somebody else's, or NULL */
     const struct jv *service;
     const char *service_name;
+    const struct jv *adapter;         /* the scaling adapter of this role that this group owns, or NULL */
+    const struct jv *foreign_adapter; /* one of its name that is somebody else's, or NULL */
+    bool overridden;                  /* role's replicas are not the spec's: the adapter's count, until they are written there */
     const struct jv **profiles;       /* of engineRuntimes, in order; a missing one is NULL */
     int level;                        /* start order */
     const char *blocker;              /* why the first instance that is not ready is not, or NULL */
@@ -27,6 +30,8 @@ struct rbg_world {
     size_t nworkloads;
     struct jv **revisions;            /* all ControllerRevisions of this group, oldest first */
     size_t nrevisions;
+    struct jv **adapters;             /* all scaling adapters that this group owns */
+    size_t nadapters;
     const struct jv *configmap;
 };
 
@@ -40,6 +45,9 @@ struct jv *rbg_status(struct arena *a, const struct rbg_world *w, const struct r
 /* A role's workload has all its replicas ready, and has seen its latest spec. */
 bool workload_ready(const struct jv *workload);
 
+/* adapters.c: the scaling adapter of a role that has its workload; and those of roles that have none any more. */
+void plan_adapter(struct plan *p, const struct rbg_world *w, const struct role_world *rw, bool fresh);
+void plan_adapter_orphans(struct plan *p, const struct rbg_world *w);
 
 /* plan.c */
 void rbg_plan(const struct world *world, struct plan *p);
