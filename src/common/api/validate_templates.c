@@ -271,7 +271,7 @@ static bool patches_apply(const struct role_check *k, const struct jv **resolved
                        of_worker = place_field(&pattern, "workerTemplatePatch");
     if (!patch_applies(k, base, &patch, resolved)) return false;
     ef[0] = (struct effective){
-        .component = r->name, .size = 1, .template = (struct jv *)(uintptr_t)*resolved};
+        .component = r->name ? r->name : "", .size = 1, .template = (struct jv *)(uintptr_t)*resolved};
     if (r->standalone.set) return true;
     bool ok = patch_applies(k, *resolved, &of_leader, &leader);
     ok = patch_applies(k, *resolved, &of_worker, &worker) && ok;
