@@ -2,6 +2,7 @@
 
 import json
 
+import test_recorded
 from harness import test
 from kube import ApiError, wait
 from test_changes import pods_become
@@ -100,3 +101,28 @@ def the_adapter_goes_when_it_is_switched_off(case):
     wait(gone, 20, "the adapter is gone")
     case.patch_role("served", "engine", replicas=1) # free again
     pods_become(case, pods(1))
+
+
+if test_recorded.FOLDER != "none":
+    @test
+    def an_adapter_is_as_recorded(case):
+        """Of the recorded case only the adapter is compared: the pods get another container, which is a decision."""
+        def comparable(o):
+            meta = o["metadata"]
+            owners = [{k: v for k, v in r.items() if k != "uid"} for r in meta["ownerReferences"]]
+            return {"labels": meta["labels"], "owners": owners, "generation": meta["generation"], "spec": o["spec"],
+                    "status": o.get("status")}
+        name, ns = "10-adapter-runtime", test_recorded.NAMESPACE
+        test_recorded.shared_namespace(case)
+        for document in test_recorded.read(case, name, "in.yaml"):
+            if document["kind"] == "ClusterEngineRuntimeProfile":
+                case.api.create("ClusterEngineRuntimeProfile", document)
+        case.api.create("RoleBasedGroup", test_recorded.stored(case, name, 1), ns)
+        want = next(comparable(o) for o in test_recorded.read(case, name, "out-1.yaml")
+                    if o["kind"] == "RoleBasedGroupScalingAdapter")
+
+        def same():
+            got = comparable(case.api.get("RoleBasedGroupScalingAdapter", ns, "ar-w"))
+            assert got == want, f"{got} instead of {want}"
+            return True
+        wait(same, 60, "the adapter is the recorded one")
