@@ -40,6 +40,11 @@ EXPECTED = {
         f"parts-engine-{i}-{c}-{n}": (f"parts-engine-{i}-{c}-{n}", "s-parts-engine", "engine", f"parts-engine-{i}", c, str(n), str(size))
         for i in (0, 1) for c, size in (("coordinator", 1), ("executor", 2)) for n in range(size)
     }),
+    "autoscaled": ("autoscaled", {
+        "autoscaled-router-0": ("autoscaled-router-0", "s-autoscaled-router", "router", "autoscaled-router-0", "router", "0", "1"),
+        "autoscaled-decode-0-0": ("autoscaled-decode-0-0", "s-autoscaled-decode", "decode", "autoscaled-decode-0", "leader", "0", "2"),
+        "autoscaled-decode-0-1": (*NO_NAME, "decode", "autoscaled-decode-0", "worker", "0", "2"),
+    }),
     "real_servers": ("servers", {
         "servers-router-0": ("servers-router-0", "s-servers-router", "router", "servers-router-0", "router", "0", "1"),
         "servers-prefill-0": ("servers-prefill-0", "s-servers-prefill", "prefill", "servers-prefill-0", "prefill", "0", "1"),
@@ -147,7 +152,8 @@ def becomes_what_it_says(case, manifest):
 
 def remains(case):
     """What is left in the namespace, other than what Kubernetes itself put there."""
-    kinds = ("RoleBasedGroup", "RoleInstanceSet", "RoleInstance", "Pod", "Service", "ConfigMap", "ControllerRevision")
+    kinds = ("RoleBasedGroup", "RoleBasedGroupScalingAdapter", "RoleInstanceSet", "RoleInstance", "Pod", "Service", "ConfigMap",
+             "ControllerRevision")
     return [f"{kind}/{o['metadata']['name']}" for kind in kinds for o in case.list(kind)
             if o["metadata"]["name"] != "kube-root-ca.crt"]
 
