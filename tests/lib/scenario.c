@@ -167,7 +167,7 @@ static void put_object(struct buf *out, struct arena *a, enum kind k, const stru
 }
 
 char *scenario_state(struct sim *s, struct arena *a) {
-    static const enum kind kinds[] = {KIND_RBG, KIND_RIS, KIND_RI, KIND_POD, KIND_SERVICE, KIND_CONFIGMAP};
+    static const enum kind kinds[] = {KIND_RBG, KIND_ADAPTER, KIND_RIS, KIND_RI, KIND_POD, KIND_SERVICE, KIND_CONFIGMAP};
     BUF_AUTO struct buf out = BUF_INIT;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct jv **list;

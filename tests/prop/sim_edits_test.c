@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/names.h"
 #include "base/str.h"
 #include "chance.h"
 #include "docs.h"
@@ -94,12 +95,30 @@ static void edit_roles(struct script *t, struct jv *role) {
     jv_push(t->a, roles, extra);
 }
 
-static void edit(struct script *t) {
+static void edit_adapter(struct script *t, struct jv *role) {
+    static const char *const rows[] = {"{\"enable\":true}", "{\"enable\":true,\"labels\":{\"a\":\"1\"}}", "{\"enable\":false}"};
+    jv_set(t->a, role, "scalingAdapter", doc_json(t->a, note(t, rows[pick(t, 3)])));
+}
+
+/* A number is changed through the adapter where there is one, and whoever keeps the manifest follows. */
+static void follow(struct script *t, struct sim *s, const struct jv *role) {
+    struct err e = ERR_INIT;
+    const char *name = name_adapter(t->a, "g", jv_get_str(role, "name"));
+    if (!jv_get_bool(jv_get(role, "scalingAdapter"), "enable", false)) return;
+    if (!cluster_get(sim_cluster(s), t->a, KIND_ADAPTER, "default", name)) return;
+    const struct jv *patch = doc_json(t->a, arena_printf(t->a, "{\"spec\":{\"replicas\":%d}}",
+                                                         (int)jv_get_int(role, "replicas", 1)));
+    ASSERT_OK(cluster_patch(sim_cluster(s), "autoscaler", KIND_ADAPTER, "default", name, patch, false, &e));
+}
+
+static void edit(struct script *t, struct sim *s) {
     static void (*const edits[])(struct script *, struct jv *) = {edit_image, edit_image, edit_replicas, edit_command, edit_label,
-                                                                  edit_strategy, edit_policy, edit_size, edit_roles};
+                                                                  edit_strategy, edit_policy, edit_size, edit_roles,
+                                                                  edit_adapter, edit_adapter, edit_replicas};
     struct jv *role = any_role(t);
     note(t, jv_get_str(role, "name"));
     edits[pick(t, sizeof edits / sizeof *edits)](t, role);
+    follow(t, s, role);
 }
 
 static struct jv *first_spec(struct arena *a) {
@@ -151,7 +170,7 @@ static void converges(uint64_t seed) {
         if (pick(&t, 3) == 0) misbehave(&t, s);
         disturb(&t, s);
         note(&t, arena_printf(a, "after %u ms", ms));
-        edit(&t);
+        edit(&t, s);
         scenario_apply(s, t.group);
     }
     sim_wait(s, pick(&t, 20000));
