@@ -4,28 +4,38 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "docs.h"
 #include "scenario.h"
 
 /* One story: a group is made, then changed. */
-typedef void (*change_fn)(struct arena *a, struct jv *group);
+typedef void (*change_fn)(struct arena *a, struct sim *s, struct jv *group);
 
-static void no_change(struct arena *a, struct jv *g) {
-    (void)a;
-    (void)g;
+static void no_change(struct arena *a, struct sim *s, struct jv *g) {
+    (void)a, (void)s, (void)g;
 }
 
-static void change_image(struct arena *a, struct jv *g) {
+static void change_image(struct arena *a, struct sim *s, struct jv *g) {
+    (void)s;
     scenario_image(a, scenario_role(g, "worker"), "engine:2");
 }
 
-static void recreate_with_surge(struct arena *a, struct jv *g) {
+static void recreate_with_surge(struct arena *a, struct sim *s, struct jv *g) {
     struct jv *worker = scenario_role(g, "worker");
     scenario_rolling(a, worker, "type", "\"RecreatePod\"");
     scenario_rolling(a, worker, "maxSurge", "1");
-    change_image(a, g);
+    change_image(a, s, g);
 }
 
-static void scale_down_and_drop(struct arena *a, struct jv *g) {
+/* An autoscaler's write, and the old manifest once more: the adapter has the last word. */
+static void scale_by_adapter(struct arena *a, struct sim *s, struct jv *g) {
+    struct err e = ERR_INIT;
+    (void)g;
+    ASSERT_OK(cluster_patch(sim_cluster(s), "autoscaler", KIND_ADAPTER, "default", "g-worker",
+                            doc_json(a, "{\"spec\":{\"replicas\":5}}"), false, &e));
+}
+
+static void scale_down_and_drop(struct arena *a, struct sim *s, struct jv *g) {
+    (void)s;
     jv_set_int(a, scenario_role(g, "worker"), "replicas", 1);
     jv_remove(jv_path(g, "spec", "roles", (char *)0), 0);
 }
@@ -33,10 +43,12 @@ static void scale_down_and_drop(struct arena *a, struct jv *g) {
 static struct sim *start(struct arena *a, struct jv **g, change_fn change) {
     struct sim *s = sim_new(&sim_opts_default);
     *g = scenario_group(a, "g", 3, true);
+    if (change == no_change || change == scale_by_adapter)
+        jv_set(a, scenario_role(*g, "worker"), "scalingAdapter", doc_json(a, "{\"enable\":true}"));
     if (change == no_change) return s;
     scenario_apply(s, *g);
     scenario_ready(s);
-    change(a, *g);
+    change(a, s, *g);
     return s;
 }
 
@@ -93,5 +105,8 @@ START_TEST(while_recreating_with_surge) { survives_everywhere(recreate_with_surg
 END_TEST
 START_TEST(while_scaling_down) { survives_everywhere(scale_down_and_drop); }
 END_TEST
+START_TEST(while_an_adapter_scales) { survives_everywhere(scale_by_adapter); }
+END_TEST
 
-TEST_MAIN("sim_crash", while_coming_up, while_updating_in_place, while_recreating_with_surge, while_scaling_down)
+TEST_MAIN("sim_crash", while_coming_up, while_updating_in_place, while_recreating_with_surge, while_scaling_down,
+          while_an_adapter_scales)
