@@ -48,7 +48,8 @@ struct manager {
     const char *ns;
 };
 
-static const struct reconciler *const reconcilers[] = {&rbg_reconciler, &adapter_reconciler, &ris_reconciler, &ri_reconciler};
+static const struct reconciler *const reconcilers[] = {&rbgset_reconciler, &rbg_reconciler, &adapter_reconciler, &ris_reconciler,
+                                                      &ri_reconciler};
 
 /* ---- parts ---- */
 

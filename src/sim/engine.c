@@ -23,7 +23,8 @@ const struct sim_opts sim_opts_default = {
     .collect_ms = 200,
 };
 
-static const struct reconciler *const reconcilers[] = {&rbg_reconciler, &adapter_reconciler, &ris_reconciler, &ri_reconciler};
+static const struct reconciler *const reconcilers[] = {&rbgset_reconciler, &rbg_reconciler, &adapter_reconciler, &ris_reconciler,
+                                                      &ri_reconciler};
 #define NRECONCILERS (sizeof reconcilers / sizeof *reconcilers)
 
 struct key {

@@ -108,11 +108,12 @@ static const struct kind_version instance_versions[] = {
 
 static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_RBG] = {KIND_RBG, OURS, NAMES("RoleBasedGroup", "rolebasedgroups", "rolebasedgroup"),
-        .short_name = "rbg", .convert = true, VERSIONS(rbg_versions), .verbs = READ ",patch",
+        .short_name = "rbg", .convert = true, VERSIONS(rbg_versions), .verbs = CHILD,
         .status_verbs = "patch", .owner = true,
         .desc = "Groups of roles that are deployed, updated, scaled and found as one."},
     [KIND_RBGSET] = {KIND_RBGSET, OURS, NAMES("RoleBasedGroupSet", "rolebasedgroupsets", "rolebasedgroupset"),
-        .short_name = "rbgs", .convert = true, VERSIONS(rbgset_versions),
+        .short_name = "rbgs", .convert = true, VERSIONS(rbgset_versions), .verbs = READ,
+        .status_verbs = "patch", .owner = true,
         .desc = "Numbers of equal groups."},
     [KIND_ADAPTER] = {KIND_ADAPTER, OURS,
         NAMES("RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters",

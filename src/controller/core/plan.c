@@ -2,7 +2,8 @@
  *
  * The comparison before a server-side apply is exact and needs no memory of earlier writes, so it survives restarts: live must
  * contain what we want, and our own entry in managedFields (which the projection keeps) must name nothing that we no longer want.
- * Lists are compared as a whole: all lists in what we apply are atomic for the API server, except owner references. */
+ * Lists are compared as a whole: all lists in what we apply are atomic for the API server, except owner references. Groups, whose
+ * lists have keys and which others may change in part, are compared in shared.c. */
 #include "controller/core/plan.h"
 
 #include <string.h>
@@ -78,7 +79,7 @@ static bool still_wanted(const struct jv *fields, const struct jv *want) {
     return true;
 }
 
-static const struct jv *applied_fields(const struct jv *live) {
+const struct jv *applied_fields(const struct jv *live) {
     JV_FOR_ARR(entry, jv_path(live, "metadata", "managedFields", (char *)0)) {
         if (str_eq(jv_get_str(*entry, "manager"), FIELD_MANAGER) &&
             str_eq(jv_get_str(*entry, "operation"), "Apply") && !jv_get(*entry, "subresource"))
@@ -93,11 +94,18 @@ bool apply_needed(const struct jv *desired, const struct jv *live) {
     return !owned || !still_wanted(owned, desired);
 }
 
-struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
-    if (!apply_needed(desired, live)) return NULL;
+static struct action *apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
     struct action *w = plan_add(p, write_action(p, ACT_APPLY, k, desired, desired));
     w->force = live != NULL;
     return w;
+}
+
+struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
+    return apply_needed(desired, live) ? apply(p, k, desired, live) : NULL;
+}
+
+struct action *plan_apply_shared(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
+    return apply_shared_needed(desired, live) ? apply(p, k, desired, live) : NULL;
 }
 
 /* ---- patches ---- */

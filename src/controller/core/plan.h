@@ -44,6 +44,8 @@ struct action *plan_create(struct plan *p, enum kind k, struct jv *object);
 /* live: what the source has, or NULL. Nothing is planned when live contains `desired` and our field manager owns nothing that
  * desired no longer names. An absent object is applied without force, so that a foreign namesake is a conflict, not a victim. */
 struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live);
+/* The same for an object that others change in part: what they own stays out of the comparison, in lists with keys, too. */
+struct action *plan_apply_shared(struct plan *p, enum kind k, struct jv *desired, const struct jv *live);
 /* status: the whole wanted status. Nothing is planned when live's status is equal. Conditions and lists are replaced as a whole. */
 struct action *plan_status(struct plan *p, enum kind k, const struct jv *live, struct jv *status, int64_t delay_ms);
 struct action *plan_patch(struct plan *p, enum kind k, const struct jv *live, struct jv *patch);
@@ -68,6 +70,9 @@ bool action_outdated(const struct action *w, const struct err *e);
 
 /* Would a server-side apply of `desired` change `live`? Exposed for its tests. */
 bool apply_needed(const struct jv *desired, const struct jv *live);
+bool apply_shared_needed(const struct jv *desired, const struct jv *live);
+/* fieldsV1 of what our field manager applied last; NULL: it never did. */
+const struct jv *applied_fields(const struct jv *live);
 
 /* The plan as a document, for golden tests and for people: a list of {act, kind, name, body, ...}. */
 struct jv *plan_doc(struct arena *a, const struct plan *p);

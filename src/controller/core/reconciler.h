@@ -46,6 +46,6 @@ struct reconciler {
     void (*plan)(const struct world *w, struct plan *p);
 };
 
-extern const struct reconciler rbg_reconciler, adapter_reconciler, ris_reconciler, ri_reconciler;
+extern const struct reconciler rbgset_reconciler, rbg_reconciler, adapter_reconciler, ris_reconciler, ri_reconciler;
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 const struct source_cache source_caches[SOURCE_CACHES] = {
+    {KIND_RBGSET, NULL},
     {KIND_RBG, NULL},
     {KIND_RIS, NULL},
     {KIND_RI, NULL},

@@ -26,7 +26,7 @@ static inline size_t source_group(const struct source *s, struct arena *a, enum 
 
 /* What is cached, and of each kind only objects that carry the label (NULL: all). A kind may have several rows: no selector can say
  * "this label or that one". */
-enum { SOURCE_CACHES = 10 };
+enum { SOURCE_CACHES = 11 };
 struct source_cache { enum kind kind; const char *label; };
 extern const struct source_cache source_caches[SOURCE_CACHES];
 

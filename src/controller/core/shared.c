@@ -1,0 +1,83 @@
+/* Would a server-side apply change an object that others change in part? Our own entry in managedFields says what we applied last:
+ * that must be what is wanted now, and live must still have it. Everything else in live is somebody else's. In a list with keys the
+ * entry names each element of ours ("k:{...}", by its keys), in a set each value ("v:..."); a list that it names as a whole is ours
+ * as a whole. The recursion is as deep as the object. */
+#include <string.h>
+
+#include "base/str.h"
+#include "controller/core/plan.h"
+
+static bool differs(struct arena *a, const struct jv *ours, const struct jv *want, const struct jv *have);
+
+static bool is_element(const char *field) { return str_has_prefix(field, "k:") || str_has_prefix(field, "v:"); }
+
+static bool by_element(const struct jv *ours) {
+    JV_FOR_OBJ(m, ours)
+        if (is_element(m->key)) return true;
+    return false;
+}
+
+static bool has_id(char kind, const struct jv *id, const struct jv *item) {
+    if (kind == 'v') return jv_eq(id, item);
+    JV_FOR_OBJ(m, id)
+        if (!jv_eq(m->val, jv_getn(item, m->key, m->klen))) return false;
+    return jv_is(item, J_OBJ);
+}
+
+static const struct jv *element(const char *field, const struct jv *id, const struct jv *list) {
+    JV_FOR_ARR(it, list)
+        if (has_id(*field, id, *it)) return *it;
+    return NULL;
+}
+
+/* Each element that we applied is wanted and there; and none is wanted that we have not applied. */
+static bool elements_differ(struct arena *a, const struct jv *ours, const struct jv *want, const struct jv *have) {
+    size_t n = 0;
+    JV_FOR_OBJ(m, ours) {
+        if (!is_element(m->key)) continue;
+        struct err e = ERR_INIT;
+        const struct jv *id = json_parse(a, m->key + 2, m->klen - 2, NULL, &e), *w = element(m->key, id, want);
+        if (!w || differs(a, m->val, w, element(m->key, id, have))) return true;
+        n++;
+    }
+    return n != jv_len(want);
+}
+
+static bool members_differ(struct arena *a, const struct jv *ours, const struct jv *want, const struct jv *have) {
+    JV_FOR_OBJ(m, ours)
+        if (str_has_prefix(m->key, "f:") && !jv_getn(want, m->key + 2, m->klen - 2)) return true;
+    JV_FOR_OBJ(m, want) {
+        const struct jv *below = jv_get(ours, arena_printf(a, "f:%s", m->key));
+        if (differs(a, below, m->val, jv_getn(have, m->key, m->klen))) return true;
+    }
+    return false;
+}
+
+/* ours: the fieldsV1 of this value; NULL: not ours yet, though live may have the value anyway. */
+static bool differs(struct arena *a, const struct jv *ours, const struct jv *want, const struct jv *have) {
+    if (!have) return !jv_is(want, J_NULL);
+    if (jv_is(want, J_OBJ) && jv_is(have, J_OBJ)) return members_differ(a, ours, want, have);
+    if (jv_is(want, J_ARR) && by_element(ours)) return elements_differ(a, ours, want, have);
+    return !jv_eq(want, have);
+}
+
+/* Who the object is, is no field. */
+static bool names_it(const char *key) {
+    static const char *const keys[] = {"apiVersion", "kind", "metadata"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (str_eq(key, keys[i])) return true;
+    return false;
+}
+
+bool apply_shared_needed(const struct jv *desired, const struct jv *live) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *ours = live ? applied_fields(live) : NULL;
+    if (!ours) return true;
+    struct jv *want = jv_new_obj(a), *meta = jv_clone(a, jv_get(desired, "metadata"));
+    jv_del(meta, "name");
+    jv_del(meta, "namespace");
+    jv_set(a, want, "metadata", meta);
+    JV_FOR_OBJ(m, desired)
+        if (!names_it(m->key)) jv_setn(a, want, m->key, m->klen, m->val);
+    return differs(a, ours, want, live);
+}

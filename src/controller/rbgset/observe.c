@@ -1,0 +1,67 @@
+/* Gathers the world of one set: its groups, by the index in their names. Reads only. */
+#include "api/names.h"
+#include "base/str.h"
+#include "controller/rbgset/world.h"
+
+/* The index of group "<set>-<index>"; -1: not named so. */
+static int64_t index_of(const char *set, const char *group) {
+    size_t n = strlen(set);
+    int64_t i;
+    if (strncmp(group, set, n) != 0 || group[n] != '-') return -1;
+    const char *digits = group + n + 1;
+    bool plain = *digits >= '0' && *digits <= '9' && (*digits != '0' || !digits[1]);
+    return plain && str_to_i64(digits, &i) == 0 ? i : -1;
+}
+
+static void place(struct rbgset_world *w, const char *set, struct jv *group) {
+    int64_t i = index_of(set, meta_name(group));
+    if (i >= 0 && i < w->replicas) w->groups[i] = group;
+    else w->surplus[w->nsurplus++] = group;
+}
+
+static void observe_rollout(struct rctx *c, struct rbgset_world *w) {
+    bool rolling = false;
+    w->outdated = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
+    w->settled = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
+    for (int32_t i = 0; i < w->replicas; i++) {
+        if (!w->groups[i] || meta_deleting(w->groups[i])) continue;
+        w->outdated[i] = apply_shared_needed(rbgset_group(c->a, w, i), w->groups[i]);
+        rolling |= w->outdated[i];
+    }
+    for (int32_t i = 0; rolling && i < w->replicas; i++) w->settled[i] = group_settled(c, w->groups[i]);
+}
+
+static struct world *rbgset_observe(struct rctx *c, const struct rkey *key) {
+    const struct jv *doc = source_get(c->src, c->a, KIND_RBGSET, key->ns, key->name);
+    if (!doc || meta_deleting(doc)) return NULL;
+    struct rbgset_world *w = ARENA_NEW(c->a, struct rbgset_world);
+    struct jv **owned;
+    size_t n = source_owned(c->src, c->a, KIND_RBG, meta_uid(doc), &owned);
+    int64_t replicas = jv_int(jv_path(doc, "spec", "replicas", (char *)0), 1);
+    w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
+    w->replicas = replicas < 0 ? 0 : replicas > GROUPS_MAX ? GROUPS_MAX : (int32_t)replicas;
+    w->groups = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, struct jv *);
+    w->foreign = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, const struct jv *);
+    w->surplus = ARENA_ARRAY(c->a, n + 1, struct jv *);
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(jv_get_str(meta_controller(owned[i]), "uid"), meta_uid(doc))) place(w, key->name, owned[i]);
+    for (int32_t i = 0; i < w->replicas; i++) {
+        const char *name = w->groups[i] ? NULL : arena_printf(c->a, "%s-%d", key->name, (int)i);
+        if (name) w->foreign[i] = source_get(c->src, c->a, KIND_RBG, key->ns, name);
+    }
+    observe_rollout(c, w);
+    return &w->w;
+}
+
+static const struct route routes[] = {
+    {.kind = KIND_RBG},
+};
+
+const struct reconciler rbgset_reconciler = {
+    .name = "RoleBasedGroupSet",
+    .root = KIND_RBGSET,
+    .routes = routes,
+    .nroutes = sizeof routes / sizeof *routes,
+    .observe = rbgset_observe,
+    .plan = rbgset_plan,
+};

@@ -1,0 +1,29 @@
+/* What the set's reconciler decides by. */
+#ifndef RBG_CONTROLLER_RBGSET_WORLD_H
+#define RBG_CONTROLLER_RBGSET_WORLD_H
+
+#include "controller/core/reconciler.h"
+
+enum { GROUPS_MAX = 1000 }; /* of one set; a reconcile looks at all of them */
+
+struct rbgset_world {
+    struct world w;
+    int32_t replicas;           /* wanted, at most GROUPS_MAX */
+    struct jv **groups;         /* by index; NULL where the set has none */
+    const struct jv **foreign;  /* by index: a group of that name that is somebody else's, or NULL */
+    bool *outdated;             /* by index: the group is not what the template says */
+    bool *settled;              /* by index, while one is outdated: the group serves, and nothing in it is being changed */
+    struct jv **surplus;        /* groups of the set that no index is for */
+    size_t nsurplus;
+};
+
+/* The group as the template wants it. w->groups[i] may be NULL. */
+struct jv *rbgset_group(struct arena *a, const struct rbgset_world *w, int32_t i);
+/* The group has looked at its latest spec, and is ready. */
+bool group_ready(const struct jv *group);
+/* Its workloads have, too: a group is Ready as long as they have not begun with what it asks. */
+bool group_settled(struct rctx *c, const struct jv *group);
+
+void rbgset_plan(const struct world *world, struct plan *p);
+
+#endif
