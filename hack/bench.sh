@@ -86,10 +86,12 @@ start_manager() {
     return 1
 }
 
+account=system:serviceaccount:rbgs-system:rbg-manager
+
 # Requests of the manager in the audit log from line $1 on: {requests, by_verb: {"verb resource": n}}.
 count_requests() {
-    tail -n "+$1" "$dir/audit.log" | jq -nc '
-        [inputs | select(.user.username == "system:serviceaccount:rbgs-system:rbg-manager" and .verb != "watch")
+    tail -n "+$1" "$dir/audit.log" | jq -nc --arg account "$account" '
+        [inputs | select(.user.username == $account and .verb != "watch")
          | .verb + " " + (.objectRef.resource // .requestURI) + (if .objectRef.subresource then "/" + .objectRef.subresource else "" end)]
         | {requests: length, by_verb: (group_by(.) | map({key: .[0], value: length}) | sort_by(-.value) | from_entries)}'
 }
@@ -100,7 +102,7 @@ wait_for_silence() {
     while [ "$writes" != "$before" ]; do
         sleep 3
         before=$writes
-        writes=$(grep '"username":"system:serviceaccount:rbgs-system:rbg-manager"' "$dir/audit.log" | grep -cE '"verb":"(create|patch)"')
+        writes=$(grep "\"username\":\"$account\"" "$dir/audit.log" | grep -cE '"verb":"(create|patch)"')
     done
 }
 

@@ -1,4 +1,4 @@
-/* One group of a set: what is wanted of it, and how far it is. Pure. */
+/* One group of a set: what is wanted of it, and how far it is. Reads only. */
 #include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"

@@ -3,9 +3,6 @@
  * A change of the template rolls: a group that is not ready anyway is changed at once, of those that serve one at a time, the
  * highest index first, and the next only when all are ready again. What a group has beyond its template is its own: labels and
  * annotations of others, and the replicas of a role that its scaling adapter scales. */
-#include <stdio.h>
-#include <string.h>
-
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/rbgset/world.h"
