@@ -20,7 +20,7 @@ SECRET = "rbgs-webhook-cert"
 # Asked for by admission plugin OwnerReferencesPermissionEnforcement inside other requests: the log never names them.
 OURS = "workloads.x-k8s.io"
 INSIDE = {(OURS, f"{kind}/finalizers", None, "update", None) for kind in
-          ("rolebasedgroups", "roleinstancesets", "roleinstances")} | {
+          ("rolebasedgroupsets", "rolebasedgroups", "roleinstancesets", "roleinstances")} | {
               ("", kind, None, "delete", None) for kind in ("services", "configmaps")}
 # 403 for other reasons than a right: the namespace ends; that plugin has not read the kinds again since the CRDs came (every 30 s).
 OTHER_REASONS = ("because it is being terminated", "cannot find RESTMapping")
@@ -148,6 +148,23 @@ def live_through_everything(case):
     case.wait_ready("all", 60)
 
 
+def live_as_a_set(case):
+    """A group of a set, with a role that an autoscaler may scale for a while; the group goes."""
+    def apply(replicas, enable):
+        case.apply({"apiVersion": f"{OURS}/v1alpha2", "kind": "RoleBasedGroupSet", "metadata": {"name": "many"}, "spec": {
+            "replicas": replicas, "groupTemplate": {"spec": {"roles": [
+                role(case, "scaled", 1, "RecreatePod", scalingAdapter={"enable": enable})]}}}})
+
+    def adapters():
+        return [a["status"]["phase"] for a in case.list("RoleBasedGroupScalingAdapter") if "status" in a]
+    apply(1, True)
+    wait(lambda: adapters() == ["Bound"], 60, "the adapter is bound")
+    apply(1, False)
+    wait(lambda: not case.list("RoleBasedGroupScalingAdapter"), 30, "the adapter is gone")
+    apply(0, False)
+    wait(lambda: all(g["metadata"]["name"] == "all" for g in case.list("RoleBasedGroup")), 30, "the set's group is gone")
+
+
 def read_metrics(case):
     """As Prometheus would: with a token, which the manager has to ask about."""
     case.kubectl("create", "serviceaccount", "prometheus")
@@ -194,6 +211,7 @@ def make_own_certificates(case):
 @test(alone="last")
 def every_right_is_used(case):
     live_through_everything(case)
+    live_as_a_set(case)
     read_metrics(case)
     try:
         make_own_certificates(case)
