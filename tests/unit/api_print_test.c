@@ -192,7 +192,9 @@ START_TEST(print_rights_are_the_least) {
     ck_assert(may(cluster, "", "pods", "delete") && may(cluster, "", "pods/status", "patch"));
     ck_assert(!may(cluster, "", "secrets", "get") && !may(cluster, "", "pods", "get"));
     ck_assert(!may(cluster, "workloads.x-k8s.io", "clusterengineruntimeprofiles", "patch"));
-    ck_assert(!may(cluster, "workloads.x-k8s.io", "rolebasedgroups", "delete"));
+    ck_assert(may(cluster, "workloads.x-k8s.io", "rolebasedgroups", "delete")); /* of a set that is scaled down */
+    ck_assert(!may(cluster, "workloads.x-k8s.io", "rolebasedgroupsets", "patch"));
+    ck_assert(!may(cluster, "workloads.x-k8s.io", "coordinatedpolicies", "list"));
     JV_FOR_ARR(item, items)
         JV_FOR_ARR(r, jv_get(*item, "rules")) {
             ck_assert(!has(jv_get(*r, "verbs"), "*") && !has(jv_get(*r, "resources"), "*"));
