@@ -229,7 +229,7 @@ static char *unescape(struct parser *p, char *s, char **out) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (*s == 'u') {
         char text[4];
-        unsigned c;
+        unsigned c = 0;
         s = unicode_escape(p, s, &c);
         if (s) emit(out, text, encode_utf8(text, c));
         return s;
