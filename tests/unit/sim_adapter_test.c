@@ -166,6 +166,9 @@ START_TEST(one_of_somebody_else_is_left_alone) {
     ck_assert_int_eq(role_count(s, a), 2);
     ck_assert_uint_ge(scenario_events(s, "FailedCreateScalingAdapter"), 1);
     scenario_fixpoint(s);
+    ASSERT_OK(sim_delete(s, KIND_ADAPTER, "default", "g-worker", &e)); /* as the event asks */
+    sim_wait(s, 60000);
+    ck_assert_int_eq(number(live(s, a, KIND_ADAPTER, "g-worker"), "status", "readyReplicas"), 2);
     sim_free(s);
 }
 END_TEST

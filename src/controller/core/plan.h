@@ -55,6 +55,7 @@ struct action *plan_delete(struct plan *p, enum kind k, const struct jv *live);
 void plan_event(struct plan *p, const char *type, const char *reason, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void plan_barrier(struct plan *p);
 void plan_after(struct plan *p, int64_t delay_ms);
+#define NAMESAKE_RECHECK_MS 10000 /* the end of somebody else's object is no news that reaches the root */
 
 /* Attaches events to a write; w may be NULL. */
 void action_on_ok(struct plan *p, struct action *w, const char *reason, const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -36,7 +36,8 @@ void plan_adapter(struct plan *p, const struct rbg_world *w, const struct role_w
             plan_event(p, "Warning", FAILED,
                        "Role %s: a RoleBasedGroupScalingAdapter %s exists that this group does not own; delete or rename it",
                        r->name, meta_name(rw->foreign_adapter));
-        return; /* its end is news that reaches the group, if it names the group; else its next change does */
+        plan_after(p, NAMESAKE_RECHECK_MS);
+        return;
     }
     struct jv *wanted = build_adapter(p->a, &w->group, r);
     if (rw->adapter) plan_labels(p, rw->adapter, wanted);

@@ -11,7 +11,6 @@
 
 #define HISTORY_LIMIT 5
 #define BLOCKER_RECHECK_MS 10000
-#define NAMESAKE_RECHECK_MS 10000 /* the end of somebody else's object is no news that reaches the group */
 
 struct pass {
     struct arena *a;
