@@ -22,6 +22,9 @@ struct jv *build_ris(struct arena *a, const struct role_build *b, const struct r
 /* owner: the live workload document. */
 struct jv *build_service(struct arena *a, const struct rbg *g, const struct role *r, const char *service_name, enum kind owner_kind,
                          const struct jv *owner);
+/* Group i of a set, as its template wants it. live: the present one, or NULL; it keeps the count of a role that is autoscaled.
+ * To read: it shares with both what it leaves, as there may be many. */
+struct jv *build_set_group(struct arena *a, const struct jv *set, int32_t i, const struct jv *live);
 /* The scaling adapter of a role, not bound yet (part B 7.2). */
 struct jv *build_adapter(struct arena *a, const struct rbg *g, const struct role *r);
 /* The discovery ConfigMap; NULL when no role is stateful. services: name of each role's service, by role index. */

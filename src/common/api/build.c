@@ -1,7 +1,7 @@
-/* The objects of a role as they are applied: its RoleInstanceSet and Service (part B 5.2 to 5.4),
- * and the instances of a set (part C 4.3, 5.3). What the controller owns is in these trees and
- * nothing else: a key that one of them drops disappears from the live object. Pure; trees share no
- * node that a caller may change. */
+/* The objects as they are applied: the groups of a set (part B 8), a role's RoleInstanceSet, scaling
+ * adapter and Service (part B 5.2 to 5.4, 7.2), and the instances of a set (part C 4.3, 5.3). What
+ * the controller owns is in these trees and nothing else: a key that one of them drops disappears
+ * from the live object. Pure; trees share no node that a caller may change. */
 #include "api/build.h"
 
 #include "api/admission.h"
@@ -15,6 +15,43 @@ static void set_owner(struct arena *a, struct jv *object, struct jv *ref) {
 
 static struct jv *copy_map(struct arena *a, const struct jv *from) {
     return jv_is(from, J_OBJ) ? jv_dup(a, from) : jv_new_obj(a);
+}
+
+/* ---- group of a set ---- */
+
+static bool is_scaled(const struct jv *role) {
+    return jv_get_bool(jv_get(role, "scalingAdapter"), "enable", false);
+}
+
+/* Autoscalers write the count of such a role into the group, so the template only says where it
+ * begins. */
+static struct jv *group_spec(struct arena *a, const struct jv *template, const struct jv *live) {
+    struct jv *spec = jv_is(template, J_OBJ) ? jv_clone(a, template) : jv_new_obj(a),
+              *roles = jv_own(a, spec, "roles");
+    const struct jv *present = jv_path(live, "spec", "roles", (char *)0);
+    for (size_t i = 0; i < jv_len(roles); i++) {
+        const char *name = jv_str(jv_get(roles->items[i], "name"), "");
+        const struct jv *role = jv_find(present, "name", name);
+        if (!is_scaled(roles->items[i]) || !is_scaled(role) || !jv_get(role, "replicas")) continue;
+        roles->items[i] = jv_clone(a, roles->items[i]);
+        jv_set(a, roles->items[i], "replicas", jv_get(role, "replicas"));
+    }
+    return spec;
+}
+
+struct jv *build_set_group(struct arena *a, const struct jv *set, int32_t i, const struct jv *live) {
+    const struct jv *template = jv_path(set, "spec", "groupTemplate", (char *)0);
+    const char *name = arena_printf(a, "%s-%d", meta_name(set), (int)i);
+    struct jv *o = kind_object(a, KIND_RBG, meta_ns(set), name), *meta = jv_get(o, "metadata"),
+              *labels = copy_map(a, jv_get(template, "labels")),
+              *notes = copy_map(a, jv_get(template, "annotations"));
+    jv_set_str(a, labels, L_GROUPSET_NAME, meta_name(set));
+    jv_set(a, labels, L_GROUPSET_INDEX, jv_new_strf(a, "%d", (int)i));
+    jv_set(a, meta, "labels", labels);
+    if (notes->len) jv_set(a, meta, "annotations", notes);
+    set_owner(a, o, kind_owner_ref(a, KIND_RBGSET, set, true, true));
+    jv_set(a, o, "spec", group_spec(a, jv_get(template, "spec"), live));
+    return o;
 }
 
 /* ---- RoleInstanceSet ---- */

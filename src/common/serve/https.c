@@ -27,7 +27,7 @@
 #define DEFAULT_IDLE_S 120
 #define MAX_THREADS 4
 #define BODY_BUDGET 8 /* full-sized bodies in memory at the same time */
-#define CONNECTION_MEMORY ((size_t)40 << 10) /* also the limit of a request's headers */
+#define CONNECTION_MEMORY ((size_t)40 << 10) /* half of it reads, more than a TLS record; also the limit of a request's headers */
 #define SPARE_ARENA_BYTES ((size_t)128 << 10)
 #define STACK_BYTES ((size_t)2 << 20)
 #define MMAP_FROM (4 << 20)

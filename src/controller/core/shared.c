@@ -61,23 +61,14 @@ static bool differs(struct arena *a, const struct jv *ours, const struct jv *wan
     return !jv_eq(want, have);
 }
 
-/* Who the object is, is no field. */
-static bool names_it(const char *key) {
-    static const char *const keys[] = {"apiVersion", "kind", "metadata"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (str_eq(key, keys[i])) return true;
-    return false;
-}
-
 bool apply_shared_needed(const struct jv *desired, const struct jv *live) {
     ARENA_AUTO struct arena *a = arena_new();
     const struct jv *ours = live ? applied_fields(live) : NULL;
     if (!ours) return true;
-    struct jv *want = jv_new_obj(a), *meta = jv_clone(a, jv_get(desired, "metadata"));
+    struct jv *want = jv_clone(a, desired), *meta = jv_own(a, want, "metadata");
+    jv_del(want, "apiVersion"); /* what says which object it is, is no field of ours */
+    jv_del(want, "kind");
     jv_del(meta, "name");
     jv_del(meta, "namespace");
-    jv_set(a, want, "metadata", meta);
-    JV_FOR_OBJ(m, desired)
-        if (!names_it(m->key)) jv_setn(a, want, m->key, m->klen, m->val);
     return differs(a, ours, want, live);
 }

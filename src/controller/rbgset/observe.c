@@ -1,5 +1,5 @@
 /* Gathers the world of one set: its groups, by the index in their names. Reads only. */
-#include "api/names.h"
+#include "api/build.h"
 #include "base/str.h"
 #include "controller/rbgset/world.h"
 
@@ -25,7 +25,7 @@ static void observe_rollout(struct rctx *c, struct rbgset_world *w) {
     w->settled = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
     for (int32_t i = 0; i < w->replicas; i++) {
         if (!w->groups[i] || meta_deleting(w->groups[i])) continue;
-        w->outdated[i] = apply_shared_needed(rbgset_group(c->a, w, i), w->groups[i]);
+        w->outdated[i] = apply_shared_needed(build_set_group(c->a, w->w.root, i, w->groups[i]), w->groups[i]);
         rolling |= w->outdated[i];
     }
     for (int32_t i = 0; rolling && i < w->replicas; i++) w->settled[i] = group_settled(c, w->groups[i]);

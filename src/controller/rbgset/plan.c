@@ -3,12 +3,11 @@
  * A change of the template rolls: a group that is not ready anyway is changed at once, of those that serve one at a time, the
  * highest index first, and the next only when all are ready again. What a group has beyond its template is its own: labels and
  * annotations of others, and the replicas of a role that its scaling adapter scales. */
-#include "api/names.h"
+#include "api/build.h"
 #include "base/str.h"
 #include "controller/rbgset/world.h"
 
-#define NAMESAKE_RECHECK_MS 10000 /* the end of somebody else's object is no news that reaches the set */
-#define ROLLOUT_RECHECK_MS 2000   /* nor is what a group's workloads do while the group's own status stays */
+#define ROLLOUT_RECHECK_MS 2000 /* what a group's workloads do while the group's own status stays is no news that reaches the set */
 
 struct pass {
     struct arena *a;
@@ -35,7 +34,7 @@ static void why_not(struct pass *s, const char *name, const char *why) {
 }
 
 static void plan_missing(struct pass *s, int32_t i) {
-    struct jv *group = rbgset_group(s->a, s->w, i);
+    struct jv *group = build_set_group(s->a, s->w->w.root, i, NULL);
     s->missing++;
     if (s->w->foreign[i]) {
         why_not(s, meta_name(group), "a RoleBasedGroup of this name exists that this set does not control; delete or rename it");
@@ -58,7 +57,8 @@ static void look(struct pass *s, int32_t i) {
 }
 
 static void plan_update(struct pass *s, int32_t i) {
-    struct action *act = plan_apply_shared(s->p, KIND_RBG, rbgset_group(s->a, s->w, i), s->w->groups[i]);
+    struct action *act = plan_apply_shared(s->p, KIND_RBG, build_set_group(s->a, s->w->w.root, i, s->w->groups[i]),
+                                          s->w->groups[i]);
     action_on_ok(s->p, act, "SuccessfulUpdate", "Updated group %s", meta_name(s->w->groups[i]));
     action_on_fail(act, "FailedUpdate");
 }

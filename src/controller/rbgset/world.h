@@ -17,8 +17,6 @@ struct rbgset_world {
     size_t nsurplus;
 };
 
-/* The group as the template wants it. w->groups[i] may be NULL. */
-struct jv *rbgset_group(struct arena *a, const struct rbgset_world *w, int32_t i);
 /* The group has looked at its latest spec, and is ready. */
 bool group_ready(const struct jv *group);
 /* Its workloads have, too: a group is Ready as long as they have not begun with what it asks. */
