@@ -60,6 +60,6 @@ void admission_check_schema(struct problems *p, enum kind k, const char *version
 struct jv *convert(struct arena *a, enum kind k, const struct jv *doc, const char *to_version, struct err *e);
 
 /* For json_parse_outline: members that are the same in both versions, and most of an object. convert() passes them on as text. */
-bool convert_keep(const char *key, size_t klen, bool element);
+bool convert_keep(const struct json_place *at);
 
 #endif

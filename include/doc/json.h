@@ -57,12 +57,20 @@ struct jv *json_parse(struct arena *a, const char *text, size_t len, const struc
 /* As json_parse, but takes over `text`, which must be writable, live as long as the tree, and is changed; text[len] is a NUL. */
 struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e);
 
-/* As json_parse_insitu, for a document of which most is only passed on: an object or array that is the member `key` of an object,
- * or (`element`) an element of the array that is this member, stays text (J_RAW) when `keep` says so, unless it is empty. It is
- * checked like the rest, but costs no memory. An element counts as one value of the document, and may have max_nodes of its own: a
- * list may be as long as its text, each of its elements only as large as a document. Writers, jv_dup and jv_eq know such values;
- * for all other functions they are neither object nor array until jv_open. */
-typedef bool (*json_keep_fn)(const char *key, size_t klen, bool element);
+/* Where an object or array of a document is. */
+struct json_place {
+    const char *key; /* of the member that it is, or (element) of the member whose array it is an element of */
+    uint32_t klen;
+    bool element;
+    const char *in; /* the key of the object around a member; NULL: that is an element, or the document */
+    uint32_t in_len;
+};
+
+/* As json_parse_insitu, for a document of which most is only passed on: an object or array stays text (J_RAW) when `keep` says so of
+ * its place, unless it is empty. It is checked like the rest, but costs no memory. An element counts as one value of the document,
+ * and may have max_nodes of its own: a list may be as long as its text, each of its elements only as large as a document. Writers,
+ * jv_dup and jv_eq know such values; for all other functions they are neither object nor array until jv_open. */
+typedef bool (*json_keep_fn)(const struct json_place *at);
 struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
                               struct err *e);
 

@@ -17,9 +17,9 @@
 /* Depth and number of values are those of one object, as in admission, when the review is large. */
 static const struct json_limits review_limits = {CONVERSION_BYTES, 100, 500000};
 
-static bool keep_objects(const char *key, size_t klen, bool element) {
+static bool keep_objects(const struct json_place *at) {
     static const char objects[] = "objects";
-    return element && klen == sizeof objects - 1 && memcmp(key, objects, klen) == 0;
+    return at->element && at->klen == sizeof objects - 1 && memcmp(at->key, objects, at->klen) == 0;
 }
 
 /* "RoleBasedGroup prod/web (object 3 of 50)": how a person finds it. */

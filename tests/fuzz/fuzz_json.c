@@ -8,8 +8,8 @@ static void canonical(struct buf *out, const struct jv *v) {
     json_write_canonical(out, v);
 }
 
-static bool keep_odd(const char *key, size_t klen, bool element) {
-    return klen > 0 && key[klen - 1] % 2 != element;
+static bool keep_odd(const struct json_place *at) {
+    return at->klen > 0 && at->key[at->klen - 1] % 2 != at->element;
 }
 
 /* An outline takes what the parser takes, with the same values. */

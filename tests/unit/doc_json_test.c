@@ -183,14 +183,14 @@ END_TEST
 
 /* ---- outlines ---- */
 
-static bool keep_all(const char *key, size_t klen, bool element) {
-    (void)key, (void)klen, (void)element;
+static bool keep_all(const struct json_place *at) {
+    (void)at;
     return true;
 }
 
 /* Members of odd keys, elements below even ones. */
-static bool keep_some(const char *key, size_t klen, bool element) {
-    return klen == 2 && key[1] % 2 == !element;
+static bool keep_some(const struct json_place *at) {
+    return at->klen == 2 && at->key[1] % 2 == !at->element;
 }
 
 /* What an outline takes is what the parser takes, with the same values; what one refuses the other refuses in the same words. */
@@ -247,9 +247,25 @@ START_TEST(test_outline_keeps_text) {
 }
 END_TEST
 
-static bool keep_elements(const char *key, size_t klen, bool element) {
-    return element && klen == 5 && memcmp(key, "items", 5) == 0;
+static bool keep_elements(const struct json_place *at) {
+    return at->element && at->klen == 5 && memcmp(at->key, "items", 5) == 0;
 }
+
+static bool keep_x_in_o(const struct json_place *at) {
+    return !at->element && at->klen == 1 && *at->key == 'x' && at->in_len == 1 && *at->in == 'o';
+}
+
+START_TEST(test_outline_knows_the_object_around) {
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    char text[] = "{\"x\":[1],\"o\":{\"y\":{\"x\":[2]},\"x\":[3]},\"p\":{\"x\":[4]},\"q\":[{\"x\":[5]},{\"o\":{\"x\":{\"x\":6}}}]}";
+    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_x_in_o, &e), *q = jv_get(v, "q");
+    ASSERT_PTR(v);
+    ck_assert(jv_is(jv_get(v, "x"), J_ARR) && jv_is(jv_path(v, "o", "y", "x", (char *)0), J_ARR));
+    ck_assert(jv_is(jv_path(v, "o", "x", (char *)0), J_RAW) && jv_is(jv_path(v, "p", "x", (char *)0), J_ARR));
+    ck_assert(jv_is(jv_get(jv_idx(q, 0), "x"), J_ARR) && jv_is(jv_path(jv_idx(q, 1), "o", "x", (char *)0), J_RAW));
+}
+END_TEST
 
 START_TEST(test_outline_keeps_elements) {
     struct err e = ERR_INIT;
@@ -617,7 +633,7 @@ END_TEST
 
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
           test_every_byte_at_every_place_of_a_string, test_outlines,
-          test_outline_keeps_text, test_outline_keeps_elements, test_elements_are_limited_one_by_one, test_refuses,
+          test_outline_keeps_text, test_outline_keeps_elements, test_outline_knows_the_object_around, test_elements_are_limited_one_by_one, test_refuses,
           test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)

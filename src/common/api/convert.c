@@ -215,18 +215,26 @@ static struct jv *stashed(struct arena *a, enum kind k, const struct jv *from, s
 
 /* ---- the entry ---- */
 
-bool convert_keep(const char *key, size_t klen, bool element) {
+/* A template is the same in both, but for that of a set in v1alpha1, which is a group. */
+bool convert_keep(const struct json_place *at) {
 #define SAME(word) {sizeof word - 1, word}
     static const struct {
         size_t len;
         char word[26];
-    } same_in_both[] = {SAME("containers"),  SAME("initContainers"),
-                        SAME("volumes"),     SAME("affinity"),
-                        SAME("tolerations"), SAME("topologySpreadConstraints"),
-                        SAME("status"),      SAME("managedFields")};
+    } same_in_both[] = {SAME("template"),       SAME("containers"),
+                        SAME("initContainers"), SAME("volumes"),
+                        SAME("affinity"),       SAME("tolerations"),
+                        SAME("status"),         SAME("topologySpreadConstraints"),
+                        SAME("labels"),         SAME("managedFields"),
+                        SAME("patch"),          SAME("leaderTemplatePatch"),
+                        SAME("templatePatch"),  SAME("workerTemplatePatch"),
+                        SAME("dependencies"),   SAME("patchLeaderTemplate"),
+                        SAME("engineRuntimes"), SAME("patchWorkerTemplate")};
 #undef SAME
-    for (size_t i = 0; !element && i < sizeof same_in_both / sizeof *same_in_both; i++)
-        if (same_in_both[i].len == klen && memcmp(same_in_both[i].word, key, klen) == 0) return true;
+    if (at->element) return false;
+    for (size_t i = 0; i < sizeof same_in_both / sizeof *same_in_both; i++)
+        if (same_in_both[i].len == at->klen && memcmp(same_in_both[i].word, at->key, at->klen) == 0)
+            return i > 0 || !at->in || at->in_len != 4 || memcmp(at->in, "spec", 4) != 0;
     return false;
 }
 

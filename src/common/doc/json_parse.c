@@ -452,12 +452,15 @@ static bool in_array(const struct parser *p) { return !p->frames[p->depth - 1].i
 /* s is at the opening bracket of a container: does it stay text? */
 static bool stays_text(const struct parser *p, const char *s) {
     if (p->depth == 0) return false;
-    bool element = in_array(p);
-    if (element && (p->depth == 1 || !p->frames[p->depth - 2].is_obj)) return false;
-    const struct jmember *m = &p->stack[(element ? p->frames[p->depth - 1].base : p->top) - 1];
+    bool element = in_array(p), in_member = p->depth > 1 && p->frames[p->depth - 2].is_obj;
+    if (element && !in_member) return false;
+    const struct jmember *around = in_member ? &p->stack[p->frames[p->depth - 1].base - 1] : NULL,
+                         *m = element ? around : &p->stack[p->top - 1];
+    struct json_place at = {.key = m->key, .klen = m->klen, .element = element};
+    if (!element && around) at.in = around->key, at.in_len = around->klen;
     const char *next = s + 1;
     while (*next == ' ' || *next == '\n' || *next == '\t' || *next == '\r') next++;
-    return *next != ']' && *next != '}' && p->keep(m->key, m->klen, element);
+    return *next != ']' && *next != '}' && p->keep(&at);
 }
 
 /* Reads a scalar, or as much of a container as is before its first value: then *opened is true. */
