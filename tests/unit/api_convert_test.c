@@ -291,6 +291,17 @@ START_TEST(test_strange_stashes_do_no_harm) {
         "[{\"at\":[\"metadata\",\"annotations\",\"k\",\"l\"],\"is\":1,\"u\":-4}]",
         "[{\"at\":[null],\"is\":1,\"u\":99999}]",
         "[{\"at\":[\"spec\",\"roles\",-1,\"x\"],\"was\":null,\"u\":1}]",
+        "[[]]",
+        "[[[]]]",
+        "[[[[[]]]],{}]",
+        "[[\"spec\"]]",
+        "[[\"spec\",1,null,[],[[]],[{}]]]",
+        "[[{\"is\":1},{\"is\":1}]]",
+        "[[\"spec\",[\"roles\",[99,{\"is\":1}],[{\"name\":\"zz\"},[\"x\",{\"is\":1}]],[-1,{\"u\":1}]]]]",
+        "[[\"spec\",[{\"name\":\"a\"},{\"is\":1}],[0,[0,{\"is\":1}]]]]",
+        "[[\"metadata\",[\"annotations\",[\"k\",[\"l\",{\"is\":1,\"u\":-4}]]]]]",
+        "[[null,{\"is\":1,\"u\":99999}],[\"kind\",[\"x\",{\"is\":1}]]]",
+        "[[\"apiVersion\",{\"was\":\"x\",\"is\":\"y\"}],[\"spec\",{\"is\":1}]]",
     };
     for (size_t i = 0; i < sizeof stashes / sizeof *stashes; i++) {
         struct err e = ERR_INIT;
@@ -302,6 +313,42 @@ START_TEST(test_strange_stashes_do_no_harm) {
         ASSERT_PTR(got);
         ck_assert_msg(jv_eq(got, want), "%s: %s", stashes[i], json_text(a, got));
     }
+}
+END_TEST
+
+/* Deeper than any document, in both forms: neither may take the stack. */
+START_TEST(test_endless_paths_do_no_harm) {
+    enum { STEPS = 200000 };
+    struct err e = ERR_INIT;
+    for (int nested = 0; nested < 2; nested++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        BUF_AUTO struct buf text = BUF_INIT;
+        struct jv *v2 = group(a, "v1alpha2", "", "", ", standalonePattern: {" T "}"),
+                  *want = to(a, v2, "v1alpha1");
+        buf_puts(&text, nested ? "[" : "[{\"at\":[0");
+        for (int i = 0; i < STEPS; i++) buf_puts(&text, nested ? "[0," : ",0");
+        buf_puts(&text, nested ? "{}" : "],\"is\":1}]");
+        for (int i = 0; nested && i <= STEPS; i++) buf_putc(&text, ']');
+        jv_set_str(a, jv_need_obj(a, jv_get(v2, "metadata"), "annotations"), STASH, text.s);
+        struct jv *got = convert(a, KIND_RBG, v2, "v1alpha1", &e);
+        ck_assert(jv_eq(got, want));
+    }
+}
+END_TEST
+
+/* What the first releases of this program have stored. */
+START_TEST(test_first_texts_are_read) {
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *v1 = group(a, "v1alpha1", "", "", ", restartPolicy: None, " T), *v2 = to(a, v1, "v1alpha2");
+    struct jv *notes = jv_path(v2, "metadata", "annotations", (char *)0);
+    ck_assert(jv_get(notes, STASH));
+    jv_set_str(a, notes, STASH,
+               "[{\"at\":[\"spec\",\"roles\",{\"name\":\"a\"},\"workload\"],\"was\":{\"apiVersion\":"
+               "\"workloads.x-k8s.io/v1alpha2\",\"kind\":\"RoleInstanceSet\"}},"
+               "{\"at\":[\"spec\",\"roles\",{\"name\":\"a\"},\"restartPolicy\"],\"is\":\"None\"}]");
+    struct jv *got = convert(a, KIND_RBG, v2, "v1alpha1", &e);
+    ck_assert_msg(jv_eq(got, v1), "%s", json_text(a, got));
 }
 END_TEST
 
@@ -329,4 +376,4 @@ TEST_MAIN("api_convert", test_reads_as_recorded, test_restart_policy_of_plain_ro
           test_native_gang_survives_v1alpha1_write, test_removed_gang_policy_removes_gang,
           test_changed_workload_beats_stashed, test_roles_are_found_by_name,
           test_newer_v1alpha2_value_beats_stash_of_v1alpha1, test_strange_stashes_do_no_harm,
-          test_errors_say_why)
+          test_endless_paths_do_no_harm, test_first_texts_are_read, test_errors_say_why)

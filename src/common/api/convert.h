@@ -7,10 +7,8 @@
 /* Roles of a spec, one version to the other; `spec` is the caller's own copy. */
 void convert_roles(struct arena *a, struct jv *spec, bool to_v2);
 
-/* What `want` has or lacks compared with `base`, as a string: the text of an array of {"at": [...], "was": ..., "is": ...};
- * NULL when they are the same document. `at` holds member names, {"name": ...} for an element of a named list and numbers for
- * other elements; "was" or "is" missing means that there is nothing at that place. Changes with the same number "u" are one:
- * all of them hold or none. */
+/* What `want` has or lacks compared with `base`, as a string that holds JSON (see convert_stash.c); NULL when they are the same
+ * document. */
 struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *want);
 
 /* Puts the differences, parsed, back into `doc`; returns the result, which shares subtrees with `doc` and

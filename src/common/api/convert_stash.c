@@ -1,8 +1,14 @@
-/* The stash: what one version can't say, as a list of differences against what a plain round trip
- * would give. Because it is computed from the result and not from a list of known fields, a round
- * trip is the identity for every document, and an unchanged document needs no more than its own
+/* The stash: what one version can't say, as the differences against what a plain round trip would
+ * give. Because it is computed from the result and not from a list of known fields, a round trip is
+ * the identity for every document, and an unchanged document needs no more than its own
  * differences. Shared subtrees compare by address, so the cost is that of the edited levels. Pure;
- * the recursion is as deep as the documents, which the parser bounds. */
+ * the recursion is as deep as the documents, which the parser bounds.
+ *
+ * Text: an array of branches. A branch is an array: a step (a member's name, {"name": ...} for an
+ * element of a named list, a number for any other element), and behind it what changes there:
+ * branches, and changes {"was": ..., "is": ..., "u": ...} of that place itself. "was" or "is"
+ * missing means that there is nothing. Changes with the same number "u" are one: all of them hold
+ * or none. The first texts were arrays of changes with their whole path as "at"; they are read. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,13 +17,14 @@
 #include "base/str.h"
 #include "convert.h"
 
-/* Where the comparison is: a key, or an element by its number or (named) by its name. On the stack,
- * and spelled out only for what differs. */
+/* Where the comparison is: a key, or an element by its number or (named) by its name. On the stack;
+ * its branch is begun with the first change in it. */
 struct step {
-    const struct step *up; /* NULL: at the top */
+    struct step *up; /* NULL: at the top */
     const struct jmember *member;
     const struct jv *named; /* an element whose name tells it from the others */
     uint32_t index;
+    bool begun;
 };
 
 struct differ {
@@ -48,11 +55,7 @@ static bool same(const struct jv *x, const struct jv *y) {
     return true;
 }
 
-static void spell(struct buf *out, const struct step *at) {
-    if (at->up) {
-        spell(out, at->up);
-        buf_putc(out, ',');
-    }
+static void write_step(struct buf *out, const struct step *at) {
     if (at->member) {
         json_write(out, &(struct jv){J_STR, .len = at->member->klen, .s = at->member->key});
     } else if (at->named) {
@@ -64,19 +67,30 @@ static void spell(struct buf *out, const struct step *at) {
     }
 }
 
-static void note(struct differ *d, const struct step *at, const struct jv *was, const struct jv *is,
+static void begin_branch(struct buf *out, struct step *at) {
+    if (at->begun) return;
+    if (at->up) begin_branch(out, at->up);
+    buf_puts(out, at->up || out->len ? ",[" : "[[");
+    write_step(out, at);
+    at->begun = true;
+}
+
+static void end_branch(struct buf *out, const struct step *at) {
+    if (at->begun) buf_putc(out, ']');
+}
+
+static void note(struct differ *d, struct step *at, const struct jv *was, const struct jv *is,
                  int64_t unit) {
-    buf_puts(d->out, d->out->len ? ",{\"at\":[" : "[{\"at\":[");
-    if (at) spell(d->out, at);
-    buf_putc(d->out, ']');
-    if (was) buf_puts(d->out, ",\"was\":"), json_write(d->out, was);
-    if (is) buf_puts(d->out, ",\"is\":"), json_write(d->out, is);
+    begin_branch(d->out, at);
+    buf_puts(d->out, ",{");
+    if (was) buf_puts(d->out, "\"was\":"), json_write(d->out, was);
+    if (is) buf_puts(d->out, was ? ",\"is\":" : "\"is\":"), json_write(d->out, is);
     if (unit) buf_printf(d->out, ",\"u\":%" PRId64, unit);
     buf_putc(d->out, '}');
 }
 
-static void diff(struct differ *d, const struct step *at, const struct jv *base,
-                 const struct jv *want, int64_t unit);
+static void diff(struct differ *d, struct step *at, const struct jv *base, const struct jv *want,
+                 int64_t unit);
 
 /* The policy of restarts is one value in v1alpha1 and two in v1alpha2: they come back together or
  * not at all. */
@@ -86,18 +100,20 @@ static int64_t unit_of(const char *key, int64_t inherited, int64_t fresh) {
     return str_eq(key, "type") ? inherited : 0;
 }
 
-static void diff_members(struct differ *d, const struct step *up, const struct jv *base,
+static void diff_members(struct differ *d, struct step *up, const struct jv *base,
                          const struct jv *want, int64_t unit) {
     int64_t fresh =
         jv_get(base, "restartPolicyConfig") || jv_get(want, "restartPolicyConfig") ? ++d->units : 0;
     JV_FOR_OBJ(m, base) {
-        const struct step at = {.up = up, .member = m};
+        struct step at = {.up = up, .member = m};
         diff(d, &at, m->val, jv_getn(want, m->key, m->klen), unit_of(m->key, unit, fresh));
+        end_branch(d->out, &at);
     }
     JV_FOR_OBJ(w, want) {
-        const struct step at = {.up = up, .member = w};
-        if (!jv_getn(base, w->key, w->klen))
-            diff(d, &at, NULL, w->val, unit_of(w->key, unit, fresh));
+        struct step at = {.up = up, .member = w};
+        if (jv_getn(base, w->key, w->klen)) continue;
+        diff(d, &at, NULL, w->val, unit_of(w->key, unit, fresh));
+        end_branch(d->out, &at);
     }
 }
 
@@ -113,12 +129,13 @@ static bool named_alike(struct arena *a, const struct jv *x, const struct jv *y)
     return alike;
 }
 
-static void diff_items(struct differ *d, const struct step *up, const struct jv *base,
+static void diff_items(struct differ *d, struct step *up, const struct jv *base,
                        const struct jv *want) {
     bool named = named_alike(d->a, base, want);
     for (uint32_t i = 0; i < base->len; i++) {
-        const struct step at = {.up = up, .index = i, .named = named ? base->items[i] : NULL};
+        struct step at = {.up = up, .index = i, .named = named ? base->items[i] : NULL};
         diff(d, &at, base->items[i], want->items[i], 0);
+        end_branch(d->out, &at);
     }
 }
 
@@ -126,8 +143,8 @@ static bool at_annotations(const struct step *at) {
     return at && at->member && str_eq(at->member->key, "annotations");
 }
 
-static void diff(struct differ *d, const struct step *at, const struct jv *base,
-                 const struct jv *want, int64_t unit) {
+static void diff(struct differ *d, struct step *at, const struct jv *base, const struct jv *want,
+                 int64_t unit) {
     if (same(base, want)) return;
     base = jv_open(d->a, base);
     want = jv_open(d->a, want);
@@ -187,32 +204,62 @@ static void set_step(struct arena *a, struct jv *at, const struct jv *step, stru
     if (i >= 0 && val) at->items[i] = val;
 }
 
-/* Is the place of the change still as it was? An object of annotations that is missing counts as
- * empty. */
-static bool holds(const struct jv *doc, const struct jv *change) {
-    const struct jv *at = doc, *path = jv_get(change, "at");
-    if (!jv_is(path, J_ARR) || path->len == 0) return false;
-    for (uint32_t i = 0; i + 1 < path->len; i++) {
-        const struct jv *next = step_into(at, path->items[i]);
-        bool notes = i + 2 == path->len && jv_is(at, J_OBJ) &&
-                     str_eq(jv_str(path->items[i], NULL), "annotations");
-        if (!next && notes) return !jv_get(change, "was");
-        at = next;
-    }
-    const struct jv *step = path->items[path->len - 1];
-    if (!at || (jv_is(step, J_STR) ? at->type != J_OBJ : index_of(at, step) < 0)) return false;
-    return same(step_into(at, step), jv_get(change, "was"));
+/* Which changes may be applied, and their application: two walks over the branches. */
+struct restorer {
+    struct arena *a;
+    size_t nchanges;
+    bool *broken; /* by unit, which count from 1: one of its changes lost to a newer value */
+    bool apply;
+};
+
+static int64_t unit_of_change(const struct restorer *r, const struct jv *change) {
+    int64_t u = jv_get_int(change, "u", 0);
+    return u > 0 && (size_t)u <= r->nchanges ? u : 0;
 }
 
-static void apply_change(struct arena *a, struct jv *doc, const struct jv *change) {
-    struct jv *at = doc;
-    const struct jv *path = jv_get(change, "at");
-    for (uint32_t i = 0; i + 1 < path->len; i++) {
-        struct jv *next = step_into(at, path->items[i]);
-        if (!next) set_step(a, at, path->items[i], next = jv_new_obj(a));
-        at = next;
+/* The object or list where a step is taken. A missing object of annotations counts as empty, and is
+ * made below `holder` when it is needed. */
+struct ground {
+    struct jv *v, *holder;
+};
+
+/* Is the place of the change still as it was? */
+static bool holds(struct ground g, const struct jv *step, const struct jv *change) {
+    if (g.holder) return !jv_get(change, "was");
+    if (!g.v || (jv_is(step, J_STR) ? g.v->type != J_OBJ : index_of(g.v, step) < 0)) return false;
+    return same(step_into(g.v, step), jv_get(change, "was"));
+}
+
+static void restore_change(struct restorer *r, struct ground g, const struct jv *step,
+                           const struct jv *change) {
+    int64_t u = unit_of_change(r, change);
+    bool ok = holds(g, step, change);
+    if (!r->apply) {
+        r->broken[u] |= !ok;
+    } else if (ok && !(u && r->broken[u])) {
+        if (g.holder) jv_set(r->a, g.holder, "annotations", g.v = jv_new_obj(r->a));
+        set_step(r->a, g.v, step, jv_get(change, "is"));
     }
-    set_step(a, at, path->items[path->len - 1], jv_get(change, "is"));
+}
+
+static struct ground step_onto(struct ground g, const struct jv *step) {
+    struct jv *v = step_into(g.v, step);
+    bool notes = !v && jv_is(g.v, J_OBJ) && str_eq(jv_str(step, NULL), "annotations");
+    return (struct ground){v, notes ? g.v : NULL};
+}
+
+static void restore_branch(struct restorer *r, struct ground g, const struct jv *branch) {
+    const struct jv *step = branch->items[0];
+    for (uint32_t i = 1; i < branch->len; i++) {
+        const struct jv *entry = branch->items[i];
+        if (jv_is(entry, J_OBJ)) restore_change(r, g, step, entry);
+        if (jv_len(entry) && entry->type == J_ARR) restore_branch(r, step_onto(g, step), entry);
+    }
+}
+
+static void restore(struct restorer *r, struct jv *doc, const struct jv *stash) {
+    JV_FOR_ARR(b, stash)
+    if (jv_is(*b, J_ARR) && (*b)->len) restore_branch(r, (struct ground){doc, NULL}, *b);
 }
 
 /* Copies the levels that changes may edit, as trees, and shares what is below. */
@@ -229,29 +276,46 @@ static struct jv *clone_levels(struct arena *a, const struct jv *v, size_t level
     return out;
 }
 
-/* Which units may be applied: broken[u] when one of its changes lost to a newer value. Units count
- * from 1. */
-static bool *broken_units(struct arena *a, const struct jv *doc, const struct jv *stash) {
-    bool *broken = ARENA_ARRAY(a, jv_len(stash) + 1, bool);
-    JV_FOR_ARR(c, stash) {
-        int64_t u = jv_get_int(*c, "u", 0);
-        if (u > 0 && (size_t)u <= stash->len && !holds(doc, *c)) broken[u] = true;
+/* Returns the steps of the longest branch. */
+static size_t measure(struct restorer *r, const struct jv *branch) {
+    size_t deepest = 0;
+    for (uint32_t i = 1; i < jv_len(branch) && branch->type == J_ARR; i++) {
+        size_t below = measure(r, branch->items[i]);
+        if (below > deepest) deepest = below;
+        r->nchanges += jv_is(branch->items[i], J_OBJ);
     }
-    return broken;
+    return 1 + deepest;
+}
+
+/* A change with its whole path, as a branch. A path that no document is deep enough for counts as
+ * none, so that the recursion is bounded. */
+enum { DEEPEST_PATH = 128 };
+static struct jv *branch_of(struct arena *a, struct jv *change) {
+    const struct jv *path = jv_get(change, "at");
+    struct jv *entry = change;
+    bool usable = jv_is(path, J_ARR) && path->len <= DEEPEST_PATH;
+    for (size_t i = usable ? path->len : 0; i-- > 0;) {
+        struct jv *branch = jv_new_arr(a);
+        jv_push(a, branch, path->items[i]);
+        jv_push(a, branch, entry);
+        entry = branch;
+    }
+    return entry;
 }
 
 struct jv *stash_apply(struct arena *a, const struct jv *doc, const struct jv *stash) {
+    struct restorer r = {.a = a};
+    struct jv *branches = jv_clone(a, stash);
     size_t deepest = 0;
-    JV_FOR_ARR(c, stash) {
-        size_t n = jv_len(jv_get(*c, "at"));
-        if (n > deepest) deepest = n;
+    for (uint32_t i = 0; i < branches->len; i++) {
+        if (jv_is(branches->items[i], J_OBJ)) branches->items[i] = branch_of(a, branches->items[i]);
+        size_t steps = measure(&r, branches->items[i]);
+        if (steps > deepest) deepest = steps;
     }
     struct jv *out = clone_levels(a, doc, deepest);
-    const bool *broken = broken_units(a, out, stash);
-    JV_FOR_ARR(c, stash) {
-        int64_t u = jv_get_int(*c, "u", 0);
-        if (u > 0 && (size_t)u <= stash->len && broken[u]) continue;
-        if (holds(out, *c)) apply_change(a, out, *c);
-    }
+    r.broken = ARENA_ARRAY(a, r.nchanges + 1, bool);
+    restore(&r, out, branches);
+    r.apply = true;
+    restore(&r, out, branches);
     return out;
 }
