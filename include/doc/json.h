@@ -106,9 +106,10 @@ static inline uint32_t jv_load32(const char *s) {
     memcpy(&x, s, sizeof x);
     return x;
 }
-/* Are two keys of this length equal? Most have up to 16 bytes: two words that overlap cost less than a call of memcmp. */
+/* Are two keys of this length equal? Nearly all have up to 32 bytes: words that overlap cost less than a call of memcmp. */
 static inline bool jv_key_eq(const char *a, const char *b, size_t klen) {
-    if (klen > 16) return memcmp(a, b, klen) == 0;
+    if (klen > 32) return memcmp(a, b, klen) == 0;
+    if (klen > 16 && (jv_load64(a + 8) != jv_load64(b + 8) || jv_load64(a + klen - 16) != jv_load64(b + klen - 16))) return false;
     if (klen >= 8) return jv_load64(a) == jv_load64(b) && jv_load64(a + klen - 8) == jv_load64(b + klen - 8);
     if (klen >= 4) return jv_load32(a) == jv_load32(b) && jv_load32(a + klen - 4) == jv_load32(b + klen - 4);
     while (klen && *a == *b) a++, b++, klen--;

@@ -96,14 +96,37 @@ struct row {
     const struct conv_row *r;
     struct path v1, v2, arg; /* arg: where it is the path of a field of v1alpha2 */
 };
-static struct row rows[sizeof convert_role_rows / sizeof *convert_role_rows];
+enum { NROWS = sizeof convert_role_rows / sizeof *convert_role_rows };
+static struct row rows[NROWS];
+
+/* The rows that may do something, in the order in which they run: by direction and shape. */
+struct program {
+    const struct row *rows[NROWS];
+    size_t n;
+};
+static struct program programs[2][CONV_ANY + 1];
+
+static bool does_nothing(const struct conv_row *r, bool to_v2) {
+    if (to_v2) return r->op == CONV_EACH || (r->op == CONV_V2 && !r->arg);
+    return r->op == CONV_V1;
+}
+
+static void add_to_programs(const struct row *r, bool to_v2) {
+    if (does_nothing(r->r, to_v2)) return;
+    for (unsigned shape = 1; shape < CONV_ANY; shape *= 2) {
+        struct program *p = &programs[to_v2][shape];
+        if (r->r->shapes & shape) p->rows[p->n++] = r;
+    }
+}
 
 __attribute__((constructor)) static void parse_rows(void) {
-    for (size_t i = 0; i < convert_role_nrows; i++) {
+    for (size_t i = 0; i < NROWS; i++) {
         const struct conv_row *r = &convert_role_rows[i];
         rows[i] = (struct row){r, parse_path(r->v1), parse_path(r->v2), {.n = 0}};
         if (r->op == CONV_RESTART) rows[i].arg = parse_path(r->arg);
+        add_to_programs(&rows[i], true);
     }
+    for (size_t i = NROWS; i-- > 0;) add_to_programs(&rows[i], false);
 }
 
 /* ---- a role that is edited ---- */
@@ -131,22 +154,23 @@ static struct jv *owned(struct edit *e, struct jv *v) {
     return remember(e, jv_clone(e->a, v));
 }
 
-/* The object at the first n keys, as a copy of its own; made when absent and `make`. NULL: absent,
- * or no object. */
+/* An object below `in`, as a copy of its own; made when absent and `make`. NULL: absent, or no
+ * object. */
+static struct jv *own_member(struct edit *e, struct jv *in, const char *key, size_t klen,
+                             bool make) {
+    struct jmember *m = jv_may_have(in, key, klen) ? jv_member(in, key, klen) : NULL;
+    if (m && m->val->type == J_OBJ) return m->val = owned(e, m->val);
+    if (!make || (m && m->val->type != J_NULL)) return NULL;
+    struct jv *made = remember(e, jv_new_obj(e->a));
+    jv_setn(e->a, in, key, klen, made);
+    return made;
+}
+
+/* The object at the first n keys, likewise. */
 static struct jv *own_path(struct edit *e, const struct path *p, size_t n, bool make) {
     struct jv *at = e->role;
-    for (size_t i = 0; i < n; i++) {
-        struct jmember *m = jv_member(at, p->keys[i].s, p->keys[i].len);
-        if (m && m->val->type == J_OBJ) {
-            at = m->val = owned(e, m->val);
-        } else if (make && (!m || m->val->type == J_NULL)) {
-            struct jv *made = remember(e, jv_new_obj(e->a));
-            jv_setn(e->a, at, p->keys[i].s, p->keys[i].len, made);
-            at = made;
-        } else {
-            return NULL;
-        }
-    }
+    for (size_t i = 0; at && i < n; i++)
+        at = own_member(e, at, p->keys[i].s, p->keys[i].len, make);
     return at;
 }
 
@@ -240,14 +264,14 @@ static struct jv *scalar(struct arena *a, const char *json) {
 static void only_v2(struct edit *e, const struct row *r) {
     if (!e->to_v2)
         take(e, &r->v2);
-    else if (r->r->arg && !peek(e, &r->v2))
+    else if (!peek(e, &r->v2))
         put(e, &r->v2, scalar(e->a, r->r->arg), true);
 }
 
 /* Rows "list[].field": v1alpha2 only, in every element. */
 static void each_only_v2(struct edit *e, const struct row *r) {
     const char *field = strstr(r->r->v2, "[].") + 3;
-    if (e->to_v2 || !jv_is(peek(e, &r->v2), J_ARR)) return;
+    if (!jv_is(peek(e, &r->v2), J_ARR)) return;
     struct jv *list = jv_clone(e->a, peek(e, &r->v2));
     put(e, &r->v2, list, false);
     for (uint32_t i = 0; i < list->len; i++) {
@@ -276,7 +300,7 @@ static void run_row(struct edit *e, const struct row *r) {
         move_restart(e, r);
         break;
     case CONV_V1:
-        if (e->to_v2) take(e, &r->v1);
+        take(e, &r->v1);
         break;
     case CONV_V2:
         only_v2(e, r);
@@ -298,9 +322,8 @@ static unsigned shape_of(const struct jv *role, bool to_v2) {
 /* Members that no row names: they stay with their pattern where the other version has an object for
  * it. */
 static void move_rest(struct edit *e, const char *from, const char *to) {
-    const struct path into_path = parse_path(to);
     const struct jv *rest = jv_get(e->role, from);
-    struct jv *into = own_path(e, &into_path, 1, true);
+    struct jv *into = own_member(e, e->role, to, strlen(to), true);
     if (!jv_is(rest, J_OBJ) || !into) return;
     JV_FOR_OBJ(m, rest)
     if (!jv_getn(into, m->key, m->klen)) jv_setn(e->a, into, m->key, m->klen, m->val);
@@ -308,22 +331,21 @@ static void move_rest(struct edit *e, const char *from, const char *to) {
 
 static void role_to_v2(struct edit *e) {
     /* The pattern is there even when it says nothing. */
-    const struct path pattern = parse_path(e->shape == CONV_LEADER_WORKER ? LW
-                                           : e->shape == CONV_CUSTOM      ? CC
-                                                                          : SA);
-    own_path(e, &pattern, 1, true);
-    for (size_t i = 0; i < convert_role_nrows; i++) {
-        const struct conv_row *r = rows[i].r;
+    const char *pattern = e->shape == CONV_LEADER_WORKER ? LW : e->shape == CONV_CUSTOM ? CC : SA;
+    const struct program *p = &programs[true][e->shape];
+    own_member(e, e->role, pattern, strlen(pattern), true);
+    for (size_t i = 0; i < p->n; i++) {
+        const struct conv_row *r = p->rows[i]->r;
         bool last = r->op == CONV_V1 && str_eq(r->v1, "leaderWorkerSet");
         if (last && e->shape == CONV_LEADER_WORKER) move_rest(e, r->v1, LW);
-        if (r->shapes & e->shape) run_row(e, &rows[i]);
+        run_row(e, p->rows[i]);
     }
 }
 
 static void role_to_v1(struct edit *e) {
     static const char *const patterns[] = {SA, LW, CC};
-    for (size_t i = convert_role_nrows; i-- > 0;)
-        if (rows[i].r->shapes & e->shape) run_row(e, &rows[i]);
+    const struct program *p = &programs[false][e->shape];
+    for (size_t i = 0; i < p->n; i++) run_row(e, p->rows[i]);
     if (e->shape == CONV_LEADER_WORKER) move_rest(e, LW, "leaderWorkerSet");
     for (size_t i = 0; i < 3; i++) jv_del(e->role, patterns[i]);
 }

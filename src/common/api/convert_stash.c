@@ -117,16 +117,24 @@ static void diff_members(struct differ *d, struct step *up, const struct jv *bas
     }
 }
 
+/* Is it the first element with its name? */
+static bool is_first(const struct jv *list, uint32_t i) {
+    const struct jv *name = jv_get(list->items[i], "name");
+    for (uint32_t k = 0; k < i; k++)
+        if (same(jv_get(list->items[k], "name"), name)) return false;
+    return true;
+}
+
 /* True when the elements of both lists have the same names in the same order, each of them once. */
 static bool named_alike(struct arena *a, const struct jv *x, const struct jv *y) {
-    struct map *seen = map_in(a);
-    bool alike = true;
-    for (uint32_t i = 0; alike && i < x->len; i++) {
-        const char *name = jv_get_str(x->items[i], "name");
-        alike = !str_empty(name) && str_eq(name, jv_get_str(y->items[i], "name"));
-        alike = alike && !map_put(seen, name, x->items[i]);
+    enum { FEW = 8 }; /* are compared with each other faster than put into a map */
+    struct map *seen = x->len > FEW ? map_in(a) : NULL;
+    for (uint32_t i = 0; i < x->len; i++) {
+        const struct jv *name = jv_get(x->items[i], "name");
+        if (!jv_is(name, J_STR) || !name->len || !same(name, jv_get(y->items[i], "name"))) return false;
+        if (seen ? map_put(seen, name->s, x->items[i]) != NULL : !is_first(x, i)) return false;
     }
-    return alike;
+    return true;
 }
 
 static void diff_items(struct differ *d, struct step *up, const struct jv *base,
@@ -164,7 +172,9 @@ static void diff(struct differ *d, struct step *at, const struct jv *base, const
 }
 
 struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *want) {
+    enum { USUAL = 1000 }; /* bytes of a group's stash */
     BUF_AUTO struct buf out = BUF_INIT;
+    buf_reserve(&out, USUAL);
     struct differ d = {.a = a, .out = &out};
     diff(&d, NULL, base, want, 0);
     if (!out.len) return NULL;

@@ -131,16 +131,18 @@ static inline char *skip_space(struct parser *p, char *s) {
 
 /* ---- strings ---- */
 
-/* To the first quote, backslash, control or byte that is not ASCII. */
+/* To the first quote, backslash, control or byte that is not ASCII. Nearly always that is the closing quote of a short string, and
+ * everything behind it waits for its place: so nothing else is between the text and the quote's place. */
 #ifdef __SSE2__
 static inline char *skip_plain(char *s, const char *end) {
     const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\'), blank = _mm_set1_epi8(' ');
     for (; end - s >= 16; s += 16) {
         __m128i w = _mm_loadu_si128((const __m128i *)(const void *)s);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(w, quote), _mm_cmpeq_epi8(w, back));
-        hit = _mm_or_si128(hit, _mm_cmplt_epi8(w, blank)); /* signed: what is not ASCII is less, too */
-        unsigned m = (unsigned)_mm_movemask_epi8(hit);
-        if (m) return s + __builtin_ctz(m);
+        unsigned quotes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(w, quote));
+        __m128i other = _mm_or_si128(_mm_cmpeq_epi8(w, back), _mm_cmplt_epi8(w, blank)); /* signed: not ASCII is less, too */
+        unsigned others = (unsigned)_mm_movemask_epi8(other), to_quote = quotes ^ (quotes - 1);
+        if (quotes && !(others & to_quote)) return s + (unsigned)__builtin_ctz(quotes);
+        if (others) return s + (unsigned)__builtin_ctz(others);
     }
     while (*s != '"' && *s != '\\' && (signed char)*s >= ' ') s++;
     return s;

@@ -14,7 +14,7 @@
 /* ---- reading ---- */
 
 static inline struct jmember *member(const struct jv *obj, const char *key, size_t klen) {
-    if (!jv_is(obj, J_OBJ) || obj->len == 0) return NULL;
+    if (!jv_may_have(obj, key, klen)) return NULL;
     for (struct jmember *m = obj->members, *end = m + obj->len; m < end; m++) {
         if (m->klen == klen && jv_key_eq(m->key, key, klen)) return m;
     }
@@ -203,9 +203,9 @@ bool jv_eq(const struct jv *a, const struct jv *b) {
 
 /* ---- building ---- */
 
-static struct jv *node(struct arena *a, enum jtype type) {
-    struct jv *v = ARENA_NEW(a, struct jv);
-    v->type = type;
+static inline struct jv *node(struct arena *a, enum jtype type) {
+    struct jv *v = arena_raw(a, sizeof *v);
+    *v = (struct jv){.type = type};
     return v;
 }
 
@@ -438,14 +438,14 @@ void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from) {
 }
 
 struct jv *jv_clone(struct arena *a, const struct jv *v) {
-    struct jv *out = ARENA_NEW(a, struct jv);
+    struct jv *out = arena_raw(a, sizeof *out);
     *out = *v;
     out->cap = v->len;
     if (v->type == J_OBJ && v->len) {
-        out->members = ARENA_ARRAY(a, v->len, struct jmember);
+        out->members = arena_raw(a, v->len * sizeof *v->members); /* no overflow: as large as what is there */
         memcpy(out->members, v->members, v->len * sizeof *v->members);
     } else if (v->type == J_ARR && v->len) {
-        out->items = ARENA_ARRAY(a, v->len, struct jv *);
+        out->items = arena_raw(a, v->len * sizeof *v->items);
         memcpy(out->items, v->items, v->len * sizeof *v->items);
     }
     return out;
