@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 struct buf {
     char *s; /* NULL while nothing was written */
@@ -16,8 +17,8 @@ void buf_fini(struct buf *b);
 void buf_reset(struct buf *b); /* keeps the memory */
 void buf_reserve(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *p, size_t n);
-void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
+static inline void buf_puts(struct buf *b, const char *s) { buf_add(b, s, strlen(s)); }
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 const char *buf_str(const struct buf *b); /* "" when empty */

@@ -156,7 +156,7 @@ struct jv *jv_find(const struct jv *arr, const char *key, const char *value);
 /* Deep equality: member order does not matter, numbers by value. NULL equals NULL only. */
 bool jv_eq(const struct jv *a, const struct jv *b);
 
-/* ---- building: in the arena; keys and strings are copied ---- */
+/* ---- building: in the arena; keys and strings are copied, but for keys that are literals ---- */
 struct jv *jv_null(struct arena *a);
 struct jv *jv_new_bool(struct arena *a, bool b);
 struct jv *jv_new_int(struct arena *a, int64_t n);
@@ -167,12 +167,24 @@ struct jv *jv_new_obj(struct arena *a);
 struct jv *jv_new_arr(struct arena *a);
 struct jv *jv_dup(struct arena *a, const struct jv *v);      /* deep; NULL yields NULL */
 
-void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val); /* replaces or appends; NULL val: no-op */
+/* Replaces or appends; NULL val: no-op. */
 void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val);
+/* As jv_setn, with a key that is not copied: it is NUL-terminated and lives as long as the tree. */
+void jv_set_kept(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val);
+static inline __attribute__((always_inline)) void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val) {
+    if (__builtin_constant_p(key)) jv_set_kept(a, obj, key, strlen(key), val); /* true of literals only, not of other addresses */
+    else jv_setn(a, obj, key, strlen(key), val);
+}
 void jv_add(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val); /* a key that is not there yet */
-void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s); /* NULL s: no-op */
-void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n);
-void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b);
+static inline __attribute__((always_inline)) void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s) {
+    if (s) jv_set(a, obj, key, jv_new_str(a, s)); /* NULL: no-op */
+}
+static inline __attribute__((always_inline)) void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n) {
+    jv_set(a, obj, key, jv_new_int(a, n));
+}
+static inline __attribute__((always_inline)) void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b) {
+    jv_set(a, obj, key, jv_new_bool(a, b));
+}
 bool jv_del(struct jv *obj, const char *key);
 bool jv_deln(struct jv *obj, const char *key, size_t klen);
 void jv_push(struct arena *a, struct jv *arr, struct jv *val);

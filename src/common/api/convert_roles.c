@@ -76,16 +76,20 @@ struct path {
     size_t n;
 };
 
+/* What the rows hold, until the program ends. */
+static struct arena *fixed;
+
 static struct path parse_path(const char *text) {
     struct path p = {.n = 0};
     const char *end = text ? strstr(text, "[].") : NULL;
     if (text && !end) end = text + strlen(text);
     while (text && text < end) {
-        bool note = p.n == 1 && str_has_prefix(p.keys[0].s, "annotations.");
+        bool note = p.n == 1 && str_eq(p.keys[0].s, "annotations");
         const char *dot = note ? NULL : memchr(text, '.', (size_t)(end - text));
         if (p.n == DEEPEST) abort();
-        p.keys[p.n].s = text;
-        p.keys[p.n++].len = (size_t)((dot ? dot : end) - text);
+        p.keys[p.n].len = (size_t)((dot ? dot : end) - text);
+        p.keys[p.n].s = arena_strndup(fixed, text, p.keys[p.n].len);
+        p.n++;
         text = dot ? dot + 1 : end;
     }
     return p;
@@ -95,6 +99,7 @@ static struct path parse_path(const char *text) {
 struct row {
     const struct conv_row *r;
     struct path v1, v2, arg; /* arg: where it is the path of a field of v1alpha2 */
+    struct jv *value;        /* arg: where it is a value */
 };
 enum { NROWS = sizeof convert_role_rows / sizeof *convert_role_rows };
 static struct row rows[NROWS];
@@ -105,6 +110,20 @@ struct program {
     size_t n;
 };
 static struct program programs[2][CONV_ANY + 1];
+
+/* What a role without a workload means, in each version. */
+static struct jv *usual_workload, *usual_type;
+
+/* Part A 4.1: split at the last '/', which may not be the first character; else a RoleInstanceSet.
+ */
+static struct jv *workload_of(struct arena *a, const char *type) {
+    const char *slash = type ? strrchr(type, '/') : NULL;
+    if (!slash || slash == type) return usual_workload;
+    struct jv *w = jv_new_obj(a);
+    jv_set(a, w, "apiVersion", jv_new_strn(a, type, (size_t)(slash - type)));
+    jv_set_str(a, w, "kind", slash + 1);
+    return w;
+}
 
 static bool does_nothing(const struct conv_row *r, bool to_v2) {
     if (to_v2) return r->op == CONV_EACH || (r->op == CONV_V2 && !r->arg);
@@ -120,10 +139,15 @@ static void add_to_programs(const struct row *r, bool to_v2) {
 }
 
 __attribute__((constructor)) static void parse_rows(void) {
+    fixed = arena_new();
+    usual_type = jv_new_str(fixed, WORKLOAD_RIS);
+    usual_workload = workload_of(fixed, WORKLOAD_RIS);
     for (size_t i = 0; i < NROWS; i++) {
         const struct conv_row *r = &convert_role_rows[i];
-        rows[i] = (struct row){r, parse_path(r->v1), parse_path(r->v2), {.n = 0}};
+        rows[i] = (struct row){.r = r, .v1 = parse_path(r->v1), .v2 = parse_path(r->v2)};
         if (r->op == CONV_RESTART) rows[i].arg = parse_path(r->arg);
+        if (r->op == CONV_V2 && r->arg)
+            rows[i].value = json_parse(fixed, r->arg, strlen(r->arg), NULL, NULL);
         add_to_programs(&rows[i], true);
     }
     for (size_t i = NROWS; i-- > 0;) add_to_programs(&rows[i], false);
@@ -155,14 +179,14 @@ static struct jv *owned(struct edit *e, struct jv *v) {
 }
 
 /* An object below `in`, as a copy of its own; made when absent and `make`. NULL: absent, or no
- * object. */
+ * object. The key is a row's, or a literal. */
 static struct jv *own_member(struct edit *e, struct jv *in, const char *key, size_t klen,
                              bool make) {
     struct jmember *m = jv_may_have(in, key, klen) ? jv_member(in, key, klen) : NULL;
     if (m && m->val->type == J_OBJ) return m->val = owned(e, m->val);
     if (!make || (m && m->val->type != J_NULL)) return NULL;
     struct jv *made = remember(e, jv_new_obj(e->a));
-    jv_setn(e->a, in, key, klen, made);
+    jv_set_kept(e->a, in, key, klen, made);
     return made;
 }
 
@@ -191,7 +215,7 @@ static struct jv *take(struct edit *e, const struct path *p) {
 
 static void put(struct edit *e, const struct path *p, struct jv *v, bool make) {
     struct jv *at = v ? own_path(e, p, p->n - 1, make) : NULL;
-    if (at) jv_setn(e->a, at, p->keys[p->n - 1].s, p->keys[p->n - 1].len, v);
+    if (at) jv_set_kept(e->a, at, p->keys[p->n - 1].s, p->keys[p->n - 1].len, v);
 }
 
 /* ---- rows ---- */
@@ -222,17 +246,6 @@ static void move_unless(struct edit *e, const struct row *r) {
     if (jv_is_empty(inline_template)) put(e, target(e, r), v, r->r->op != CONV_INTO);
 }
 
-/* Part A 4.1: split at the last '/', which may not be the first character; else a RoleInstanceSet.
- */
-static struct jv *workload_of(struct arena *a, const char *type) {
-    const char *slash = type ? strrchr(type, '/') : NULL;
-    if (!slash || slash == type) type = WORKLOAD_RIS, slash = strrchr(type, '/');
-    struct jv *w = jv_new_obj(a);
-    jv_set(a, w, "apiVersion", jv_new_strn(a, type, (size_t)(slash - type)));
-    jv_set_str(a, w, "kind", slash + 1);
-    return w;
-}
-
 static void move_workload(struct edit *e, const struct row *r) {
     if (!e->to_v2) {
         put(e, &r->v1, workload_of(e->a, jv_str(peek(e, &r->v2), NULL)), true);
@@ -240,7 +253,9 @@ static void move_workload(struct edit *e, const struct row *r) {
     }
     const struct jv *w = take(e, &r->v1);
     const char *version = jv_get_str(w, "apiVersion"), *kind = jv_get_str(w, "kind");
-    if (!str_empty(version) && !str_empty(kind))
+    if (w == usual_workload)
+        put(e, &r->v2, usual_type, true);
+    else if (!str_empty(version) && !str_empty(kind))
         put(e, &r->v2, jv_new_strf(e->a, "%s/%s", version, kind), true);
 }
 
@@ -250,22 +265,13 @@ static void move_restart(struct edit *e, const struct row *r) {
     if (!str_empty(jv_str(v, NULL))) put(e, target(e, r), v, true);
 }
 
-/* A default of the table: a number, or a word in quotes. */
-static struct jv *scalar(struct arena *a, const char *json) {
-    size_t n = strlen(json);
-    if (json[0] == '"') return jv_new_strn(a, json + 1, n - 2);
-    struct jv *v = ARENA_NEW(a, struct jv);
-    *v = (struct jv){.type = J_NUM, .len = (uint32_t)n, .s = json};
-    return v;
-}
-
 /* v1alpha2 only. To v1alpha2, a missing value becomes what v1alpha1 means by it (the schema of
  * v1alpha2 would say the same). */
 static void only_v2(struct edit *e, const struct row *r) {
     if (!e->to_v2)
         take(e, &r->v2);
     else if (!peek(e, &r->v2))
-        put(e, &r->v2, scalar(e->a, r->r->arg), true);
+        put(e, &r->v2, r->value, true);
 }
 
 /* Rows "list[].field": v1alpha2 only, in every element. */

@@ -351,10 +351,6 @@ static void append_member(struct arena *a, struct jv *obj, const char *key, uint
     obj->may_have |= jv_key_bit(key, klen);
 }
 
-void jv_set(struct arena *a, struct jv *obj, const char *key, struct jv *val) {
-    jv_setn(a, obj, key, strlen(key), val);
-}
-
 void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val) {
     if (!val) return;
     struct jmember *m = member(obj, key, klen);
@@ -362,20 +358,15 @@ void jv_setn(struct arena *a, struct jv *obj, const char *key, size_t klen, stru
     else append_member(a, obj, arena_strndup(a, key, klen), (uint32_t)klen, val);
 }
 
+void jv_set_kept(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val) {
+    if (!val) return;
+    struct jmember *m = member(obj, key, klen);
+    if (m) m->val = val;
+    else append_member(a, obj, key, (uint32_t)klen, val);
+}
+
 void jv_add(struct arena *a, struct jv *obj, const char *key, size_t klen, struct jv *val) {
     append_member(a, obj, arena_strndup(a, key, klen), (uint32_t)klen, val);
-}
-
-void jv_set_str(struct arena *a, struct jv *obj, const char *key, const char *s) {
-    if (s) jv_set(a, obj, key, jv_new_str(a, s));
-}
-
-void jv_set_int(struct arena *a, struct jv *obj, const char *key, int64_t n) {
-    jv_set(a, obj, key, jv_new_int(a, n));
-}
-
-void jv_set_bool(struct arena *a, struct jv *obj, const char *key, bool b) {
-    jv_set(a, obj, key, jv_new_bool(a, b));
 }
 
 bool jv_del(struct jv *obj, const char *key) {
