@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/must.h"
 #include "common/doc/json_internal.h"
 #include "doc/json.h"
+
+#define LITTLE_ENDIAN_BYTES (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
 /* What follows the backslash. */
 static char *put_code(char *to, unsigned char c) {
@@ -106,9 +111,52 @@ static inline void put_text(struct window *w, const char *s, size_t n) {
     w->p += n;
 }
 
-/* Copies 8 bytes (4); says whether one of them may need an escape: a quote, a backslash, a control. It may say yes for no reason,
- * never no, and the lowest mark is always right. */
-static inline uint64_t copy_8(char *to, const char *from) {
+static inline bool needs_escape(char c) {
+    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
+}
+
+static inline char *put_byte(char *to, char c) {
+    if (needs_escape(c)) return put_escape(to, (unsigned char)c);
+    *to = c;
+    return to + 1;
+}
+
+/* Copying and looking for escapes is one step, of AT_ONCE bytes. The mark of a byte that needs an escape is one or more bits at its
+ * place, MARK_BITS for each byte; only the lowest mark is sure. */
+#ifdef __SSE2__
+enum { AT_ONCE = 16, MARK_BITS = 1 };
+
+static inline uint64_t marks(__m128i w) {
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(w, _mm_set1_epi8(0x1f)), w);
+    __m128i quote = _mm_cmpeq_epi8(w, _mm_set1_epi8('"')), back = _mm_cmpeq_epi8(w, _mm_set1_epi8('\\'));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, back)));
+}
+
+static inline uint64_t copy_at_once(char *to, const char *from) {
+    __m128i w = _mm_loadu_si128((const __m128i *)(const void *)from);
+    _mm_storeu_si128((__m128i *)(void *)to, w);
+    return marks(w);
+}
+
+/* From 8 to 16 bytes: the first 8 and the last 8. */
+static inline uint64_t copy_8_to_16(char *to, const char *from, size_t n) {
+    __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)from);
+    __m128i last = _mm_loadl_epi64((const __m128i *)(const void *)(from + n - 8));
+    _mm_storel_epi64((__m128i *)(void *)to, first);
+    _mm_storel_epi64((__m128i *)(void *)(to + n - 8), last);
+    return marks(_mm_unpacklo_epi64(first, last));
+}
+
+static inline uint64_t copy_4_to_8(char *to, const char *from, size_t n) {
+    uint32_t first = jv_load32(from), last = jv_load32(from + n - 4);
+    memcpy(to, &first, 4);
+    memcpy(to + n - 4, &last, 4);
+    return marks(_mm_set_epi32((int)first, (int)last, (int)first, (int)last));
+}
+#else
+enum { AT_ONCE = 8, MARK_BITS = 8 };
+
+static inline uint64_t copy_at_once(char *to, const char *from) {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     uint64_t w;
     memcpy(&w, from, 8);
@@ -117,27 +165,31 @@ static inline uint64_t copy_8(char *to, const char *from) {
     return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w)) & tops;
 }
 
-static inline uint32_t copy_4(char *to, const char *from) {
-    const uint32_t ones = 0x01010101u, tops = 0x80808080u;
-    uint32_t w;
-    memcpy(&w, from, 4);
-    memcpy(to, &w, 4);
-    uint32_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
-    return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w)) & tops;
+static inline uint64_t copy_8_to_16(char *to, const char *from, size_t n) {
+    uint64_t first = copy_at_once(to, from);
+    return first | copy_at_once(to + n - 8, from + n - 8);
 }
 
-static inline bool needs_escape(char c) {
-    return (unsigned char)c < 0x20 || c == '"' || c == '\\';
+static inline uint64_t copy_4_to_8(char *to, const char *from, size_t n) {
+    uint64_t escapes = 0;
+    for (size_t i = 0; i < n; i++) {
+        to[i] = from[i];
+        escapes |= needs_escape(from[i]);
+    }
+    return escapes;
 }
+#endif
 
 /* Copies while it looks, the last block over the one before it; false: some byte may need an escape. */
 static inline bool copy_plain(char *to, const char *s, size_t n) {
     uint64_t escapes = 0;
-    if (n >= 8) {
-        for (size_t i = 0; i < n - 8; i += 8) escapes |= copy_8(to + i, s + i);
-        escapes |= copy_8(to + n - 8, s + n - 8);
+    if (n > 16) {
+        for (size_t i = 0; i < n - AT_ONCE; i += AT_ONCE) escapes |= copy_at_once(to + i, s + i);
+        escapes |= copy_at_once(to + n - AT_ONCE, s + n - AT_ONCE);
+    } else if (n >= 8) {
+        escapes = copy_8_to_16(to, s, n);
     } else if (n >= 4) {
-        escapes = copy_4(to, s) | copy_4(to + n - 4, s + n - 4);
+        escapes = copy_4_to_8(to, s, n);
     } else {
         for (size_t i = 0; i < n; i++) {
             to[i] = s[i];
@@ -147,48 +199,50 @@ static inline bool copy_plain(char *to, const char *s, size_t n) {
     return escapes == 0;
 }
 
-static inline char *put_byte(char *to, char c) {
-    if (needs_escape(c)) return put_escape(to, (unsigned char)c);
-    *to = c;
-    return to + 1;
-}
-
 /* JSON within a string has a quote every few bytes, at places that no branch predictor knows. So what is before the next escape is
- * copied by eights, whole, and how much of that counts is computed. */
+ * copied with what is behind it, and how much of that counts is computed. */
 static void put_escaped(struct window *w, const char *s, size_t n) {
     enum { LONGEST = 6 };
     const char *end = s + n;
     while (s < end) {
-        need(w, 8 * LONGEST);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        if (end - s >= 8) {
-            uint64_t marks = copy_8(w->p, s); /* the lowest is exact: that byte needs an escape */
-            size_t plain = marks ? (size_t)__builtin_ctzll(marks) / 8 : 8;
+        need(w, AT_ONCE + LONGEST);
+        if (LITTLE_ENDIAN_BYTES && end - s >= AT_ONCE) {
+            uint64_t escapes = copy_at_once(w->p, s);
+            size_t plain = escapes ? (size_t)__builtin_ctzll(escapes) / MARK_BITS : AT_ONCE;
             s += plain;
             w->p += plain;
-            if (plain < 8) w->p = put_escape(w->p, (unsigned char)*s++);
-            continue;
+            if (plain == AT_ONCE) continue;
         }
-#endif
         w->p = put_byte(w->p, *s++);
     }
 }
 
-static inline void put_string(struct window *w, const char *s, size_t n) {
-    need(w, n + 2);
+/* A string, and behind it `last` unless that is NUL. */
+static inline void put_string(struct window *w, const char *s, size_t n, char last) {
+    need(w, n + 3);
     *w->p++ = '"';
-    if (copy_plain(w->p, s, n)) w->p += n;
-    else put_escaped(w, s, n);
-    put(w, '"');
+    if (copy_plain(w->p, s, n)) {
+        w->p += n;
+    } else {
+        put_escaped(w, s, n);
+        need(w, 2);
+    }
+    *w->p++ = '"';
+    if (last) *w->p++ = last;
 }
 
 static void put_value(struct window *w, const struct jv *v);
+
+static inline void put_element(struct window *w, const struct jv *v) {
+    if (v->type == J_STR) put_string(w, v->s, v->len, 0);
+    else put_value(w, v);
+}
 
 static void put_array(struct window *w, const struct jv *v) {
     put(w, '[');
     for (uint32_t i = 0; i < v->len; i++) {
         if (i) put(w, ',');
-        put_value(w, v->items[i]);
+        put_element(w, v->items[i]);
     }
     put(w, ']');
 }
@@ -197,9 +251,8 @@ static void put_object(struct window *w, const struct jv *v) {
     put(w, '{');
     for (uint32_t i = 0; i < v->len; i++) {
         if (i) put(w, ',');
-        put_string(w, v->members[i].key, v->members[i].klen);
-        put(w, ':');
-        put_value(w, v->members[i].val);
+        put_string(w, v->members[i].key, v->members[i].klen, ':');
+        put_element(w, v->members[i].val);
     }
     put(w, '}');
 }
@@ -209,7 +262,7 @@ static void put_value(struct window *w, const struct jv *v) {
     case J_NULL: put_text(w, "null", 4); return;
     case J_BOOL: put_text(w, v->b ? "true" : "false", v->b ? 4 : 5); return;
     case J_NUM: case J_RAW: put_text(w, v->s, v->len); return;
-    case J_STR: put_string(w, v->s, v->len); return;
+    case J_STR: put_string(w, v->s, v->len, 0); return;
     case J_ARR: put_array(w, v); return;
     case J_OBJ: put_object(w, v); return;
     }
