@@ -37,8 +37,6 @@ void buf_add(struct buf *b, const void *p, size_t n) {
     b->s[b->len] = '\0';
 }
 
-void buf_putc(struct buf *b, char c) { buf_add(b, &c, 1); }
-
 void buf_printf(struct buf *b, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
