@@ -287,6 +287,46 @@ START_TEST(test_outline_keeps_elements) {
 }
 END_TEST
 
+/* More keys than the scratch stack has room for, in objects around each other; `twice`: a key that comes again, at the end of all. */
+static void many_keys(struct buf *text, int depth, const char *twice) {
+    buf_puts(text, "{\"k\\u0031\":1");
+    for (int i = 0; i < 150; i++) buf_printf(text, ",\"key-%d\":[%d]", i, i);
+    if (depth > 0) buf_puts(text, ",\"deeper\":"), many_keys(text, depth - 1, NULL);
+    if (twice) buf_printf(text, ",\"%s\":0", twice);
+    buf_puts(text, "}");
+}
+
+START_TEST(test_kept_text_with_many_keys) {
+    static const char *const twice[] = {NULL, "key-7", "k1", "k\\u0031", "deepe\\u0072"};
+    for (size_t i = 0; i < sizeof twice / sizeof *twice; i++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        BUF_AUTO struct buf text = BUF_INIT;
+        struct err e = ERR_INIT;
+        buf_puts(&text, "{\"kept\":");
+        many_keys(&text, 5, twice[i]);
+        buf_puts(&text, "}");
+        outline_agrees(a, text.s, text.len, keep_all);
+        struct json_limits few = json_limits_default;
+        few.max_nodes = 500;
+        ck_assert(!json_parse_outline(a, arena_strdup(a, text.s), text.len, &few, keep_all, &e) && e.code == ERR_LIMIT);
+    }
+}
+END_TEST
+
+START_TEST(test_kept_text_is_limited_in_depth) {
+    for (int depth = 120; depth < 135; depth++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        BUF_AUTO struct buf text = BUF_INIT;
+        buf_puts(&text, "{\"kept\":");
+        for (int i = 0; i < depth; i++) buf_puts(&text, i % 2 ? "{\"a\":" : "[");
+        buf_puts(&text, "1");
+        for (int i = depth; i-- > 0;) buf_putc(&text, i % 2 ? '}' : ']');
+        buf_puts(&text, "}");
+        outline_agrees(a, text.s, text.len, keep_all);
+    }
+}
+END_TEST
+
 /* The number of values is that of one element, not of all. */
 START_TEST(test_elements_are_limited_one_by_one) {
     ARENA_AUTO struct arena *a = arena_new();
@@ -633,7 +673,7 @@ END_TEST
 
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
           test_every_byte_at_every_place_of_a_string, test_outlines,
-          test_outline_keeps_text, test_outline_keeps_elements, test_outline_knows_the_object_around, test_elements_are_limited_one_by_one, test_refuses,
+          test_outline_keeps_text, test_outline_keeps_elements, test_outline_knows_the_object_around, test_kept_text_with_many_keys, test_kept_text_is_limited_in_depth, test_elements_are_limited_one_by_one, test_refuses,
           test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)
