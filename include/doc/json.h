@@ -66,10 +66,11 @@ struct json_place {
     uint32_t in_len;
 };
 
-/* As json_parse_insitu, for a document of which most is only passed on: an object or array stays text (J_RAW) when `keep` says so of
- * its place, unless it is empty. It is checked like the rest, but costs no memory. An element counts as one value of the document,
- * and may have max_nodes of its own: a list may be as long as its text, each of its elements only as large as a document. max_depth is at most 128 then. Writers,
- * jv_dup and jv_eq know such values; for all other functions they are neither object nor array until jv_open. */
+/* As json_parse_insitu, for a document of which most is only passed on: an object or array stays text (J_RAW) when `keep` says so
+ * of its place, unless it is empty. It is checked like the rest, but costs no memory. An element counts as one value of the
+ * document, and may have max_nodes of its own: a list may be as long as its text, each of its elements only as large as a document.
+ * max_depth is at most 128. Writers, jv_dup and jv_eq know such values; for all other functions they are neither object nor array
+ * until jv_open. */
 typedef bool (*json_keep_fn)(const struct json_place *at);
 struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
                               struct err *e);

@@ -287,7 +287,7 @@ START_TEST(test_outline_keeps_elements) {
 }
 END_TEST
 
-/* More keys than the scratch stack has room for, in objects around each other; `twice`: a key that comes again, at the end of all. */
+/* More keys than the scratch stack has room for, in objects around each other; `twice`: a key that comes again. */
 static void many_keys(struct buf *text, int depth, const char *twice) {
     buf_puts(text, "{\"k\\u0031\":1");
     for (int i = 0; i < 150; i++) buf_printf(text, ",\"key-%d\":[%d]", i, i);
@@ -673,7 +673,8 @@ END_TEST
 
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
           test_every_byte_at_every_place_of_a_string, test_outlines,
-          test_outline_keeps_text, test_outline_keeps_elements, test_outline_knows_the_object_around, test_kept_text_with_many_keys, test_kept_text_is_limited_in_depth, test_elements_are_limited_one_by_one, test_refuses,
+          test_outline_keeps_text, test_outline_keeps_elements, test_outline_knows_the_object_around,
+          test_kept_text_with_many_keys, test_kept_text_is_limited_in_depth, test_elements_are_limited_one_by_one, test_refuses,
           test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)
