@@ -14,6 +14,7 @@
 #define LW "leaderWorkerPattern"
 #define CC "customComponentsPattern"
 #define SA "standalonePattern"
+#define LWS "leaderWorkerSet"
 
 #define RESTART_ROWS(shape, pattern)                                                               \
     {shape, NULL, pattern ".restartPolicyConfig", CONV_V2, NULL},                                  \
@@ -39,11 +40,9 @@ const struct conv_row convert_role_rows[] = {
     RESTART_ROWS(CONV_LEADER_WORKER, LW),
     {CONV_LEADER_WORKER, NULL, LW ".sharedServiceSelection", CONV_V2, NULL},
     TEMPLATE_ROWS(CONV_LEADER_WORKER, LW),
-    {CONV_LEADER_WORKER, "leaderWorkerSet.size", LW ".size", CONV_MOVE, NULL},
-    {CONV_LEADER_WORKER, "leaderWorkerSet.patchLeaderTemplate", LW ".leaderTemplatePatch",
-     CONV_MOVE, NULL},
-    {CONV_LEADER_WORKER, "leaderWorkerSet.patchWorkerTemplate", LW ".workerTemplatePatch",
-     CONV_MOVE, NULL},
+    {CONV_LEADER_WORKER, LWS ".size", LW ".size", CONV_MOVE, NULL},
+    {CONV_LEADER_WORKER, LWS ".patchLeaderTemplate", LW ".leaderTemplatePatch", CONV_MOVE, NULL},
+    {CONV_LEADER_WORKER, LWS ".patchWorkerTemplate", LW ".workerTemplatePatch", CONV_MOVE, NULL},
 
     RESTART_ROWS(CONV_CUSTOM, CC),
     {CONV_CUSTOM, "components", CC ".components", CONV_MOVE, NULL},
@@ -59,7 +58,7 @@ const struct conv_row convert_role_rows[] = {
     /* What is left of a pattern's object once the rows above have taken their fields, and patterns
        that lost to another. */
     {CONV_STANDALONE | CONV_LEADER_WORKER | CONV_NONE, "components", NULL, CONV_V1, NULL},
-    {CONV_ANY, "leaderWorkerSet", NULL, CONV_V1, NULL},
+    {CONV_ANY, LWS, NULL, CONV_V1, NULL},
 };
 const size_t convert_role_nrows = sizeof convert_role_rows / sizeof *convert_role_rows;
 
@@ -74,6 +73,7 @@ struct path {
         size_t len;
     } keys[DEEPEST];
     size_t n;
+    bool in_pattern; /* begins with the pattern of the row's shape */
 };
 
 /* What the rows hold, until the program ends. */
@@ -92,6 +92,8 @@ static struct path parse_path(const char *text) {
         p.n++;
         text = dot ? dot + 1 : end;
     }
+    const char *first = p.n > 1 ? p.keys[0].s : NULL;
+    p.in_pattern = first && (str_eq(first, SA) || str_eq(first, LW) || str_eq(first, CC));
     return p;
 }
 
@@ -104,9 +106,16 @@ struct row {
 enum { NROWS = sizeof convert_role_rows / sizeof *convert_role_rows };
 static struct row rows[NROWS];
 
-/* The rows that may do something, in the order in which they run: by direction and shape. */
+/* The rows that may do something, in the order in which they run: by direction and shape. Most have
+ * nothing to do in most roles, which one bit tells: that of the key that the role or its pattern
+ * must have. */
 struct program {
-    const struct row *rows[NROWS];
+    struct step {
+        const struct row *row;
+        uint32_t need; /* 0: it always runs */
+        bool in_pattern;
+        bool rest; /* before it, what is left of the old object goes to the pattern */
+    } steps[NROWS];
     size_t n;
 };
 static struct program programs[2][CONV_ANY + 1];
@@ -130,11 +139,22 @@ static bool does_nothing(const struct conv_row *r, bool to_v2) {
     return r->op == CONV_V1;
 }
 
+/* A restart policy comes from one of two fields of the pattern. */
+static struct step step_of(const struct row *r, bool to_v2) {
+    const struct path *p = to_v2 ? &r->v1 : &r->v2;
+    struct step s = {.row = r, .in_pattern = p->in_pattern && r->r->op != CONV_RESTART};
+    bool always = r->r->op == (to_v2 ? CONV_V2 : CONV_WORKLOAD);
+    if (!always) s.need = jv_key_bit(p->keys[s.in_pattern].s, p->keys[s.in_pattern].len);
+    return s;
+}
+
 static void add_to_programs(const struct row *r, bool to_v2) {
     if (does_nothing(r->r, to_v2)) return;
     for (unsigned shape = 1; shape < CONV_ANY; shape *= 2) {
         struct program *p = &programs[to_v2][shape];
-        if (r->r->shapes & shape) p->rows[p->n++] = r;
+        if (!(r->r->shapes & shape)) continue;
+        p->steps[p->n] = step_of(r, to_v2);
+        p->steps[p->n++].rest = shape == CONV_LEADER_WORKER && str_eq(r->r->v1, LWS) && to_v2;
     }
 }
 
@@ -160,7 +180,7 @@ __attribute__((constructor)) static void parse_rows(void) {
 enum { OWN_MAX = 12 };
 struct edit {
     struct arena *a;
-    struct jv *role;
+    struct jv *role, *pattern; /* pattern: NULL: none, or no object */
     const struct jv *own[OWN_MAX];
     size_t nown;
     unsigned shape;
@@ -192,16 +212,18 @@ static struct jv *own_member(struct edit *e, struct jv *in, const char *key, siz
 
 /* The object at the first n keys, likewise. */
 static struct jv *own_path(struct edit *e, const struct path *p, size_t n, bool make) {
-    struct jv *at = e->role;
-    for (size_t i = 0; at && i < n; i++)
+    bool within = p->in_pattern && e->pattern;
+    struct jv *at = within ? e->pattern : e->role;
+    for (size_t i = within; at && i < n; i++)
         at = own_member(e, at, p->keys[i].s, p->keys[i].len, make);
     return at;
 }
 
 /* Looks without copying. */
 static struct jv *peek(const struct edit *e, const struct path *p) {
-    struct jv *at = e->role;
-    for (size_t i = 0; i < p->n && at; i++) at = jv_getn(at, p->keys[i].s, p->keys[i].len);
+    bool within = p->in_pattern && e->pattern;
+    struct jv *at = within ? e->pattern : e->role;
+    for (size_t i = within; i < p->n && at; i++) at = jv_getn(at, p->keys[i].s, p->keys[i].len);
     return at;
 }
 
@@ -242,7 +264,7 @@ static void move_word(struct edit *e, const struct row *r) {
 static void move_unless(struct edit *e, const struct row *r) {
     struct jv *v = take(e, source(e, r));
     const struct jv *inline_template =
-        e->to_v2 ? NULL : jv_get(jv_get(e->role, e->shape == CONV_STANDALONE ? SA : LW), r->r->arg);
+        e->to_v2 ? NULL : jv_get(e->pattern, r->r->arg);
     if (jv_is_empty(inline_template)) put(e, target(e, r), v, r->r->op != CONV_INTO);
 }
 
@@ -319,7 +341,7 @@ static void run_row(struct edit *e, const struct row *r) {
 
 /* Part A 7.1, 7.2: which pattern a role has when it could be read as several. */
 static unsigned shape_of(const struct jv *role, bool to_v2) {
-    if (jv_is(jv_get(role, to_v2 ? "leaderWorkerSet" : LW), J_OBJ)) return CONV_LEADER_WORKER;
+    if (jv_is(jv_get(role, to_v2 ? LWS : LW), J_OBJ)) return CONV_LEADER_WORKER;
     if (to_v2) return jv_len(jv_get(role, "components")) ? CONV_CUSTOM : CONV_STANDALONE;
     if (jv_is(jv_get(role, CC), J_OBJ)) return CONV_CUSTOM;
     return jv_is(jv_get(role, SA), J_OBJ) ? CONV_STANDALONE : CONV_NONE;
@@ -327,32 +349,37 @@ static unsigned shape_of(const struct jv *role, bool to_v2) {
 
 /* Members that no row names: they stay with their pattern where the other version has an object for
  * it. */
-static void move_rest(struct edit *e, const char *from, const char *to) {
+static void move_rest(struct edit *e, const char *from, struct jv *into) {
     const struct jv *rest = jv_get(e->role, from);
-    struct jv *into = own_member(e, e->role, to, strlen(to), true);
     if (!jv_is(rest, J_OBJ) || !into) return;
     JV_FOR_OBJ(m, rest)
     if (!jv_getn(into, m->key, m->klen)) jv_setn(e->a, into, m->key, m->klen, m->val);
 }
 
+static void run_steps(struct edit *e, const struct program *p) {
+    for (size_t i = 0; i < p->n; i++) {
+        const struct step *s = &p->steps[i];
+        const struct jv *in = s->in_pattern ? e->pattern : e->role;
+        if (s->need && !(in && in->may_have & s->need)) continue;
+        if (s->rest) move_rest(e, LWS, e->pattern);
+        run_row(e, s->row);
+    }
+}
+
 static void role_to_v2(struct edit *e) {
     /* The pattern is there even when it says nothing. */
-    const char *pattern = e->shape == CONV_LEADER_WORKER ? LW : e->shape == CONV_CUSTOM ? CC : SA;
-    const struct program *p = &programs[true][e->shape];
-    own_member(e, e->role, pattern, strlen(pattern), true);
-    for (size_t i = 0; i < p->n; i++) {
-        const struct conv_row *r = p->rows[i]->r;
-        bool last = r->op == CONV_V1 && str_eq(r->v1, "leaderWorkerSet");
-        if (last && e->shape == CONV_LEADER_WORKER) move_rest(e, r->v1, LW);
-        run_row(e, p->rows[i]);
-    }
+    const char *name = e->shape == CONV_LEADER_WORKER ? LW : e->shape == CONV_CUSTOM ? CC : SA;
+    e->pattern = own_member(e, e->role, name, strlen(name), true);
+    run_steps(e, &programs[true][e->shape]);
 }
 
 static void role_to_v1(struct edit *e) {
     static const char *const patterns[] = {SA, LW, CC};
-    const struct program *p = &programs[false][e->shape];
-    for (size_t i = 0; i < p->n; i++) run_row(e, p->rows[i]);
-    if (e->shape == CONV_LEADER_WORKER) move_rest(e, LW, "leaderWorkerSet");
+    const char *name = e->shape == CONV_LEADER_WORKER ? LW : e->shape == CONV_CUSTOM ? CC : SA;
+    e->pattern = own_member(e, e->role, name, strlen(name), false);
+    run_steps(e, &programs[false][e->shape]);
+    if (e->shape == CONV_LEADER_WORKER)
+        move_rest(e, LW, own_member(e, e->role, LWS, strlen(LWS), true));
     for (size_t i = 0; i < 3; i++) jv_del(e->role, patterns[i]);
 }
 

@@ -211,7 +211,8 @@ static void put_escaped(struct window *w, const char *s, size_t n) {
             size_t plain = escapes ? (size_t)__builtin_ctzll(escapes) / MARK_BITS : AT_ONCE;
             s += plain;
             w->p += plain;
-            if (plain == AT_ONCE) continue;
+            if (plain < AT_ONCE) w->p = put_escape(w->p, (unsigned char)*s++);
+            continue;
         }
         w->p = put_byte(w->p, *s++);
     }
