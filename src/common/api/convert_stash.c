@@ -100,18 +100,27 @@ static int64_t unit_of(const char *key, int64_t inherited, int64_t fresh) {
     return str_eq(key, "type") ? inherited : 0;
 }
 
+/* The member of `v` with the key of `m`, which is number `i` of its object: mostly that of a copy, with
+ * the same keys at the same places. */
+static struct jv *counterpart(const struct jv *v, const struct jmember *m, size_t i) {
+    if (jv_is(v, J_OBJ) && i < v->len && v->members[i].key == m->key) return v->members[i].val;
+    return jv_getn(v, m->key, m->klen);
+}
+
 static void diff_members(struct differ *d, struct step *up, const struct jv *base,
                          const struct jv *want, int64_t unit) {
     int64_t fresh =
         jv_get(base, "restartPolicyConfig") || jv_get(want, "restartPolicyConfig") ? ++d->units : 0;
     JV_FOR_OBJ(m, base) {
+        const struct jv *now = counterpart(want, m, (size_t)(m - base->members));
+        if (now == m->val) continue;
         struct step at = {.up = up, .member = m};
-        diff(d, &at, m->val, jv_getn(want, m->key, m->klen), unit_of(m->key, unit, fresh));
+        diff(d, &at, m->val, now, unit_of(m->key, unit, fresh));
         end_branch(d->out, &at);
     }
     JV_FOR_OBJ(w, want) {
         struct step at = {.up = up, .member = w};
-        if (jv_getn(base, w->key, w->klen)) continue;
+        if (counterpart(base, w, (size_t)(w - want->members))) continue;
         diff(d, &at, NULL, w->val, unit_of(w->key, unit, fresh));
         end_branch(d->out, &at);
     }
