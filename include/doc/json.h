@@ -59,29 +59,33 @@ struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const stru
 
 /* Where an object or array of a document is. */
 struct json_place {
-    const char *key; /* of the member that it is, or (element) of the member whose array it is an element of */
+    const char *key; /* of the member that it is */
     uint32_t klen;
-    bool element;
-    const char *in; /* the key of the object around a member; NULL: that is an element, or the document */
+    const char *in; /* the key of the object around that; NULL: it is an element, or the document */
     uint32_t in_len;
 };
-
-/* As json_parse_insitu, for a document of which most is only passed on: an object or array stays text (J_RAW) when `keep` says so
- * of its place, unless it is empty. It is checked like the rest, but costs no memory. An element counts as one value of the
- * document, and may have max_nodes of its own: a list may be as long as its text, each of its elements only as large as a document.
- * max_depth is at most 128. Writers, jv_dup and jv_eq know such values; for all other functions they are neither object nor array
- * until jv_open. */
 typedef bool (*json_keep_fn)(const struct json_place *at);
+
+/* A list that is read element by element: the member `list` of the member `in` of the document. Each element is handed out as soon
+ * as it is complete, and gone when `take` returns true, with all that was made in `a`, which is for one element at a time. When
+ * `take` returns false, it stays in the document. `around`: what came before the list in the object that holds it. */
+struct json_stream {
+    const char *in, *list;
+    struct arena *a;
+    bool (*take)(void *ctx, const struct jv *around, const struct jv *element);
+    void *ctx;
+};
+
+/* As json_parse_insitu, for a document of which most is only passed on. An object or array that is a member stays text (J_RAW) when
+ * `keep` says so of its place, unless it is empty. It is checked like the rest, but costs no memory. Writers, jv_dup and jv_eq know
+ * such values; for all other functions they are neither object nor array until jv_open. max_depth is at most 128.
+ * With a stream (may be NULL), a list may be as long as its text, each of its elements only as large as a document: an element that
+ * was taken counts as one value of the document, and may have max_nodes of its own. */
 struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
-                              struct err *e);
+                              const struct json_stream *stream, struct err *e);
 
 /* The tree of a J_RAW, made anew; any other value (or NULL) as it is. */
 struct jv *jv_open(struct arena *a, const struct jv *v);
-
-/* As json_parse_outline, for an element that is a J_RAW of a text that the caller owns. Takes over that text and the byte behind
- * it, so it works once; `raw` is of no use afterwards. */
-struct jv *jv_open_insitu(struct arena *a, const struct jv *raw, const struct json_limits *limits, json_keep_fn keep,
-                          struct err *e);
 
 /* Compact text, members in their order, only the escapes that JSON demands. */
 void json_write(struct buf *out, const struct jv *v);

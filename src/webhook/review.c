@@ -31,7 +31,7 @@ static void deny(struct review *v, int code, const char *reason, const char *mes
 
 static bool begin(struct review *v, const struct webhook_opts *o, enum kind k,
                   struct serve_request *q, struct serve_response *r) {
-    *v = (struct review){.o = o, .kind = k, .q = q, .request = review_parse(q, r, API, KIND, &json_limits_review, NULL)};
+    *v = (struct review){.o = o, .kind = k, .q = q, .request = review_parse(q, r, API, KIND, &json_limits_review, NULL, NULL)};
     if (!v->request) return false;
     v->operation = jv_str(jv_get(v->request, "operation"), "");
     v->object = jv_get(v->request, "object");

@@ -6,11 +6,12 @@
 
 /* Parses the body of a review: content type, JSON within limits, apiVersion and kind, a `request`
  * object with a uid. On failure the answer is filled in (400, 413, 415) and NULL is returned. The
- * tree lives in the request's arena and takes over its body; `keep` (may be NULL): what stays text
- * in it, see json_parse_outline. */
+ * tree lives in the request's arena and takes over its body; `keep` and `stream` (may be NULL): see
+ * json_parse_outline. */
 const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
                               const char *api_version, const char *kind,
-                              const struct json_limits *limits, json_keep_fn keep);
+                              const struct json_limits *limits, json_keep_fn keep,
+                              const struct json_stream *stream);
 
 /* Writes a review with this response as the answer, status 200. */
 void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version,

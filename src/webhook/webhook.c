@@ -51,14 +51,15 @@ static bool is_json(const char *content_type) {
 
 const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
                               const char *api_version, const char *kind,
-                              const struct json_limits *limits, json_keep_fn keep) {
+                              const struct json_limits *limits, json_keep_fn keep,
+                              const struct json_stream *stream) {
     struct err e = ERR_INIT;
     if (!is_json(q->content_type)) {
         serve_text(r, 415, "content type \"%s\" is not supported: send application/json",
                    q->content_type);
         return NULL;
     }
-    const struct jv *doc = json_parse_outline(q->arena, q->body, q->len, limits, keep, &e);
+    const struct jv *doc = json_parse_outline(q->arena, q->body, q->len, limits, keep, stream, &e);
     if (!doc) {
         serve_text(r, e.code == ERR_LIMIT ? 413 : 400, "the body can't be read as %s %s: %s",
                    *kind == 'A' ? "an" : "a", kind, e.msg);

@@ -34,7 +34,7 @@ static void outline_alike(struct arena *a, enum kind k, const struct jv *doc) {
     bool v1 = str_eq(jv_get_str(doc, "apiVersion"), "workloads.x-k8s.io/v1alpha1");
     const struct jv *want = convert(a, k, doc, v1 ? "v1alpha2" : "v1alpha1", &e);
     char *text = json_text(a, doc);
-    const struct jv *outline = json_parse_outline(a, text, strlen(text), NULL, convert_keep, &e);
+    const struct jv *outline = json_parse_outline(a, text, strlen(text), NULL, convert_keep, NULL, &e);
     PROPERTY(outline, "can't be read again: %s", e.msg);
     const struct jv *got = convert(a, k, outline, v1 ? "v1alpha2" : "v1alpha1", &e);
     PROPERTY(jv_eq(got, want), "the outline became\n%s\nthe tree\n%s", got ? json_text(a, got) : e.msg,

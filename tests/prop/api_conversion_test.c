@@ -204,7 +204,7 @@ static void outline_alike(struct arena *a, enum kind k, const char *text, const 
                           const struct jv *converted, uint64_t seed) {
     struct err e = ERR_INIT;
     const struct jv *doc =
-        json_parse_outline(a, arena_strdup(a, text), strlen(text), NULL, convert_keep, &e);
+        json_parse_outline(a, arena_strdup(a, text), strlen(text), NULL, convert_keep, NULL, &e);
     const struct jv *got = convert(a, k, doc, to, &e);
     if (!got) ck_abort_msg("seed %llu: outline: %s\n%s", (unsigned long long)seed, e.msg, text);
     char *x = canonical(a, got), *y = canonical(a, converted);

@@ -188,16 +188,16 @@ static bool keep_all(const struct json_place *at) {
     return true;
 }
 
-/* Members of odd keys, elements below even ones. */
+/* Members of odd keys. */
 static bool keep_some(const struct json_place *at) {
-    return at->klen == 2 && at->key[1] % 2 == !at->element;
+    return at->klen == 2 && at->key[1] % 2;
 }
 
 /* What an outline takes is what the parser takes, with the same values; what one refuses the other refuses in the same words. */
 static void outline_agrees(struct arena *a, const char *text, size_t len, json_keep_fn keep) {
     struct err e = ERR_INIT, outline_e = ERR_INIT;
     char *copy = strndup(text, len);
-    const struct jv *tree = json_parse(a, text, len, NULL, &e), *outline = json_parse_outline(a, copy, len, NULL, keep, &outline_e);
+    const struct jv *tree = json_parse(a, text, len, NULL, &e), *outline = json_parse_outline(a, copy, len, NULL, keep, NULL, &outline_e);
     ck_assert_str_eq(outline_e.msg, e.msg);
     ck_assert_int_eq(!outline, !tree);
     if (tree) {
@@ -233,7 +233,7 @@ START_TEST(test_outline_keeps_text) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     char text[] = "{\"k1\": {\"k3\" : [1, 2.50,\t\"\\u00e9\"]} ,\"k2\":{\"k3\":[ 4 ],\"k5\":{ \n},\"k7\":\"k\"}}";
-    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_some, &e), *raw = jv_get(v, "k1");
+    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_some, NULL, &e), *raw = jv_get(v, "k1");
     ASSERT_PTR(v);
     ck_assert(jv_is(raw, J_RAW) && !jv_is_empty(raw) && jv_len(raw) == 0);
     ck_assert_str_eq(jv_type_name(raw), "object");
@@ -247,43 +247,19 @@ START_TEST(test_outline_keeps_text) {
 }
 END_TEST
 
-static bool keep_elements(const struct json_place *at) {
-    return at->element && at->klen == 5 && memcmp(at->key, "items", 5) == 0;
-}
-
 static bool keep_x_in_o(const struct json_place *at) {
-    return !at->element && at->klen == 1 && *at->key == 'x' && at->in_len == 1 && *at->in == 'o';
+    return at->klen == 1 && *at->key == 'x' && at->in_len == 1 && *at->in == 'o';
 }
 
 START_TEST(test_outline_knows_the_object_around) {
     struct err e = ERR_INIT;
     ARENA_AUTO struct arena *a = arena_new();
     char text[] = "{\"x\":[1],\"o\":{\"y\":{\"x\":[2]},\"x\":[3]},\"p\":{\"x\":[4]},\"q\":[{\"x\":[5]},{\"o\":{\"x\":{\"x\":6}}}]}";
-    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_x_in_o, &e), *q = jv_get(v, "q");
+    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_x_in_o, NULL, &e), *q = jv_get(v, "q");
     ASSERT_PTR(v);
     ck_assert(jv_is(jv_get(v, "x"), J_ARR) && jv_is(jv_path(v, "o", "y", "x", (char *)0), J_ARR));
     ck_assert(jv_is(jv_path(v, "o", "x", (char *)0), J_RAW) && jv_is(jv_path(v, "p", "x", (char *)0), J_ARR));
     ck_assert(jv_is(jv_get(jv_idx(q, 0), "x"), J_ARR) && jv_is(jv_path(jv_idx(q, 1), "o", "x", (char *)0), J_RAW));
-}
-END_TEST
-
-START_TEST(test_outline_keeps_elements) {
-    struct err e = ERR_INIT;
-    ARENA_AUTO struct arena *a = arena_new();
-    char text[] = "{\"a\":[{\"b\":1}],\"items\":[{\"c\":\"\\u00e9\",\"items\":[[2]]} ,{}, 7,[{\"d\":{}}]],"
-                  "\"z\":{\"items\":{\"x\":1}}}";
-    const struct jv *v = json_parse_outline(a, text, strlen(text), NULL, keep_elements, &e), *items = jv_get(v, "items");
-    ASSERT_PTR(v);
-    ck_assert_uint_eq(jv_len(items), 4);
-    ck_assert(jv_is(jv_idx(items, 0), J_RAW) && jv_is(jv_idx(items, 1), J_OBJ) && jv_is(jv_idx(items, 2), J_NUM) &&
-              jv_is(jv_idx(items, 3), J_RAW));
-    ck_assert(jv_is(jv_idx(jv_get(v, "a"), 0), J_OBJ) && jv_is(jv_path(v, "z", "items", (char *)0), J_OBJ));
-    /* In place, in any order, as an outline again. */
-    ASSERT_PTR(v = jv_open_insitu(a, jv_idx(items, 3), &json_limits_review, NULL, &e));
-    ck_assert_str_eq(json_text(a, v), "[{\"d\":{}}]");
-    ASSERT_PTR(v = jv_open_insitu(a, jv_idx(items, 0), &json_limits_review, keep_elements, &e));
-    ck_assert_str_eq(jv_get_str(v, "c"), "\xc3\xa9");
-    ck_assert(jv_is(jv_idx(jv_get(v, "items"), 0), J_RAW));
 }
 END_TEST
 
@@ -308,7 +284,7 @@ START_TEST(test_kept_text_with_many_keys) {
         outline_agrees(a, text.s, text.len, keep_all);
         struct json_limits few = json_limits_default;
         few.max_nodes = 500;
-        ck_assert(!json_parse_outline(a, arena_strdup(a, text.s), text.len, &few, keep_all, &e) && e.code == ERR_LIMIT);
+        ck_assert(!json_parse_outline(a, arena_strdup(a, text.s), text.len, &few, keep_all, NULL, &e) && e.code == ERR_LIMIT);
     }
 }
 END_TEST
@@ -327,26 +303,84 @@ START_TEST(test_kept_text_is_limited_in_depth) {
 }
 END_TEST
 
-/* The number of values is that of one element, not of all. */
-START_TEST(test_elements_are_limited_one_by_one) {
-    ARENA_AUTO struct arena *a = arena_new();
-    const struct json_limits few = {1000, 10, 5}; /* one element, the array, the object: three are left */
+/* ---- streams ---- */
+
+struct taker {
+    struct buf seen;   /* what was taken, as text */
+    size_t calls, from; /* from this call on elements are taken */
+};
+
+static bool take_some(void *ctx, const struct jv *around, const struct jv *element) {
+    struct taker *t = ctx;
+    if (t->calls++ < t->from) return false;
+    const char *name = jv_get_str(around, "name");
+    buf_printf(&t->seen, "%s ", name ? name : "?");
+    json_write(&t->seen, element);
+    buf_puts(&t->seen, ";");
+    return true;
+}
+
+static struct jv *stream(struct arena *a, const char *text, struct taker *t, const struct json_limits *limits, struct err *e) {
+    ARENA_AUTO struct arena *one = arena_new();
+    const struct json_stream s = {"request", "objects", one, take_some, t};
+    return json_parse_outline(a, arena_strdup(a, text), strlen(text), limits, keep_some, &s, e);
+}
+
+START_TEST(test_streams) {
     static const struct {
         const char *text;
-        bool taken;
+        size_t from;
+        const char *seen, *left; /* left NULL: refused */
     } rows[] = {
-        {"{\"items\":[[1,2,3,4]]}", true},      {"{\"items\":[[1,2,3,4,5]]}", false},
-        {"{\"items\":[[1,2],[1,2,3,4],{\"a\":[1,2,3]}]}", true}, {"{\"items\":[[1,2],[1,2,3,4],{\"a\":[1,2,3,4]}]}", false},
-        {"{\"items\":[[1],[1],[1]]}", true},    {"{\"items\":[[1],[1],[1],[1]]}", false},
-        {"{\"items\":[[1]],\"a\":[1]}", true}, {"{\"items\":[[1]],\"a\":[1,2]}", false},
-        {"{\"other\":[[1],[2]]}", false},
+        {"{\"request\":{\"name\":\"n\",\"objects\":[{\"a\":\"\\u00e9\",\"objects\":[1]}, 7,[],\"s\",{\"k1\":[ 2 ]}],\"z\":[{}]},\"objects\":[3]}", 0,
+         "n {\"a\":\"\xc3\xa9\",\"objects\":[1]};n 7;n [];n \"s\";n {\"k1\":[ 2 ]};",
+         "{\"request\":{\"name\":\"n\",\"objects\":[],\"z\":[{}]},\"objects\":[3]}"},
+        {"{\"request\":{\"objects\":[{\"a\":1},{\"k1\":[2]},3],\"name\":\"n\"}}", 2, "? 3;",
+         "{\"request\":{\"objects\":[{\"a\":1},{\"k1\":[2]}],\"name\":\"n\"}}"},
+        {"{\"request\":{\"objects\":[]}}", 0, "", "{\"request\":{\"objects\":[]}}"},
+        {"{\"request\":{\"objects\":{\"objects\":[1]}}}", 0, "", "{\"request\":{\"objects\":{\"objects\":[1]}}}"},
+        {"{\"request\":[{\"objects\":[1]}]}", 0, "", "{\"request\":[{\"objects\":[1]}]}"},
+        {"[{\"request\":{\"objects\":[1]}}]", 0, "", "[{\"request\":{\"objects\":[1]}}]"},
+        {"{\"objects\":[1],\"request\":{\"request\":{\"objects\":[1]}}}", 0, "",
+         "{\"objects\":[1],\"request\":{\"request\":{\"objects\":[1]}}}"},
+        {"{\"request\":{\"objects\":[1,{\"a\":1,\"a\":2}]}}", 0, "? 1;", NULL},
+        {"{\"request\":{\"objects\":[1,2],\"objects\":[3]}}", 0, "? 1;? 2;? 3;", NULL},
+        {"{\"request\":{\"objects\":[1,2}}", 0, "? 1;? 2;", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct err e = ERR_INIT;
-        char *text = arena_strdup(a, rows[i].text);
-        bool taken = json_parse_outline(a, text, strlen(text), &few, keep_elements, &e) != NULL;
-        ck_assert_msg(taken == rows[i].taken, "%s: %s", rows[i].text, e.msg);
+        ARENA_AUTO struct arena *a = arena_new();
+        struct taker t = {.from = rows[i].from};
+        const struct jv *left = stream(a, rows[i].text, &t, NULL, &e);
+        ck_assert_str_eq(buf_str(&t.seen), rows[i].seen);
+        ck_assert_msg(!left == !rows[i].left, "%s: %s", rows[i].text, e.msg);
+        if (left) ck_assert_str_eq(json_text(a, left), rows[i].left);
+        buf_fini(&t.seen);
+    }
+}
+END_TEST
+
+/* The number of values is that of one element, not of all; unless they stay. */
+START_TEST(test_elements_are_limited_one_by_one) {
+    const struct json_limits few = {1000, 10, 6}; /* three for the document, the request and the list */
+    static const struct {
+        const char *objects;
+        size_t from;
+        bool taken;
+    } rows[] = {
+        {"[[1,2,3,4,5]]", 0, true}, {"[[1,2,3,4,5,6]]", 0, false},
+        {"[[1],[1,2,3,4,5],{\"a\":[1,2,3]}]", 0, true}, {"[[1],[1],{\"a\":[1,2,3,4,5]}]", 0, false},
+        {"[1,2,3]", 0, true}, {"[1,2,3,4]", 0, false},
+        {"[[1,2]]", 1, true}, {"[[1,2,3]]", 1, false}, {"[1,[1,2,3,4,5],2]", 1, true}, {"[1,2,3,4]", 9, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err e = ERR_INIT;
+        ARENA_AUTO struct arena *a = arena_new();
+        struct taker t = {.from = rows[i].from};
+        bool taken = stream(a, arena_printf(a, "{\"request\":{\"objects\":%s}}", rows[i].objects), &t, &few, &e) != NULL;
+        ck_assert_msg(taken == rows[i].taken, "%s: %s", rows[i].objects, e.msg);
         ck_assert(taken || e.code == ERR_LIMIT);
+        buf_fini(&t.seen);
     }
 }
 END_TEST
@@ -673,8 +707,8 @@ END_TEST
 
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
           test_every_byte_at_every_place_of_a_string, test_outlines,
-          test_outline_keeps_text, test_outline_keeps_elements, test_outline_knows_the_object_around,
-          test_kept_text_with_many_keys, test_kept_text_is_limited_in_depth, test_elements_are_limited_one_by_one, test_refuses,
+          test_outline_keeps_text, test_outline_knows_the_object_around,
+          test_kept_text_with_many_keys, test_kept_text_is_limited_in_depth, test_streams, test_elements_are_limited_one_by_one, test_refuses,
           test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)

@@ -231,7 +231,6 @@ bool convert_keep(const struct json_place *at) {
                         SAME("dependencies"),   SAME("patchLeaderTemplate"),
                         SAME("engineRuntimes"), SAME("patchWorkerTemplate")};
 #undef SAME
-    if (at->element) return false;
     for (size_t i = 0; i < sizeof same_in_both / sizeof *same_in_both; i++)
         if (same_in_both[i].len == at->klen && jv_key_eq(same_in_both[i].word, at->key, at->klen))
             return i > 0 || !at->in || at->in_len != 4 || memcmp(at->in, "spec", 4) != 0;

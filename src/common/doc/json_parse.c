@@ -101,8 +101,60 @@ static struct jv *make_container(struct parser *p, bool is_obj, const struct jme
     return v;
 }
 
+/* ---- a list that is read element by element ---- */
+
+static bool key_is(const struct jmember *m, const char *key) {
+    return m->klen == strlen(key) && memcmp(m->key, key, m->klen) == 0;
+}
+
+/* An array is about to open. */
+static bool is_streamed(const struct parser *p) {
+    const struct json_stream *s = p->stream;
+    return p->depth == 2 && p->frames[0].is_obj && p->frames[1].is_obj && key_is(&p->stack[p->frames[1].base - 1], s->in) &&
+           key_is(&p->stack[p->top - 1], s->list);
+}
+
+/* Nodes come from the element's arena, or again from the document's. */
+static void use_arena(struct parser *p, struct arena *a) {
+    p->a = a;
+    p->block_left = 0;
+}
+
+static void enter_list(struct parser *p) {
+    p->list_depth = p->depth;
+    p->outer = p->a;
+    p->outer_nodes = p->nodes;
+    p->nodes = 0;
+    use_arena(p, p->stream->a);
+}
+
+static void leave_list(struct parser *p) {
+    p->list_depth = 0;
+    p->nodes = p->outer_nodes;
+    use_arena(p, p->outer);
+}
+
+/* Hands the element out; else it becomes one of the document's. */
+static bool give_element(struct parser *p, struct jv *v) {
+    const struct frame *f = &p->frames[p->depth - 2];
+    size_t members = p->frames[p->depth - 1].base - f->base - 1; /* without the list, which has no value yet */
+    const struct jv around = {.type = J_OBJ, .len = (uint32_t)members, .may_have = UINT32_MAX, .members = p->stack + f->base};
+    bool taken = p->stream->take(p->stream->ctx, &around, v);
+    if (!taken) *stack_push(p) = (struct jmember){.val = jv_dup(p->outer, v)};
+    p->outer_nodes += taken ? 1 : p->nodes;
+    p->nodes = p->outer_nodes;
+    if (!scan_count_ok(p)) return false;
+    p->nodes = 0;
+    arena_reset(p->a);
+    use_arena(p, p->a);
+    return true;
+}
+
+/* ---- reading ---- */
+
 /* s is at the closing bracket of the innermost container. */
 static inline char *close_container(struct parser *p, char *s, struct jv **v) {
+    if (p->depth == p->list_depth) leave_list(p);
     struct frame f = p->frames[--p->depth];
     const struct jmember *m = p->stack + f.base;
     size_t n = p->top - f.base;
@@ -129,13 +181,13 @@ static bool in_array(const struct parser *p) { return !p->frames[p->depth - 1].i
 
 /* s is at the opening bracket of a container: does it stay text? */
 static bool stays_text(const struct parser *p, const char *s) {
-    if (p->depth == 0) return false;
-    bool element = in_array(p), in_member = p->depth > 1 && p->frames[p->depth - 2].is_obj;
-    if (element && !in_member) return false;
-    const struct jmember *around = in_member ? &p->stack[p->frames[p->depth - 1].base - 1] : NULL,
-                         *m = element ? around : &p->stack[p->top - 1];
-    struct json_place at = {.key = m->key, .klen = m->klen, .element = element};
-    if (!element && around) at.in = around->key, at.in_len = around->klen;
+    if (p->depth == 0 || in_array(p)) return false;
+    const struct jmember *m = &p->stack[p->top - 1];
+    struct json_place at = {.key = m->key, .klen = m->klen};
+    if (p->depth > 1 && p->frames[p->depth - 2].is_obj) {
+        const struct jmember *around = &p->stack[p->frames[p->depth - 1].base - 1];
+        at.in = around->key, at.in_len = around->klen;
+    }
     const char *next = s + 1;
     while (*next == ' ' || *next == '\n' || *next == '\t' || *next == '\r') next++;
     return *next != ']' && *next != '}' && p->keep(&at);
@@ -151,7 +203,9 @@ static inline char *start_value(struct parser *p, char *s, struct jv **v, bool *
     if (p->depth >= p->lim->max_depth) return scan_too_deep(p, s);
     if (p->depth == p->frames_cap)
         p->frames = p->frames_heap = scan_grow(p->frames_heap, p->frames, p->depth, &p->frames_cap, sizeof *p->frames);
+    bool streamed = p->stream && !is_obj && is_streamed(p);
     p->frames[p->depth++] = (struct frame){is_obj, p->top};
+    if (streamed) enter_list(p);
     s = skip_space(p, s + 1);
     if (*s == (is_obj ? '}' : ']')) return close_container(p, s, v);
     *opened = true;
@@ -169,19 +223,16 @@ static inline char *next_value(struct parser *p, char *s, struct jv **v, bool *o
 }
 
 /* Gives a complete value to the container around it. */
-static inline void attach(struct parser *p, struct jv *v) {
+static inline bool attach(struct parser *p, struct jv *v) {
+    if (p->depth == p->list_depth) return give_element(p, v);
     if (p->frames[p->depth - 1].is_obj) p->stack[p->top - 1].val = v;
     else *stack_push(p) = (struct jmember){.val = v};
+    return true;
 }
 
 static char *keep_text(struct parser *p, char *s, struct jv **v) {
-    uint32_t outside = p->nodes;
-    bool element = in_array(p);
-    if (element && !count_node(p)) return NULL;
-    if (element) p->nodes = 0;
     char *end = skim_container(p, s);
     if (!end) return NULL;
-    if (element) p->nodes = outside + 1;
     *v = new_node(p, J_RAW);
     (*v)->s = s;
     (*v)->len = (uint32_t)(end - s);
@@ -195,7 +246,7 @@ static struct jv *read_document(struct parser *p) {
     do {
         s = start_value(p, s, &v, &opened);
         while (s && !opened && p->depth > 0) {
-            attach(p, v);
+            if (!attach(p, v)) return NULL;
             s = next_value(p, s, &v, &opened);
         }
     } while (s && opened);
@@ -211,11 +262,11 @@ static int check_size(size_t len, const struct json_limits *lim, struct err *e) 
 }
 
 struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
-                              struct err *e) {
+                              const struct json_stream *stream, struct err *e) {
     struct jmember stack[STACK_INLINE];
     struct frame frames[FRAMES_INLINE];
-    struct parser p = {.a = a, .e = e, .lim = limits ? limits : &json_limits_default, .keep = keep, .text = text,
-                       .end = text + len, .line_start = text, .line = 1, .stack = stack, .stack_cap = STACK_INLINE,
+    struct parser p = {.a = a, .e = e, .lim = limits ? limits : &json_limits_default, .keep = keep, .stream = stream,
+                       .text = text, .end = text + len, .line_start = text, .line = 1, .stack = stack, .stack_cap = STACK_INLINE,
                        .frames = frames, .frames_cap = FRAMES_INLINE};
     if (check_size(len, p.lim, e) < 0) return NULL;
     if (*p.end || (keep && p.lim->max_depth > SKIM_DEPTH)) abort();
@@ -225,15 +276,8 @@ struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const str
     return v;
 }
 
-struct jv *jv_open_insitu(struct arena *a, const struct jv *raw, const struct json_limits *limits, json_keep_fn keep,
-                          struct err *e) {
-    char *text = (char *)(uintptr_t)raw->s;
-    text[raw->len] = '\0'; /* a comma, a bracket or white space, and read already */
-    return json_parse_outline(a, text, raw->len, limits, keep, e);
-}
-
 struct jv *json_parse_insitu(struct arena *a, char *text, size_t len, const struct json_limits *limits, struct err *e) {
-    return json_parse_outline(a, text, len, limits, NULL, e);
+    return json_parse_outline(a, text, len, limits, NULL, NULL, e);
 }
 
 struct jv *json_parse(struct arena *a, const char *text, size_t len, const struct json_limits *limits, struct err *e) {

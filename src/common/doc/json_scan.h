@@ -25,6 +25,7 @@ struct parser {
     struct err *e;
     const struct json_limits *lim;
     json_keep_fn keep; /* NULL: everything becomes a tree */
+    const struct json_stream *stream;
     char *text, *end;
     const char *line_start;
     size_t line;
@@ -35,6 +36,9 @@ struct parser {
     size_t top, stack_cap;
     struct frame *frames, *frames_heap;
     size_t depth, frames_cap;
+    size_t list_depth; /* of the stream's list while it is open; else 0, which nothing in a container has */
+    struct arena *outer; /* what `a` is outside of it */
+    uint32_t outer_nodes; /* `nodes` counts those of one element meanwhile */
 };
 
 /* ---- errors: they return NULL ---- */
