@@ -23,6 +23,32 @@ static void outline(struct arena *a, const uint8_t *data, size_t size, const str
     fuzz_round_trip(a, v);
 }
 
+struct taker {
+    const struct jv *list; /* of the tree */
+    size_t taken;
+};
+
+static bool take(void *ctx, const struct jv *around, const struct jv *element) {
+    struct taker *t = ctx;
+    (void)around;
+    if (t->list) PROPERTY(jv_eq(element, jv_idx(t->list, t->taken)), "element %zu differs", t->taken);
+    t->taken++;
+    return true;
+}
+
+/* The list "b" of "a", element by element. */
+static void stream(struct arena *a, const uint8_t *data, size_t size, const struct jv *tree) {
+    ARENA_AUTO struct arena *one = arena_new();
+    struct err e = ERR_INIT;
+    char *copy = arena_strndup(a, (const char *)data, size);
+    const struct jv *list = jv_path(tree, "a", "b", (char *)0);
+    struct taker t = {.list = jv_is(list, J_ARR) ? list : NULL};
+    const struct json_stream s = {"a", "b", one, take, &t};
+    const struct jv *v = json_parse_outline(a, copy, size, &json_limits_review, keep_odd, &s, &e);
+    PROPERTY(!v == !tree, "%s", v ? "a stream of what is refused" : e.msg);
+    PROPERTY(!tree || t.taken == jv_len(t.list), "%zu of %zu elements were taken", t.taken, jv_len(t.list));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ARENA_AUTO struct arena *a = arena_new();
     BUF_AUTO struct buf first = BUF_INIT, second = BUF_INIT;
@@ -31,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_bounded(a, size);
     PROPERTY(v || e.msg[0], "a refusal without a reason");
     outline(a, data, size, v);
+    stream(a, data, size, v);
     if (!v) return 0;
     fuzz_round_trip(a, v);
     PROPERTY(jv_eq(jv_dup(a, v), v), "a copy differs");

@@ -197,7 +197,8 @@ static bool keep_some(const struct json_place *at) {
 static void outline_agrees(struct arena *a, const char *text, size_t len, json_keep_fn keep) {
     struct err e = ERR_INIT, outline_e = ERR_INIT;
     char *copy = strndup(text, len);
-    const struct jv *tree = json_parse(a, text, len, NULL, &e), *outline = json_parse_outline(a, copy, len, NULL, keep, NULL, &outline_e);
+    const struct jv *tree = json_parse(a, text, len, NULL, &e),
+                    *outline = json_parse_outline(a, copy, len, NULL, keep, NULL, &outline_e);
     ck_assert_str_eq(outline_e.msg, e.msg);
     ck_assert_int_eq(!outline, !tree);
     if (tree) {
@@ -332,7 +333,8 @@ START_TEST(test_streams) {
         size_t from;
         const char *seen, *left; /* left NULL: refused */
     } rows[] = {
-        {"{\"request\":{\"name\":\"n\",\"objects\":[{\"a\":\"\\u00e9\",\"objects\":[1]}, 7,[],\"s\",{\"k1\":[ 2 ]}],\"z\":[{}]},\"objects\":[3]}", 0,
+        {"{\"request\":{\"name\":\"n\",\"objects\":[{\"a\":\"\\u00e9\",\"objects\":[1]}, 7,[],\"s\",{\"k1\":[ 2 ]}],\"z\":[{}]},"
+         "\"objects\":[3]}", 0,
          "n {\"a\":\"\xc3\xa9\",\"objects\":[1]};n 7;n [];n \"s\";n {\"k1\":[ 2 ]};",
          "{\"request\":{\"name\":\"n\",\"objects\":[],\"z\":[{}]},\"objects\":[3]}"},
         {"{\"request\":{\"objects\":[{\"a\":1},{\"k1\":[2]},3],\"name\":\"n\"}}", 2, "? 3;",
@@ -708,7 +710,8 @@ END_TEST
 TEST_MAIN("doc_json", test_agrees_with_json_c, test_truncated_at_every_byte, test_flipped_bytes_never_crash,
           test_every_byte_at_every_place_of_a_string, test_outlines,
           test_outline_keeps_text, test_outline_knows_the_object_around,
-          test_kept_text_with_many_keys, test_kept_text_is_limited_in_depth, test_streams, test_elements_are_limited_one_by_one, test_refuses,
+          test_kept_text_with_many_keys, test_kept_text_is_limited_in_depth, test_streams, test_elements_are_limited_one_by_one,
+          test_refuses,
           test_many_keys, test_limits, test_large_input_is_refused_fast, test_numbers_keep_their_text, test_equality, test_reading,
           test_building, test_dup_is_independent, test_writers_agree_with_go, test_yaml_of_a_discovery_file, test_canonical_escapes,
           test_escapes_at_every_place)
