@@ -316,6 +316,25 @@ START_TEST(test_strange_stashes_do_no_harm) {
 }
 END_TEST
 
+/* What stays text on the way there stays text on the way back, too: putting a stash back costs what it
+ * changes, not what is beside it. */
+START_TEST(test_kept_text_stays_text) {
+    struct err e = ERR_INIT;
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *doc = group(a, "v1alpha2", "", "", ", podManagementPolicy: OrderedReady, standalonePattern: {" T "}");
+    static const char *const versions[] = {"v1alpha1", "v1alpha2"};
+    for (int i = 0; i < 2; i++) {
+        char *text = json_text(a, doc);
+        struct jv *outline = json_parse_outline(a, text, strlen(text), NULL, convert_keep, NULL, &e);
+        ck_assert_int_eq(jv_path(outline, "metadata", "annotations", STASH, (char *)0) != NULL, i);
+        ASSERT_PTR(doc = convert(a, KIND_RBG, outline, versions[i], &e));
+        const struct jv *role = role_of(doc), *in = i ? jv_get(role, "standalonePattern") : role;
+        ck_assert(jv_is(jv_get(in, "template"), J_RAW));
+    }
+    ck_assert_str_eq(TEXT(role_of(doc), "podManagementPolicy"), "OrderedReady");
+}
+END_TEST
+
 /* Deeper than any document, in both forms: neither may take the stack. */
 START_TEST(test_endless_paths_do_no_harm) {
     enum { STEPS = 200000 };
@@ -376,4 +395,4 @@ TEST_MAIN("api_convert", test_reads_as_recorded, test_restart_policy_of_plain_ro
           test_native_gang_survives_v1alpha1_write, test_removed_gang_policy_removes_gang,
           test_changed_workload_beats_stashed, test_roles_are_found_by_name,
           test_newer_v1alpha2_value_beats_stash_of_v1alpha1, test_strange_stashes_do_no_harm,
-          test_endless_paths_do_no_harm, test_first_texts_are_read, test_errors_say_why)
+          test_kept_text_stays_text, test_endless_paths_do_no_harm, test_first_texts_are_read, test_errors_say_why)

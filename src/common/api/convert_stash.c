@@ -35,6 +35,10 @@ struct differ {
 
 static bool same(const struct jv *x, const struct jv *y);
 
+static bool is_container(const struct jv *v) {
+    return v->type == J_OBJ || v->type == J_ARR || v->type == J_RAW;
+}
+
 static bool same_opened(const struct jv *x, const struct jv *y) {
     ARENA_AUTO struct arena *tmp = arena_new();
     return same(jv_open(tmp, x), jv_open(tmp, y));
@@ -205,10 +209,23 @@ static int index_of(const struct jv *list, const struct jv *step) {
     return -1;
 }
 
-static struct jv *step_into(const struct jv *at, const struct jv *step) {
-    if (jv_is(step, J_STR)) return jv_getn(at, step->s, step->len);
+static struct jmember *member_of(const struct jv *obj, const struct jv *step) {
+    return jv_is(step, J_STR) ? jv_member(obj, step->s, step->len) : NULL;
+}
+
+/* Where the value is that a step leads to; NULL: there is none. */
+static struct jv **place_of(const struct jv *at, const struct jv *step) {
+    if (jv_is(at, J_OBJ)) {
+        struct jmember *m = member_of(at, step);
+        return m ? &m->val : NULL;
+    }
     int i = index_of(at, step);
-    return i < 0 ? NULL : at->items[i];
+    return i < 0 ? NULL : &at->items[i];
+}
+
+static struct jv *step_into(const struct jv *at, const struct jv *step) {
+    struct jv **place = place_of(at, step);
+    return place ? *place : NULL;
 }
 
 static void set_step(struct arena *a, struct jv *at, const struct jv *step, struct jv *val) {
@@ -244,7 +261,7 @@ struct ground {
 
 /* Is the place of the change still as it was? */
 static bool holds(struct ground g, const struct jv *step, const struct jv *change) {
-    if (g.holder) return !jv_get(change, "was");
+    if (g.holder) return jv_is(step, J_STR) && !jv_get(change, "was");
     if (!g.v || (jv_is(step, J_STR) ? g.v->type != J_OBJ : index_of(g.v, step) < 0)) return false;
     return same(step_into(g.v, step), jv_get(change, "was"));
 }
@@ -281,29 +298,44 @@ static void restore(struct restorer *r, struct jv *doc, const struct jv *stash) 
     if (jv_is(*b, J_ARR) && (*b)->len) restore_branch(r, (struct ground){doc, NULL}, *b);
 }
 
-/* Copies the levels that changes may edit, as trees, and shares what is below. */
-static struct jv *clone_levels(struct arena *a, const struct jv *v, size_t levels) {
-    if (levels > 0) v = jv_open(a, v);
-    if (levels == 0 || (v->type != J_OBJ && v->type != J_ARR)) return (struct jv *)(uintptr_t)v;
-    struct jv *out = jv_clone(a, v);
-    for (uint32_t i = 0; i < out->len; i++) {
-        if (v->type == J_OBJ)
-            out->members[i].val = clone_levels(a, v->members[i].val, levels - 1);
-        else
-            out->items[i] = clone_levels(a, v->items[i], levels - 1);
-    }
-    return out;
+/* ---- what changes may edit, as copies ---- */
+
+/* An object or list that is a copy, and which of its members or elements are, too. */
+struct copy {
+    struct jv *v;
+    struct copy **below; /* NULL: none */
+};
+
+static struct copy *copy_of(struct arena *a, const struct jv *v) {
+    struct copy *c = ARENA_NEW(a, struct copy);
+    c->v = jv_clone(a, jv_open(a, v));
+    return c;
 }
 
-/* Returns the steps of the longest branch. */
-static size_t measure(struct restorer *r, const struct jv *branch) {
-    size_t deepest = 0;
-    for (uint32_t i = 1; i < jv_len(branch) && branch->type == J_ARR; i++) {
-        size_t below = measure(r, branch->items[i]);
-        if (below > deepest) deepest = below;
-        r->nchanges += jv_is(branch->items[i], J_OBJ);
+/* The copy of what a step leads to; NULL: that is nothing, or no container. */
+static struct copy *copy_below(struct arena *a, struct copy *c, const struct jv *step) {
+    struct jv **place = place_of(c->v, step);
+    if (!place || !is_container(*place)) return NULL;
+    size_t i = c->v->type == J_OBJ ? (size_t)(member_of(c->v, step) - c->v->members)
+                                   : (size_t)(place - c->v->items);
+    if (!c->below) c->below = ARENA_ARRAY(a, c->v->len, struct copy *);
+    if (!c->below[i]) {
+        c->below[i] = copy_of(a, *place);
+        *place = c->below[i]->v;
     }
-    return 1 + deepest;
+    return c->below[i];
+}
+
+/* Copies what the branch leads through. `c` is where its step is taken. */
+static void copy_along(struct restorer *r, struct copy *c, const struct jv *branch) {
+    struct copy *below = NULL;
+    for (uint32_t i = 1; i < branch->len; i++) {
+        const struct jv *entry = branch->items[i];
+        r->nchanges += jv_is(entry, J_OBJ);
+        if (!jv_is(entry, J_ARR) || entry->len == 0) continue;
+        if (!below && c) below = copy_below(r->a, c, branch->items[0]);
+        copy_along(r, below, entry);
+    }
 }
 
 /* A change with its whole path, as a branch. A path that no document is deep enough for counts as
@@ -325,16 +357,15 @@ static struct jv *branch_of(struct arena *a, struct jv *change) {
 struct jv *stash_apply(struct arena *a, const struct jv *doc, const struct jv *stash) {
     struct restorer r = {.a = a};
     struct jv *branches = jv_clone(a, stash);
-    size_t deepest = 0;
+    struct copy *top = copy_of(a, doc);
     for (uint32_t i = 0; i < branches->len; i++) {
-        if (jv_is(branches->items[i], J_OBJ)) branches->items[i] = branch_of(a, branches->items[i]);
-        size_t steps = measure(&r, branches->items[i]);
-        if (steps > deepest) deepest = steps;
+        struct jv *b = branches->items[i];
+        if (jv_is(b, J_OBJ)) b = branches->items[i] = branch_of(a, b);
+        if (jv_is(b, J_ARR) && b->len) copy_along(&r, top, b);
     }
-    struct jv *out = clone_levels(a, doc, deepest);
     r.broken = ARENA_ARRAY(a, r.nchanges + 1, bool);
-    restore(&r, out, branches);
+    restore(&r, top->v, branches);
     r.apply = true;
-    restore(&r, out, branches);
-    return out;
+    restore(&r, top->v, branches);
+    return top->v;
 }

@@ -3,6 +3,8 @@
  * which must differ, wait on arrays of their own until their container ends. No state outside the call; any thread. */
 #include "common/doc/json_scan.h"
 
+#include <stdlib.h>
+
 #include "base/str.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -25,16 +27,17 @@ struct skim {
 
 /* Values are counted here, too: a list of keys must not grow beyond what the limit allows. Failed: no limit. */
 static struct skim more_keys(struct parser *p, struct skim k, struct level *around) {
-    const struct jmember *old = p->stack;
+    struct jmember *old = p->stack, *old_heap = p->stack_heap;
     p->nodes += (uint32_t)k.values;
     k.values = 0;
     k.limit = NULL;
     if (!scan_count_ok(p)) return k;
-    p->stack = p->stack_heap = scan_grow(p->stack_heap, p->stack, p->stack_cap, &p->stack_cap, sizeof *p->stack);
+    p->stack = p->stack_heap = scan_grow(NULL, old, p->stack_cap, &p->stack_cap, sizeof *old);
     for (size_t i = 0; i < k.nested; i++) around[i].keys = p->stack + (around[i].keys - old);
     k.keys = p->stack + (k.keys - old);
     k.top = p->stack + (k.top - old);
     k.limit = p->stack + p->stack_cap;
+    free(old_heap);
     return k;
 }
 
