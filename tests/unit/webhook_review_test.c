@@ -286,6 +286,26 @@ START_TEST(test_batch_keeps_its_order) {
 }
 END_TEST
 
+/* Objects that come before the version that they shall have. */
+START_TEST(test_any_order_of_a_request) {
+    ARENA_AUTO struct arena *a = arena_new();
+    static const char bad[] = ", {apiVersion: workloads.x-k8s.io/v1alpha1, kind: Instance, metadata: {name: bad}}";
+    for (int i = 0; i < 2; i++) {
+        struct answer x = ask(a, "/convert",
+                              arena_printf(a,
+                                           "{apiVersion: apiextensions.k8s.io/v1, kind: ConversionReview, request: {objects: "
+                                           "[%s%s, %s], uid: u-2, desiredAPIVersion: workloads.x-k8s.io/v1alpha2}}",
+                                           V1("z"), i ? bad : "", V1("b")));
+        ck_assert_str_eq(jv_get_str(x.response, "uid"), "u-2");
+        const char *text = jv_str(jv_path(x.response, "result", "message", (char *)0), "");
+        if (i) ck_assert_msg(strstr(text, "Instance bad (object 2 of 3): ") != NULL, "%s", text);
+        const struct jv *objects = jv_get(x.response, "convertedObjects");
+        ck_assert_uint_eq(jv_len(objects), i ? 0 : 2);
+        if (!i) ck_assert_str_eq(meta_name(jv_idx(objects, 1)), "b");
+    }
+}
+END_TEST
+
 START_TEST(test_failure_names_the_object) {
     ARENA_AUTO struct arena *a = arena_new();
     static const struct {
@@ -507,6 +527,6 @@ TEST_MAIN("webhook_review", test_valid_group_is_allowed, test_denial_names_every
           test_warnings_come_with_the_answer, test_set_route_takes_sets,
           test_deletes_and_subresources_pass, test_what_is_not_ours_is_denied,
           test_defaults_come_as_a_patch_that_applies, test_batch_keeps_its_order,
-          test_failure_names_the_object, test_empty_batch_succeeds, test_bad_bodies,
+          test_any_order_of_a_request, test_failure_names_the_object, test_empty_batch_succeeds, test_bad_bodies,
           test_deep_and_wide_bodies_are_refused, test_every_value_of_every_type, test_cut_bodies_are_refused, test_strange_bodies,
           test_five_hundred_objects, test_metrics_count)
