@@ -87,17 +87,27 @@ def family(case, group):
     return found
 
 
+def nobody_leaves(case, group):
+    """A pod on its way out keeps a rollout waiting, and everything is quiet meanwhile. Its instance may be gone already."""
+    pods = case.api.list("Pod", NAMESPACE, f"rbg.workloads.x-k8s.io/group-name={group}")
+    leaving = [p["metadata"]["name"] for p in pods if "deletionTimestamp" in p["metadata"]]
+    assert not leaving, f"{', '.join(leaving)} is being deleted"
+
+
 def settled(case, group, seconds=90):
-    """Ready, and for two seconds no object of it has changed."""
-    def versions():
-        return sorted((o["metadata"]["uid"], o["metadata"]["resourceVersion"]) for o in family(case, group))
+    """The group and what it owns: it is ready, and for two seconds no object of it has changed."""
+    def versions(objects):
+        return sorted((o["metadata"]["uid"], o["metadata"]["resourceVersion"]) for o in objects)
 
     def quiet():
-        harness.is_ready(case.api.get("RoleBasedGroup", NAMESPACE, group))
-        before = versions()
-        return not harness.changes_within(2, lambda: versions() != before)
-    wait(quiet, seconds, f"group {group} has settled")
-    return family(case, group)
+        before = family(case, group)
+        harness.is_ready(before[0])
+        nobody_leaves(case, group)
+        if harness.changes_within(2, lambda: versions(family(case, group)) != versions(before)):
+            return None
+        now = family(case, group)  # on a slow machine the last look may have been a while ago
+        return now if versions(now) == versions(before) else None
+    return wait(quiet, seconds, f"group {group} has settled")
 
 
 def drop_what_the_cluster_gives(o):
