@@ -123,7 +123,7 @@ static void notes_to_groups(struct arena *a, const struct jv *meta, struct jv *t
     if (notes) jv_merge_shallow(a, notes, add);
 }
 
-static inline struct jv *own_or_new(struct arena *a, struct jv *obj, const char *key) {
+static struct jv *own_or_new(struct arena *a, struct jv *obj, const char *key) {
     return jv_is(jv_get(obj, key), J_OBJ) ? jv_own(a, obj, key) : jv_new_obj(a);
 }
 

@@ -366,17 +366,19 @@ static void run_steps(struct edit *e, const struct program *p) {
     }
 }
 
-static void role_to_v2(struct edit *e) {
-    /* The pattern is there even when it says nothing. */
+static void find_pattern(struct edit *e, bool make) {
     const char *name = e->shape == CONV_LEADER_WORKER ? LW : e->shape == CONV_CUSTOM ? CC : SA;
-    e->pattern = own_member(e, e->role, name, strlen(name), true);
+    e->pattern = own_member(e, e->role, name, strlen(name), make);
+}
+
+static void role_to_v2(struct edit *e) {
+    find_pattern(e, true); /* it is there even when it says nothing */
     run_steps(e, &programs[true][e->shape]);
 }
 
 static void role_to_v1(struct edit *e) {
     static const char *const patterns[] = {SA, LW, CC};
-    const char *name = e->shape == CONV_LEADER_WORKER ? LW : e->shape == CONV_CUSTOM ? CC : SA;
-    e->pattern = own_member(e, e->role, name, strlen(name), false);
+    find_pattern(e, false);
     run_steps(e, &programs[false][e->shape]);
     if (e->shape == CONV_LEADER_WORKER)
         move_rest(e, LW, own_member(e, e->role, LWS, strlen(LWS), true));

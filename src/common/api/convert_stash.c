@@ -197,35 +197,30 @@ struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *w
 
 /* ---- putting it back ---- */
 
-static int index_of(const struct jv *list, const struct jv *step) {
-    if (!jv_is(list, J_ARR)) return -1;
+/* The number of the member or element that a step leads to; -1: there is none. */
+static int index_of(const struct jv *at, const struct jv *step) {
+    if (jv_is(at, J_OBJ)) {
+        const struct jmember *m = jv_is(step, J_STR) ? jv_member(at, step->s, step->len) : NULL;
+        return m ? (int)(m - at->members) : -1;
+    }
+    if (!jv_is(at, J_ARR)) return -1;
     if (jv_is(step, J_NUM)) {
         int64_t i = jv_int(step, -1);
-        return i >= 0 && i < list->len ? (int)i : -1;
+        return i >= 0 && i < at->len ? (int)i : -1;
     }
     const char *name = jv_get_str(step, "name");
-    for (uint32_t i = 0; name && i < list->len; i++)
-        if (str_eq(jv_get_str(list->items[i], "name"), name)) return (int)i;
+    for (uint32_t i = 0; name && i < at->len; i++)
+        if (str_eq(jv_get_str(at->items[i], "name"), name)) return (int)i;
     return -1;
 }
 
-static struct jmember *member_of(const struct jv *obj, const struct jv *step) {
-    return jv_is(step, J_STR) ? jv_member(obj, step->s, step->len) : NULL;
-}
-
-/* Where the value is that a step leads to; NULL: there is none. */
-static struct jv **place_of(const struct jv *at, const struct jv *step) {
-    if (jv_is(at, J_OBJ)) {
-        struct jmember *m = member_of(at, step);
-        return m ? &m->val : NULL;
-    }
-    int i = index_of(at, step);
-    return i < 0 ? NULL : &at->items[i];
+static struct jv **place(const struct jv *at, int i) {
+    return at->type == J_OBJ ? &at->members[i].val : &at->items[i];
 }
 
 static struct jv *step_into(const struct jv *at, const struct jv *step) {
-    struct jv **place = place_of(at, step);
-    return place ? *place : NULL;
+    int i = index_of(at, step);
+    return i < 0 ? NULL : *place(at, i);
 }
 
 static void set_step(struct arena *a, struct jv *at, const struct jv *step, struct jv *val) {
@@ -314,14 +309,12 @@ static struct copy *copy_of(struct arena *a, const struct jv *v) {
 
 /* The copy of what a step leads to; NULL: that is nothing, or no container. */
 static struct copy *copy_below(struct arena *a, struct copy *c, const struct jv *step) {
-    struct jv **place = place_of(c->v, step);
-    if (!place || !is_container(*place)) return NULL;
-    size_t i = c->v->type == J_OBJ ? (size_t)(member_of(c->v, step) - c->v->members)
-                                   : (size_t)(place - c->v->items);
+    int i = index_of(c->v, step);
+    if (i < 0 || !is_container(*place(c->v, i))) return NULL;
     if (!c->below) c->below = ARENA_ARRAY(a, c->v->len, struct copy *);
     if (!c->below[i]) {
-        c->below[i] = copy_of(a, *place);
-        *place = c->below[i]->v;
+        c->below[i] = copy_of(a, *place(c->v, i));
+        *place(c->v, i) = c->below[i]->v;
     }
     return c->below[i];
 }
