@@ -3,8 +3,8 @@
 #
 #   hack/generate.sh [reference] [chart]    (default: both)
 #
-#   reference    docs/reference.md
-#   chart        charts/rbg and deploy/rbg.yaml, by hack/generate-chart.sh; needs helm or builds it once
+#   reference    docs/reference.md and docs/reference/
+#   chart        charts/rbg and deploy, by hack/generate-chart.sh; needs helm or builds it once
 #
 # RBG_BUILD   a directory with rbg-manager; default: build/release, built first
 set -euo pipefail
@@ -12,11 +12,15 @@ cd "$(dirname "$0")/.."
 
 usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0" >&2; }
 
-# Only a program that ran to its end replaces the file.
+# Only a program that ran to its end replaces the pages. Each begins with a line that names its file.
 reference() {
-	local file=docs/reference.md
-	"$RBG_BUILD/rbg-manager" --print-reference >"$file.new" || { rm -f "$file.new" && exit 1; }
-	mv "$file.new" "$file"
+	local new
+	new=$(mktemp)
+	"$RBG_BUILD/rbg-manager" --print-reference >"$new" || { rm -f "$new" && exit 1; }
+	rm -rf docs/reference docs/reference.md
+	mkdir -p docs/reference
+	awk '/^<!-- file: .* -->$/ { file = $3; next } { print >file }' "$new"
+	rm -f "$new"
 }
 
 chart() {

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 import summary  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/reference.md"
+DOCS = ROOT / "docs"
 MANAGER = sys.argv[1]
 
 # Words of Kubernetes' own API and of HTTP that the controllers use.
@@ -37,13 +37,22 @@ def rows(kind):
     return re.findall(rf'^    {kind}\(("[^"]+"|\w+)', text(ROOT / "src/common/api/names_table.c"), re.M)
 
 
+def pages():
+    """All of them, as one text."""
+    return "".join(p.read_text() for p in [DOCS / "reference.md", *sorted((DOCS / "reference").glob("*.md"))])
+
+
 class Reference(unittest.TestCase):
     maxDiff = None
 
-    def test_checked_in_page_is_what_the_program_prints(self):
+    def test_checked_in_pages_are_what_the_program_prints(self):
         printed = subprocess.run([MANAGER, "--print-reference"], check=True, capture_output=True, text=True).stdout
         self.assertGreater(printed.count("\n"), 500)
-        self.assertTrue(printed == PAGE.read_text(), "docs/reference.md is out of date: run hack/generate.sh")
+        parts = re.split(r"^<!-- file: (.*) -->\n", printed, flags=re.M)[1:]
+        wanted = dict(zip(parts[::2], parts[1::2]))
+        found = {p.relative_to(ROOT).as_posix(): p.read_text() for p in [DOCS / "reference.md", *(DOCS / "reference").glob("*")]}
+        self.assertEqual([file for file in wanted.keys() | found.keys() if wanted.get(file) != found.get(file)], [],
+                         "these pages are out of date: run hack/generate.sh")
 
     def test_labels_and_annotations_have_one_row_each(self):
         defined = re.findall(r"^#define ([LA]_\w+)", (ROOT / "include/api/names.h").read_text(), re.M)
@@ -52,7 +61,7 @@ class Reference(unittest.TestCase):
                          "names.h and src/common/api/names_table.c must name the same labels and annotations")
 
     def test_words_of_the_controllers_are_on_the_page(self):
-        known = KUBERNETES | KEYS | set(re.findall(r"\w+", PAGE.read_text()))
+        known = KUBERNETES | KEYS | set(re.findall(r"\w+", pages()))
         unknown = {f"{path}: {word}" for path, code in controllers().items()
                    for word in re.findall(r'"([A-Z][a-z]+[A-Za-z]*)"', code) if word not in known}
         self.assertEqual(sorted(unknown), [], "add a row to src/common/api/names_table.c, then run hack/generate.sh")

@@ -1,6 +1,7 @@
-/* The reference page from the tables: a table of fields for each kind and version, then labels, annotations, variables,
- * conditions, reasons, events, metrics. Types below a pod template are Kubernetes' own; their rows carry no descriptions and
- * are not repeated. */
+/* The reference pages from the tables: a page for each kind with a table of fields for each version, and one with labels,
+ * annotations, variables, conditions, reasons, events, metrics, which begins with a list of contents. Types below a pod template
+ * are Kubernetes' own; their rows carry no descriptions and are not repeated. */
+#include <ctype.h>
 #include <string.h>
 
 #include "api/names.h"
@@ -124,7 +125,7 @@ static bool has_rules(const struct type *t) {
 
 static void put_version(struct arena *a, struct buf *out, const struct kind_info *k, size_t i) {
     const struct kind_version *v = &k->versions[i];
-    buf_printf(out, "\n### %s %s/%s\n\n", k->name, k->group, v->name);
+    buf_printf(out, "\n## %s %s/%s\n\n", k->name, k->group, v->name);
     buf_printf(out, "%s%s%s.\n", v->storage ? "Stored" : "Served", v->deprecated ? ", deprecated" : "",
                v->scale_spec ? ", with the scale subresource" : "");
     if (i + 1 < k->nversions && v->type == k->versions[i + 1].type) {
@@ -138,21 +139,38 @@ static void put_version(struct arena *a, struct buf *out, const struct kind_info
     put_rules(out, v->type);
 }
 
+/* Each page begins with a line that names its file; hack/generate.sh cuts there. */
+static void begin_page(struct buf *out, const char *file) {
+    buf_printf(out, "<!-- file: docs/%s -->\n", file);
+}
+
+static const char *page_of(struct arena *a, const struct kind_info *k) {
+    char *file = arena_printf(a, "reference/%s.md", k->name);
+    for (char *c = file; *c; c++) *c = (char)tolower((unsigned char)*c);
+    return file;
+}
+
 static void put_kind(struct arena *a, struct buf *out, const struct kind_info *k) {
-    buf_printf(out, "\n## %s\n\n%s `kubectl get %s`", k->name, k->desc, k->plural);
+    begin_page(out, page_of(a, k));
+    buf_printf(out, "# %s\n\n%s `kubectl get %s`", k->name, k->desc, k->plural);
     if (k->short_name) buf_printf(out, " or `%s`", k->short_name);
-    buf_printf(out, "; %s.\n", k->cluster_scoped ? "cluster-scoped" : "namespaced");
+    buf_printf(out, "; %s. Names, metrics and flags: [reference](../reference.md).\n\n",
+               k->cluster_scoped ? "cluster-scoped" : "namespaced");
+    buf_puts(out, "`*` is required; `[]` stands for every element of a list, `<key>` for every key of a map. A type with a capital "
+                  "letter is Kubernetes' own.\n");
     for (size_t i = k->nversions; i-- > 0;) put_version(a, out, k, i); /* the newest first */
 }
 
 /* ---- names ---- */
 
-static void put_names(struct buf *out, enum name_kind kind, const char *title, const char *head, const char *on) {
+struct names_section { enum name_kind kind; const char *title, *head, *on; };
+
+static void put_names(struct buf *out, const struct names_section *s) {
     size_t n;
     const struct name_info *rows = names_table(&n);
-    buf_printf(out, "\n## %s\n\n| %s | %s | Meaning |\n|---|---|---|\n", title, head, on);
+    buf_printf(out, "\n## %s\n\n| %s | %s | Meaning |\n|---|---|---|\n", s->title, s->head, s->on);
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].kind != kind) continue;
+        if (rows[i].kind != s->kind) continue;
         buf_puts(out, "| ");
         put_code(out, rows[i].name);
         buf_puts(out, " | ");
@@ -171,20 +189,42 @@ static void put_metric(void *ctx, enum metric_type t, const char *name, const ch
     buf_puts(out, " |\n");
 }
 
-void print_reference(struct arena *a, struct buf *out) {
+static const struct names_section sections[] = {
+    {NAME_LABEL, "Labels", "Label", "On"},
+    {NAME_ANNOTATION, "Annotations", "Annotation", "On"},
+    {NAME_ENV, "Environment variables of containers", "Variable", "In"},
+    {NAME_CONDITION, "Conditions", "Type", "On"},
+    {NAME_REASON, "Reasons of conditions", "Reason", "Of"},
+    {NAME_EVENT, "Events", "Reason", "About"},
+};
+enum { NSECTIONS = sizeof sections / sizeof *sections };
+
+/* A heading's anchor, as GitHub makes it: lower case, hyphens for spaces. */
+static const char *anchor(struct arena *a, const char *title) {
+    char *out = arena_strdup(a, title);
+    for (char *c = out; *c; c++) *c = *c == ' ' ? '-' : (char)tolower((unsigned char)*c);
+    return out;
+}
+
+static void put_contents(struct arena *a, struct buf *out) {
+    begin_page(out, "reference.md");
     buf_puts(out, "# Reference\n\n"
-                  "Printed by `rbg-manager --print-reference`; `hack/generate.sh` rewrites this file.\n\n"
-                  "Fields: `*` is required; `[]` stands for every element of a list, `<key>` for every key of a map. "
-                  "A type with a capital letter is Kubernetes' own. Names: what has no effect in this version is listed in "
-                  "README.md, \"What it does today\".\n");
+                  "Printed by `rbg-manager --print-reference`; `hack/generate.sh` rewrites these pages. What has no effect in this "
+                  "version is listed in README.md, \"What it does today\".\n\n| Kind | |\n|---|---|\n");
+    for (int k = KIND_NONE + 1; k < KIND_COUNT; k++) {
+        const struct kind_info *info = kind_info((enum kind)k);
+        if (info->ours) buf_printf(out, "| [%s](%s) | %s |\n", info->name, page_of(a, info), info->desc);
+    }
+    buf_putc(out, '\n');
+    for (size_t i = 0; i < NSECTIONS; i++) buf_printf(out, "- [%s](#%s)\n", sections[i].title, anchor(a, sections[i].title));
+    buf_puts(out, "- [Metrics](#metrics)\n- [Flags of the manager](#rbg-manager---help)\n");
+}
+
+void print_reference(struct arena *a, struct buf *out) {
     for (int k = KIND_NONE + 1; k < KIND_COUNT; k++)
         if (kind_info((enum kind)k)->ours) put_kind(a, out, kind_info((enum kind)k));
-    put_names(out, NAME_LABEL, "Labels", "Label", "On");
-    put_names(out, NAME_ANNOTATION, "Annotations", "Annotation", "On");
-    put_names(out, NAME_ENV, "Environment variables of containers", "Variable", "In");
-    put_names(out, NAME_CONDITION, "Conditions", "Type", "On");
-    put_names(out, NAME_REASON, "Reasons of conditions", "Reason", "Of");
-    put_names(out, NAME_EVENT, "Events", "Reason", "About");
+    put_contents(a, out);
+    for (size_t i = 0; i < NSECTIONS; i++) put_names(out, &sections[i]);
     buf_puts(out, "\n## Metrics\n\n| Name | Type | Labels | Meaning |\n|---|---|---|---|\n");
     metrics_each(put_metric, out);
 }
