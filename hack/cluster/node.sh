@@ -311,7 +311,8 @@ load_image() {
 	ctr "$1" images import - <"$2" >/dev/null
 }
 
-# Two names for one busybox, so that a test can change the image of a container.
+# Under the names that a cluster with a registry would pull, so that the examples run here as they do there. Two of them, so that a
+# test can change the image of a container.
 make_base_images() {
 	local dir=$1 busybox applet tag
 	local -a links=()
@@ -320,8 +321,8 @@ make_base_images() {
 	while read -r applet; do
 		[[ $applet == busybox ]] || links+=(--link "busybox=/bin/$applet")
 	done < <("$busybox" --list)
-	for tag in 1 2; do
-		make_image "$dir" "busybox-$tag" "localhost/busybox:$tag" --file "$busybox=/bin/busybox" "${links[@]}" \
+	for tag in 1.36 1.37; do
+		make_image "$dir" "busybox-$tag" "docker.io/library/busybox:$tag" --file "$busybox=/bin/busybox" "${links[@]}" \
 			--env PATH=/bin --env "BUSYBOX_IMAGE=$tag" --dir /tmp=1777 --dir /etc=755 --arg /bin/sh \
 			--text $'root:x:0:0::/:/bin/sh\n=/etc/passwd' --text $'root:x:0:\n=/etc/group'
 	done

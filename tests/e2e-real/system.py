@@ -141,7 +141,7 @@ def kill(pod):
 
 def group(version, number):
     """Served and admitted by the webhooks; v1alpha1 is converted too."""
-    pod = {"spec": {"containers": [{"name": "c", "image": "localhost/busybox:1"}]}}
+    pod = {"spec": {"containers": [{"name": "c", "image": "docker.io/library/busybox:1.36"}]}}
     role = ({"template": pod, "workload": {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleInstanceSet"}}
             if version == "v1alpha1" else {"standalonePattern": {"template": pod}})
     return {"apiVersion": f"workloads.x-k8s.io/{version}", "kind": "RoleBasedGroup",

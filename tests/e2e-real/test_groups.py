@@ -18,7 +18,7 @@ ADDRESSED = {"servers-router-0", "servers-prefill-0", "servers-prefill-1", *LEAD
 
 def manifest(case):
     with open(case.example("real-servers.yaml"), encoding="utf-8") as f:
-        return f.read().replace("localhost/busybox:1", case.cluster.images[0])
+        return f.read().replace("docker.io/library/busybox:1.36", case.cluster.images[0])
 
 
 def start(case):

@@ -71,7 +71,7 @@ def a_new_image_is_rolled_out_in_place(case):
         now = case.pods()
         assert uids(now) == uids(before), f"pods were replaced: {uids(before)} became {uids(now)}"
         for name, pod in now.items():
-            want = ("registry.example.com/engine:2.0", 1) if "worker" in name else ("registry.example.com/router:1.0", 0)
+            want = ("registry.example.com/engine:2.0", 1) if "worker" in name else ("docker.io/library/busybox:1.36", 0)
             status = container_status(pod)
             assert (status["image"], status["restartCount"]) == want, f"{name}: {status['image']}, {status['restartCount']}"
         return True
