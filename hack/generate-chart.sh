@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes into charts/rbg what comes out of the program's tables (CRDs, rights, webhook configurations, values and their
-# schema), and deploy/rbg.yaml, the chart rendered for kubectl apply.
+# schema), and into deploy the chart rendered for kubectl apply.
 #
 #   hack/generate-chart.sh           write them
 #   hack/generate-chart.sh --check   change nothing; fail where they differ
@@ -35,14 +35,17 @@ cp -r charts/rbg "$work/chart"
 rm -rf "$work/chart/templates/crds"
 python3 -B hack/chart/generate.py "$build/rbg-manager" "$work/chart"
 "$helm" template rbgs "$work/chart" --namespace rbgs-system --kube-version "$KUBE_VERSION" --no-hooks \
-	--set certManager.enabled=false | python3 -B hack/chart/manifest.py >"$work/rbg.yaml"
+	--set certManager.enabled=false >"$work/rendered.yaml"
+POD_NAMESPACE=rbgs-system "$build/rbg-manager" --print-crds >"$work/crds.json"
+mkdir -p "$work/deploy"
+python3 -B hack/chart/manifest.py "$work/crds.json" "$work/deploy" <"$work/rendered.yaml"
 
 if [[ -n $check ]]; then
-	if diff -r charts/rbg "$work/chart" >&2 && diff deploy/rbg.yaml "$work/rbg.yaml" >&2; then exit; fi
+	if diff -r charts/rbg "$work/chart" >&2 && diff -r deploy "$work/deploy" >&2; then exit; fi
 	echo "the chart is not what the program prints: run hack/generate-chart.sh" >&2
 	exit 1
 fi
 rm -rf charts/rbg/templates/crds
 cp -r "$work/chart/." charts/rbg
 mkdir -p deploy
-cp "$work/rbg.yaml" deploy/rbg.yaml
+cp "$work/deploy"/* deploy
