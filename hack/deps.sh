@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages the project needs.
 #
-#   hack/deps.sh [build] [test] [demo] [cluster] [real]     (default: all but real)
+#   hack/deps.sh [build] [test] [demo] [cluster] [real] [docs]     (default: all but real and docs)
 #
 # Says nothing and touches nothing when everything is already there, so it can
 # stand at the head of any other script.
@@ -19,6 +19,8 @@ demo=(curl ca-certificates jq)
 cluster=(openssl util-linux ca-certificates)
 # What hack/cluster.sh up --real needs of the machine.
 real=(openssl util-linux ca-certificates runc iptables iproute2 busybox-static python3)
+# The documentation as a site.
+docs=(mkdocs mkdocs-material python3)
 
 usage() {
 	sed -n '2,7s/^# \{0,1\}//p' "$0"
@@ -60,6 +62,7 @@ main() {
 		demo) wanted+=("${demo[@]}") ;;
 		cluster) wanted+=("${cluster[@]}") ;;
 		real) wanted+=("${real[@]}") ;;
+		docs) wanted+=("${docs[@]}") ;;
 		-h | --help) usage && return ;;
 		*) usage >&2 && return 2 ;;
 		esac
