@@ -14,6 +14,34 @@ deployment() {
 	kubectl -n "$NAMESPACE" "$@" deployment/rbgs-controller-manager
 }
 
+# Changes of the certificate by hand would be undone by whoever made the installation: by Helm's next upgrade.
+refuse_release() {
+	local owner
+	owner=$(deployment get -o jsonpath='{.metadata.labels.app\.kubernetes\.io/managed-by}')
+	[[ $owner != Helm ]] || {
+		echo "this installation is a Helm release: change its certificate by helm upgrade, with the value certManager.enabled" >&2
+		return 1
+	}
+}
+
+# Does the API server reach the webhooks and trust them? Asked by dry runs, which store nothing: a group of each version.
+self_test() {
+	local version role said deadline=$((SECONDS + 120))
+	local -A roles=(
+		[v1alpha2]='{"name":"a","standalonePattern":{"template":{"spec":{"containers":[{"name":"c","image":"self-test"}]}}}}'
+		[v1alpha1]='{"name":"a","workload":{"apiVersion":"workloads.x-k8s.io/v1alpha2","kind":"RoleInstanceSet"},"template":{"spec":{"containers":[{"name":"c","image":"self-test"}]}}}'
+	)
+	for version in v1alpha2 v1alpha1; do
+		role=${roles[$version]}
+		until said=$(kubectl create --dry-run=server -o name -f - 2>&1 <<<'{"apiVersion":"workloads.x-k8s.io/'$version'",
+			"kind":"RoleBasedGroup","metadata":{"name":"rbgs-self-test","namespace":"default"},"spec":{"roles":['"$role"']}}'); do
+			((SECONDS < deadline)) || { echo "the webhooks do not answer for $version: $said" >&2; return 1; }
+			sleep 1
+		done
+	done
+	echo "the webhooks answer, and the API server trusts them"
+}
+
 # Managers that are being replaced and still run: a rollout counts as done as soon as they are told to end.
 ending() {
 	kubectl -n "$NAMESPACE" get pods -l control-plane=rbgs-controller \

@@ -6,7 +6,8 @@
 #       prints the Secret rbgs-webhook-server-cert as YAML, and the CA bundle as a comment; keeps the CA in DIR
 #       (default ./rbg-ca, made with mode 0700): with it the next certificate needs no new bundle
 #   certs/self-made.sh apply [as above]
-#       applies the Secret, puts the bundle into the CRDs and the webhook configurations, mounts the pair
+#       applies the Secret, puts the bundle into the CRDs and the webhook configurations, mounts the pair, and checks that
+#       the webhooks answer. Refused where cert-manager keeps the Secret: it would write its own pair over this one
 #
 # N: how long the certificate lives (default 365 days) and the CA (default 3650). Run it again before it ends: the manager
 # takes a renewed Secret up without a restart.
@@ -59,6 +60,16 @@ data:
 EOF
 }
 
+refuse_cert_manager() {
+	local found
+	found=$(kubectl -n "$NAMESPACE" get certificate/rbgs-serving-cert -o name --ignore-not-found 2>/dev/null) || return 0 # no such kind
+	[[ -z $found ]] || {
+		echo "cert-manager keeps the Secret $SECRET (Certificate rbgs-serving-cert) and would write its own pair over this one." >&2
+		echo "To go over to a certificate made by hand: kubectl delete -f certs/cert-manager.yaml, then run this again." >&2
+		return 1
+	}
+}
+
 # The bundle comes last: until the last manager that keeps a CA of its own is gone, it would put that one back.
 install() {
 	local bundle object n
@@ -97,10 +108,15 @@ main() {
 		shift 2
 	done
 	[[ $days =~ ^[1-9][0-9]*$ && $ca_days =~ ^[1-9][0-9]*$ ]] || { echo "days must be a whole number" >&2; exit 2; }
+	if [[ $command == apply ]]; then
+		refuse_release
+		refuse_cert_manager
+	fi
 	[[ -f $directory/ca.key && -f $directory/ca.crt ]] || make_ca "$directory" "$ca_days"
 	make_certificate "$directory" "$days"
 	if [[ $command == apply ]]; then
 		install "$directory"
+		self_test
 	else
 		secret "$directory"
 		echo "# caBundle: $(base64_line <"$directory/ca.crt")"

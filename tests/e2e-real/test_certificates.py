@@ -22,13 +22,13 @@ def secret(case, which, key):
     return base64.b64decode(data[key]).decode()
 
 
-def script(case, file, *arguments, directory=ROOT):
-    """One of certs/, with the cluster's kubectl on the PATH."""
+def script(case, file, *arguments, directory=ROOT, code=0):
+    """One of certs/, with the cluster's kubectl on the PATH; what it prints. code: how it is to end."""
     path = os.path.dirname(case.cluster.kubectl_path) + os.pathsep + os.environ["PATH"]
     done = subprocess.run([os.path.join(ROOT, "certs", file), *arguments], cwd=directory, text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env={**os.environ, "KUBECONFIG": case.cluster.kubeconfig, "PATH": path})
-    assert done.returncode == 0, f"{file} {' '.join(arguments)}:\n{done.stdout}"
+    assert done.returncode == code, f"{file} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
 
 
@@ -223,6 +223,8 @@ def admitted(case):
 
 @own
 def without_helm_by_cert_manager(case):
+    for file, *arguments in (["use-cert-manager.sh"], ["self-made.sh", "apply"]):
+        assert "helm upgrade" in script(case, file, *arguments, code=1)  # the release would undo it
     with WithoutHelm(case):
         assert admitted(case)
         case.cluster.kubectl("apply", "--server-side", "-f", os.path.join(ROOT, "certs/cert-manager.yaml"))
@@ -230,8 +232,11 @@ def without_helm_by_cert_manager(case):
         rolled_out(case)
         wait(lambda: set(bundles(case)) == {secret(case, SERVING, "ca.crt")}, 60, "cainjector has put its CA in place")
         wait(lambda: admitted(case), 20, "groups are admitted")
-        script(case, "use-cert-manager.sh")
+        assert "the API server trusts them" in script(case, "use-cert-manager.sh")
         before = served(pods(case)[0])
+        with tempfile.TemporaryDirectory() as folder:
+            said = script(case, "self-made.sh", "apply", "--directory", os.path.join(folder, "ca"), code=1)
+            assert "kubectl delete -f certs/cert-manager.yaml" in said and not os.listdir(folder), said
         with Load(case):
             renewed(case, "rbgs-serving-cert", SERVING)
             poke(case)
