@@ -1,9 +1,10 @@
 /* Brings the pods of an instance to its update revision (part C 8, part D 6). Pure.
  *
- * A pod is updated in place when its template differs in container images and metadata only; a pod whose template did not
+ * A pod is updated in place when it can take over what its new template says (api/inplace.h); a pod whose template did not
  * change just gets the new revision label; any other is deleted, and made again by a later pass. All pods of an instance go
  * together. An in-place update takes the pod out of service first: the gate goes False, and the status notes what its
  * containers have restarted, in writes of their own, before the image changes. */
+#include "api/inplace.h"
 #include "api/names.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -11,47 +12,6 @@
 #include "controller/core/history.h"
 #include "controller/ri/world.h"
 #include "doc/patch.h"
-
-/* ---- what changed ---- */
-
-struct change {
-    bool possible;         /* in place */
-    struct jv *images;     /* container name -> new image */
-    struct jv *metadata;   /* merge patch of the template's metadata; NULL or empty: none */
-};
-
-static const struct jv *component_of(const struct jv *data, const char *name) {
-    return jv_find(jv_path(data, "spec", "components", (char *)0), "name", name);
-}
-
-/* Are the containers the same but for their images? Collects those that differ. */
-static bool containers_differ_in_image(struct arena *a, const struct jv *old, const struct jv *new, struct jv *images) {
-    if (jv_len(old) != jv_len(new)) return false;
-    for (size_t i = 0; i < jv_len(new); i++) {
-        struct jv *o = jv_dup(a, jv_idx(old, i)), *n = jv_dup(a, jv_idx(new, i));
-        const char *before = jv_get_str(o, "image"), *after = jv_get_str(n, "image"), *name = jv_get_str(o, "name");
-        jv_del(o, "image");
-        jv_del(n, "image");
-        if (!name || !before || !after || !jv_eq(o, n)) return false;
-        if (!str_eq(before, after)) jv_set_str(a, images, name, after);
-    }
-    return true;
-}
-
-static struct change compare(struct arena *a, const struct jv *old, const struct jv *new) {
-    struct change c = {.images = jv_new_obj(a)};
-    const struct jv *ot = jv_get(old, "template"), *nt = jv_get(new, "template");
-    if (!ot || !nt || !jv_eq(jv_get(old, "serviceName"), jv_get(new, "serviceName"))) return c;
-    struct jv *ospec = jv_dup(a, jv_get(ot, "spec")), *nspec = jv_dup(a, jv_get(nt, "spec"));
-    if (!containers_differ_in_image(a, jv_get(ospec, "containers"), jv_get(nspec, "containers"), c.images)) return c;
-    jv_del(ospec, "containers");
-    jv_del(nspec, "containers");
-    c.possible = jv_eq(ospec, nspec);
-    struct jv *none = jv_new_obj(a);
-    const struct jv *om = jv_get(ot, "metadata"), *nm = jv_get(nt, "metadata");
-    c.metadata = merge_patch_diff(a, om ? om : none, nm ? nm : none);
-    return c;
-}
 
 /* ---- the writes ---- */
 
@@ -68,11 +28,13 @@ static struct jv *image_list(struct arena *a, const struct jv *images) {
 
 /* What a running pod gets: the template's metadata changes and the new images. Strategic: containers merge by name. */
 static void add_change(struct arena *a, struct jv *patch, const struct jv *metadata, const struct jv *images) {
+    static const char *const lists[] = {"finalizers", "$deleteFromPrimitiveList/finalizers"};
     struct jv *meta = jv_need_obj(a, patch, "metadata");
     JV_FOR_OBJ(m, metadata) {
         bool map = str_eq(m->key, "labels") || str_eq(m->key, "annotations");
         if (map && jv_is(m->val, J_OBJ)) jv_merge_shallow(a, jv_need_obj(a, meta, m->key), m->val);
     }
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) jv_set(a, meta, lists[i], jv_get(metadata, lists[i]));
     if (jv_len(images)) jv_set(a, jv_need_obj(a, patch, "spec"), "containers", image_list(a, images));
 }
 
@@ -96,7 +58,7 @@ static const char *state_text(struct ri_pass *s, const struct jv *pod, const str
 
 /* The update waits in an annotation until its grace has passed: {revision, containerImages, metaDataPatch (base64),
  * graceSeconds}. */
-static const char *grace_text(struct ri_pass *s, const struct change *c, int32_t seconds) {
+static const char *grace_text(struct ri_pass *s, const struct inplace *c, int32_t seconds) {
     struct jv *grace = jv_new_obj(s->a);
     jv_set_str(s->a, grace, "revision", s->update);
     if (jv_len(c->images)) jv_set(s->a, grace, "containerImages", c->images);
@@ -152,7 +114,7 @@ static void note_baselines(struct ri_pass *s, const struct pod *pod, const struc
     jv_set(s->a, s->baselines, pod->name, of_pod);
 }
 
-struct pending { const struct pod *pod; struct change change; bool relabel; };
+struct pending { const struct pod *pod; struct inplace change; bool relabel; };
 
 static void plan_pod_patch(struct ri_pass *s, const struct pending *u) {
     int32_t grace = u->relabel ? 0 : grace_seconds(s);
@@ -183,8 +145,8 @@ static const struct jv *revision_of(const struct ri_pass *s, const struct pod *p
     return NULL;
 }
 
-static bool unchanged(const struct change *c) {
-    return c->possible && !jv_len(c->images) && !jv_len(c->metadata);
+static const struct jv *components_of(const struct jv *data) {
+    return jv_path(data, "spec", "components", (char *)0);
 }
 
 /* Returns true when the pod can stay; fills u. */
@@ -197,9 +159,9 @@ static bool decide(struct ri_pass *s, const struct pod *pod, struct pending *u) 
     }
     const char *component = jv_str(jv_path(pod->doc, "metadata", "labels", L_COMPONENT_NAME, (char *)0), "");
     u->pod = pod;
-    u->change = compare(s->a, component_of(jv_get(revision, "data"), component), component_of(s->update_data, component));
-    u->relabel = unchanged(&u->change);
-    return u->change.possible;
+    u->change = inplace_component(s->a, components_of(jv_get(revision, "data")), components_of(s->update_data), component);
+    u->relabel = !jv_len(u->change.images) && !jv_len(u->change.metadata);
+    return !u->change.obstacle;
 }
 
 static void plan_outdated(struct ri_pass *s) {
