@@ -50,7 +50,7 @@ static struct instance view(struct rctx *c, const struct ris_world *w, const str
     i.complete = update_complete(doc) || (i.healthy && ri_is_fresh(doc));
     i.available = i.healthy && age >= min_ready;
     i.available_in_ms = i.healthy && !i.available ? min_ready - age : 0;
-    i.unhealthy_ms = i.healthy ? 0 : age;
+    i.unhealthy_ms = i.healthy || condition_true(jv_path(doc, "status", "conditions", (char *)0), COND_RI_READY) ? 0 : age;
     return i;
 }
 

@@ -1,7 +1,7 @@
 /* Decides what a RoleInstanceSet needs (part C 4). Pure.
  *
  * A pass, in order: revisions, scaling (fill the wanted ordinals, remove the others), rolling update, status. OrderedReady makes or
- * removes one instance a pass and goes on when it is ready or gone; Parallel does all at once. */
+ * removes one instance a pass and goes on when it serves or is gone; Parallel does all at once. */
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/ris/world.h"
@@ -12,6 +12,7 @@ struct pass {
     struct plan *p;
     struct ris_revisions r;
     struct topology t;
+    struct capacity c;
     bool ordered;
 };
 
@@ -26,12 +27,12 @@ static void create(const struct pass *s, int ordinal) {
     action_on_fail(act, "FailedCreate");
 }
 
-/* Returns false when the pass ends here: OrderedReady waits for what it made, or for one that is not ready. */
+/* Returns false when the pass ends here: OrderedReady waits for what it made, or for one that does not serve. */
 static bool fill(const struct pass *s) {
     for (int o = 0; o < s->t.end; o++) {
         const struct instance *i = ris_instance(s->w, o);
         if (!i) create(s, o);
-        if (s->ordered && (!i || !i->healthy)) return false;
+        if (s->ordered && !ris_serves(i)) return false;
     }
     return true;
 }
@@ -42,12 +43,13 @@ static void condemn(const struct pass *s, const struct instance *i) {
     action_on_fail(act, "FailedDelete");
 }
 
-/* Instances beyond the wanted ordinals go, the highest first; one that is going already is not told twice. */
-static void trim(const struct pass *s) {
+/* Instances beyond the wanted ordinals go, the highest first: but one that serves only while the others are enough, also when the
+ * set is scaled in. One that is going already is not told twice. */
+static void trim(struct pass *s) {
     for (size_t k = s->w->ninstances; k-- > 0;) {
         const struct instance *i = &s->w->instances[k];
-        if (i->ordinal < 0 || i->ordinal < s->t.end) continue;
-        if (!i->terminating) condemn(s, i);
+        if (i->ordinal < s->t.keep) continue;
+        if (!i->terminating && (!ris_serves(i) || ris_take(&s->c, i))) condemn(s, i);
         if (s->ordered) return;
     }
 }
@@ -114,12 +116,13 @@ void ris_plan(const struct world *world, struct plan *p) {
         plan_failed(p, w, arena_strdup(p->a, e.msg));
         return;
     }
+    s.c = ris_capacity(w, &s.t);
     plan_barrier(p); /* instances name their revision */
     const char *failed = NULL;
     s.ordered = !str_eq(w->set.spec.pod_management_policy, "Parallel") && w->set.spec.pod_management_policy;
     remove_strangers(&s);
     if (fill(&s)) trim(&s);
     /* Also when OrderedReady waits for a broken instance: the update may be what mends it. */
-    if (s.t.rolling) failed = ris_plan_rollout(p->a, w, &s.r, &s.t, p);
+    if (s.t.rolling) failed = ris_plan_rollout(p->a, w, &s.r, &s.t, &s.c, p);
     finish(&s, failed);
 }

@@ -1,4 +1,4 @@
-/* Rolls instances to the update revision, highest ordinal first, within the budget (part C 4.7). Pure.
+/* Rolls instances to the update revision, highest ordinal first, while enough others serve (ris_take). Pure.
  *
  * Broken instances go first and cost nothing: updating them can't make the service worse, and may be what mends it. An update
  * is done in place where only the templates of the same components differ; the instance's own reconciler then decides for each
@@ -15,6 +15,7 @@ struct rollout {
     const struct ris_world *w;
     const struct ris_revisions *r;
     const struct topology *t;
+    struct capacity *c;
     struct plan *p;
     const char *impossible; /* why InPlaceOnly stops */
 };
@@ -125,25 +126,13 @@ static bool update(struct rollout *s, const struct instance *i) {
 /* ---- the budget ---- */
 
 static bool at_update(const struct rollout *s, const struct instance *i) {
-    return i && str_eq(i->revision, s->r->update);
+    return str_eq(i->revision, s->r->update);
 }
 
-static int32_t available_surge(const struct rollout *s) {
-    int32_t n = 0;
-    for (int o = s->t->replicas; o < s->t->end; o++) {
-        const struct instance *i = ris_instance(s->w, o);
-        n += i && i->healthy && !i->terminating && at_update(s, i);
-    }
-    return n;
-}
-
-static int32_t base_unavailable(const struct rollout *s) {
-    int32_t n = 0;
-    for (int o = 0; o < s->t->replicas; o++) {
-        const struct instance *i = ris_instance(s->w, o);
-        n += !i || i->terminating || !i->available || !i->complete;
-    }
-    return n;
+/* An extra instance of another revision that serves stands in for the base as well as a new one would; it goes at the end. */
+static bool is_target(const struct rollout *s, const struct instance *i) {
+    if (!i || i->terminating || at_update(s, i)) return false;
+    return i->ordinal < s->t->replicas || !ris_serves(i);
 }
 
 static bool needs_no_budget(const struct rollout *s, const struct instance *i) {
@@ -156,23 +145,20 @@ static void wait_for(const struct rollout *s, const struct instance *i) {
 }
 
 static void roll(struct rollout *s) {
-    int32_t budget = s->t->unavailable_max + available_surge(s), down = base_unavailable(s);
-    for (int o = s->t->end - 1; o >= s->t->partition; o--) {
+    for (int o = s->t->replicas + s->t->surge_max - 1; o >= s->t->partition; o--) {
         const struct instance *i = ris_instance(s->w, o);
-        if (!i || i->terminating || at_update(s, i)) continue;
-        bool is_free = needs_no_budget(s, i);
-        if (!is_free && down >= budget) {
+        if (!is_target(s, i)) continue;
+        if (needs_no_budget(s, i) || ris_take(s->c, i)) {
+            if (!update(s, i)) return;
+        } else {
             wait_for(s, i);
-            continue;
         }
-        if (!update(s, i)) return;
-        if (!is_free) down++;
     }
 }
 
 const char *ris_plan_rollout(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
-                             struct plan *p) {
-    struct rollout s = {.a = a, .w = w, .r = r, .t = t, .p = p};
+                             struct capacity *c, struct plan *p) {
+    struct rollout s = {.a = a, .w = w, .r = r, .t = t, .c = c, .p = p};
     roll(&s);
     return s.impossible;
 }

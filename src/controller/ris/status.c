@@ -13,23 +13,17 @@ static struct counts count(const struct ris_world *w, const struct ris_revisions
         if (i->ordinal < 0) continue;
         c.all++;
         c.ready += i->healthy;
-        c.available += i->available;
+        c.available += ris_serves(i);
         c.current += str_eq(i->revision, r->current);
-        c.updated += updated;
+        c.updated += updated && i->complete;
         c.updated_ready += updated && i->healthy;
     }
     return c;
 }
 
-/* The rollout is over: every base instance runs the update revision. With a partition it never is, so that lowering the partition
- * goes on with the same rollout. */
+/* The rollout is over. With a partition it never is, so that lowering the partition goes on with the same rollout. */
 static bool rolled_out(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
-    if (t->partition) return false;
-    for (int o = 0; o < t->replicas; o++) {
-        const struct instance *i = ris_instance(w, o);
-        if (!i || i->terminating || !i->healthy || !str_eq(i->revision, r->update)) return false;
-    }
-    return true;
+    return !t->partition && ris_base_done(w, r, t);
 }
 
 static struct jv *conditions(struct arena *a, const struct ris_world *w, const char *failed_update) {

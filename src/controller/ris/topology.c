@@ -10,12 +10,25 @@ const struct instance *ris_instance(const struct ris_world *w, int ordinal) {
     return NULL;
 }
 
-static bool at_update(const struct instance *i, const struct ris_revisions *r) {
-    return i && str_eq(i->revision, r->update);
+bool ris_serves(const struct instance *i) {
+    return i && i->ordinal >= 0 && i->available && i->complete && !i->terminating;
 }
 
-static bool serving(const struct instance *i) {
-    return i && i->healthy && !i->terminating;
+struct capacity ris_capacity(const struct ris_world *w, const struct topology *t) {
+    struct capacity c = {.least = t->replicas - t->unavailable_max};
+    for (size_t k = 0; k < w->ninstances; k++) c.serving += ris_serves(&w->instances[k]);
+    return c;
+}
+
+bool ris_take(struct capacity *c, const struct instance *i) {
+    int32_t others = c->serving - ris_serves(i);
+    if (others < c->least) return false;
+    c->serving = others;
+    return true;
+}
+
+static bool at_update(const struct instance *i, const struct ris_revisions *r) {
+    return i && str_eq(i->revision, r->update);
 }
 
 /* A base instance that is not at the update revision is a target, whatever the names of the revisions are: a template that goes
@@ -28,28 +41,19 @@ static bool base_has_targets(const struct ris_world *w, const struct ris_revisio
     return false;
 }
 
-static bool base_done(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
+bool ris_base_done(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
     for (int o = t->partition; o < t->replicas; o++) {
         const struct instance *i = ris_instance(w, o);
-        if (!serving(i) || !at_update(i, r)) return false;
+        if (!ris_serves(i) || !at_update(i, r)) return false;
     }
     return true;
 }
 
-static int32_t healthy_old(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
+static int32_t serving_old(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
     int32_t n = 0;
     for (int o = t->partition; o < t->replicas; o++) {
         const struct instance *i = ris_instance(w, o);
-        n += serving(i) && !at_update(i, r);
-    }
-    return n;
-}
-
-static int32_t valid_surge(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
-    int32_t n = 0;
-    for (int o = t->replicas; o < t->replicas + t->surge_max; o++) {
-        const struct instance *i = ris_instance(w, o);
-        n += i && !i->terminating && at_update(i, r);
+        n += ris_serves(i) && !at_update(i, r);
     }
     return n;
 }
@@ -57,19 +61,14 @@ static int32_t valid_surge(const struct ris_world *w, const struct ris_revisions
 static int32_t min32(int32_t a, int32_t b) { return a < b ? a : b; }
 static int32_t max32(int32_t a, int32_t b) { return a > b ? a : b; }
 
-/* The last targets have been told to update, but the rollout is not over: the status still names another current revision. */
-static bool finishing(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
-    return !str_eq(r->current, r->update) && !base_done(w, r, t);
-}
-
-/* Extra instances are made only while healthy old ones beyond the budget would otherwise have to go, and stay until the base is
- * done, ready and not merely updated: they are what keeps the service at strength. */
-static int32_t active_surge(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t, bool paused) {
-    if (!t->surge_max) return 0;
-    int32_t have = valid_surge(w, r, t);
-    if (!t->rolling) return (paused && !base_done(w, r, t)) || finishing(w, r, t) ? min32(have, t->surge_max) : 0;
-    int32_t need = max32(0, healthy_old(w, r, t) - t->unavailable_max);
-    return min32(base_done(w, r, t) ? need : max32(need, have), t->surge_max);
+/* Extra instances are made only while old ones that serve would otherwise have to go, beyond the budget. Those that are there stay
+ * until the base is done, and serves, whatever their revision is: they are what keeps the service at strength. After that they go
+ * as any surplus does (ris_take). */
+static void surge(const struct ris_world *w, const struct ris_revisions *r, struct topology *t, bool has_targets) {
+    int32_t need = t->rolling ? min32(max32(serving_old(w, r, t) - t->unavailable_max, 0), t->surge_max) : 0;
+    bool over = str_eq(r->current, r->update) || ris_base_done(w, r, t);
+    t->end = t->replicas + need;
+    t->keep = t->replicas + (has_targets || !over ? t->surge_max : 0);
 }
 
 /* The rollout numbers of a set: a RoleInstanceSet that says nothing means 10% (part C 4.4). */
@@ -90,7 +89,8 @@ int ris_topology(const struct ris_world *w, const struct ris_revisions *r, struc
     if (limits(u, t, e)) return -1;
     if (!t->surge_max) t->unavailable_max = max32(t->unavailable_max, 1);
     t->partition = min32(max32(t->partition, 0), t->replicas);
-    t->rolling = !paused && base_has_targets(w, r, t);
-    t->end = t->replicas + active_surge(w, r, t, paused);
+    bool has_targets = base_has_targets(w, r, t);
+    t->rolling = !paused && has_targets;
+    surge(w, r, t, has_targets);
     return 0;
 }

@@ -15,7 +15,7 @@ struct instance {
     bool complete;            /* all its pods are at its latest spec */
     bool available;           /* ready for minReadySeconds */
     int64_t available_in_ms;  /* when healthy but not available yet */
-    int64_t unhealthy_ms;     /* how long not ready; 0 when healthy */
+    int64_t unhealthy_ms;     /* how long not ready; 0 when healthy, and while it may still be (its latest spec is not seen yet) */
     struct jv **revisions;    /* ControllerRevisions that it controls, oldest first; only while the set may be rolling */
     size_t nrevisions;
 };
@@ -34,9 +34,13 @@ struct ris_world {
 /* The numbers of one pass (part C 4.4). */
 struct topology {
     int32_t replicas, surge_max, unavailable_max, partition;
-    int32_t end;              /* wanted ordinals: [0, end) */
+    int32_t end;              /* wanted ordinals: [0, end); those from `replicas` on are the surge */
+    int32_t keep;             /* extra instances below this ordinal stay while the base is not done */
     bool rolling;
 };
+
+/* What serves, and how much of it has to. One for each pass: whatever takes an instance out of service in it asks ris_take. */
+struct capacity { int32_t serving, least; };
 
 /* The two revisions of one pass. */
 struct ris_revisions {
@@ -56,9 +60,20 @@ int ris_topology(const struct ris_world *w, const struct ris_revisions *r, struc
 /* The instance of an ordinal, or NULL. */
 const struct instance *ris_instance(const struct ris_world *w, int ordinal);
 
-/* rollout.c: updates as many instances as the budget allows. Returns a message when an update is impossible under InPlaceOnly. */
+/* Does the instance serve? It is available (ready for minReadySeconds), all its pods are at its latest spec, and it is not on its
+ * way out. Its revision does not matter, nor whether it is one of `replicas` or of the surge. The only measure of that: for the
+ * budget, the surge, the end of a rollout, OrderedReady and the status. NULL does not. */
+bool ris_serves(const struct instance *i);
+struct capacity ris_capacity(const struct ris_world *w, const struct topology *t);
+/* May the instance be taken out of service? Only while the others keep `replicas - maxUnavailable` in service; then it is no longer
+ * counted. */
+bool ris_take(struct capacity *c, const struct instance *i);
+/* All base instances from the partition on are at the update revision, and serve. */
+bool ris_base_done(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t);
+
+/* rollout.c: updates as many instances as the capacity allows. Returns a message when an update is impossible under InPlaceOnly. */
 const char *ris_plan_rollout(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
-                             struct plan *p);
+                             struct capacity *c, struct plan *p);
 
 /* status.c */
 struct jv *ris_status(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
