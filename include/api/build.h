@@ -7,7 +7,7 @@
 #include "api/template.h"
 
 /* ControllerRevision data of a group (part B 1.6): the canonical bytes, and the hash of each role in spec order. */
-struct group_revision { struct jv *data; char *bytes; size_t len; char hash[16]; char (*role_hash)[16]; };
+struct group_revision { char *bytes; size_t len; char hash[16]; char (*role_hash)[16]; };
 int build_group_revision(struct arena *a, const struct rbg *g, struct group_revision *out, struct err *e);
 struct jv *build_group_revision_object(struct arena *a, const struct rbg *g, const struct group_revision *r, int64_t number);
 

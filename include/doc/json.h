@@ -18,7 +18,7 @@
 
 enum jtype {
     J_NULL, J_BOOL, J_NUM, J_STR, J_ARR, J_OBJ,
-    J_RAW, /* an object or array that was left as text; only json_parse_outline makes it */
+    J_RAW, /* an object or array that was left as text; only json_parse_outline and jv_new_raw make it */
 };
 
 struct jmember;
@@ -168,6 +168,8 @@ struct jv *jv_new_int(struct arena *a, int64_t n);
 struct jv *jv_new_str(struct arena *a, const char *s);
 struct jv *jv_new_strn(struct arena *a, const char *s, size_t n);
 struct jv *jv_new_strf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The text of an object or array, which is written as it is; it must be JSON. */
+struct jv *jv_new_raw(struct arena *a, const char *text, size_t n);
 struct jv *jv_new_obj(struct arena *a);
 struct jv *jv_new_arr(struct arena *a);
 struct jv *jv_dup(struct arena *a, const struct jv *v);      /* deep; NULL yields NULL */

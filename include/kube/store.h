@@ -33,7 +33,8 @@ struct store;
 /* index: appends the index keys of an object with `add`; NULL for none. Keys are any text, e.g. "g/<namespace>/<group>". Every
  * object is also indexed under "o/<uid>" for each owner reference, and "n/<namespace>". */
 typedef void (*store_index_fn)(const struct jv *doc, void (*add)(void *ctx, const char *key), void *ctx);
-/* project: returns the part of a document that is worth keeping (may edit in place); NULL: all but managedFields. */
+/* project: returns the part of a document that is worth keeping (may edit in place), or NULL: the object is none of ours, and not
+ * kept at all. No function: all but managedFields. */
 typedef struct jv *(*store_project_fn)(struct arena *a, struct jv *doc);
 /* Called after each change, without any lock, on the writer's thread. old NULL: added; new NULL: deleted. */
 typedef void (*store_change_fn)(void *ctx, struct store *s, const struct kobj *old_obj, const struct kobj *new_obj);

@@ -106,6 +106,18 @@ static void note_update(struct arena *a, enum kind k, const char *manager, const
     fields_entry_set(a, managed, manager, "Update", status, kind_api_version(k), fields_union(a, own, changed));
 }
 
+/* Whatever part of a revision a patch is about, its data are written anew, in canonical form; and data never change. */
+static int keeps_data(struct arena *a, enum kind k, const struct jv *live, struct jv *doc, struct err *e) {
+    if (k != KIND_REVISION || !jv_get(doc, "data")) return 0;
+    BUF_AUTO struct buf data = BUF_INIT;
+    json_write_canonical(&data, jv_get(doc, "data"));
+    jv_set(a, doc, "data", jv_new_raw(a, buf_str(&data), data.len));
+    if (str_eq(json_text(a, jv_get(live, "data")), buf_str(&data))) return 0;
+    err_set(e, ERR_INVALID, "ControllerRevision.apps \"%s\" is invalid: data: field is immutable", meta_name(live));
+    if (e) e->http = 422;
+    return -1;
+}
+
 /* ---- create ---- */
 
 static int check_new(const struct jv *doc, enum kind k, struct err *e) {
@@ -224,6 +236,7 @@ static int apply_over(struct cluster *c, struct arena *a, const char *manager, e
         jv_del(doc, "status");
         jv_set(a, doc, "status", jv_dup(a, jv_get(live, "status")));
     }
+    if (keeps_data(a, k, live, doc, e)) return -1;
     set_defaults(a, k, doc);
     store_changed(c, a, k, live, doc);
     return 0;
@@ -288,6 +301,7 @@ int cluster_patch(struct cluster *c, const char *manager, enum kind k, const cha
         if (e) e->http = 409;
         return -1;
     }
+    if (keeps_data(a, k, live, doc, e)) return -1;
     if (status || kind_info(k)->status) { /* one part changes, the other stays */
         struct jv *keep = jv_dup(a, live), *other = jv_get(status ? doc : live, "status");
         if (!status) keep = doc;
@@ -343,12 +357,20 @@ static int do_patch(struct cluster *c, const char *manager, const struct action 
     return cluster_patch(c, manager, w->kind, w->ns, w->name, patch, w->act == ACT_PATCH_STATUS, e);
 }
 
+static int do_anew(struct cluster *c, const char *manager, const struct action *w, struct err *e) {
+    struct action gone, anew;
+    action_anew(w, &gone, &anew);
+    return cluster_do(c, manager, &gone, e) || cluster_do(c, manager, &anew, e) ? -1 : 0;
+}
+
 int cluster_do(struct cluster *c, const char *manager, const struct action *w, struct err *e) {
     switch (w->act) {
     case ACT_CREATE: return cluster_create(c, manager, w->kind, w->body, e);
     case ACT_APPLY: return cluster_apply(c, manager, w->kind, w->body, w->force, e);
     case ACT_PATCH:
-    case ACT_PATCH_STATUS: return do_patch(c, manager, w, e);
+    case ACT_PATCH_STATUS:
+        if (do_patch(c, manager, w, e) == 0) return 0;
+        return action_needs_anew(w, e) ? do_anew(c, manager, w, e) : -1;
     case ACT_DELETE: return cluster_delete(c, w->kind, w->ns, w->name, w->uid, e);
     case ACT_EVENT:
     case ACT_BARRIER:

@@ -75,10 +75,23 @@ void objects_range(const struct cluster *c, enum kind k, size_t *from, size_t *t
     objects_find(c, k + 1, "", "", to);
 }
 
+static bool is_data(const struct json_place *at) {
+    return !at->in && at->klen == 4 && memcmp(at->key, "data", 4) == 0;
+}
+
+/* The data of a revision stay the text that was written. */
 struct jv *objects_doc(struct arena *a, const struct object *o) {
     struct err e = ERR_INIT;
-    struct jv *doc = json_parse(a, o->text, o->len, NULL, &e);
+    struct jv *doc = o->kind == KIND_REVISION
+                         ? json_parse_outline(a, arena_strndup(a, o->text, o->len), o->len, &json_limits_default, is_data, NULL, &e)
+                         : json_parse(a, o->text, o->len, NULL, &e);
     if (!doc) abort(); /* it was written by json_write */
+    return doc;
+}
+
+static struct jv *opened_doc(struct arena *a, const struct object *o) {
+    struct jv *doc = objects_doc(a, o);
+    if (o->kind == KIND_REVISION) jv_set(a, doc, "data", jv_open(a, jv_get(doc, "data")));
     return doc;
 }
 
@@ -139,14 +152,14 @@ void objects_remove(struct cluster *c, enum kind k, const char *ns, const char *
 
 struct jv *cluster_get(struct cluster *c, struct arena *a, enum kind k, const char *ns, const char *name) {
     size_t at;
-    return objects_find(c, k, ns ? ns : "", name, &at) ? objects_doc(a, &c->objects[at]) : NULL;
+    return objects_find(c, k, ns ? ns : "", name, &at) ? opened_doc(a, &c->objects[at]) : NULL;
 }
 
 size_t cluster_list(struct cluster *c, struct arena *a, enum kind k, struct jv ***out) {
     size_t from, to;
     objects_range(c, k, &from, &to);
     *out = ARENA_ARRAY(a, to - from + 1, struct jv *);
-    for (size_t i = from; i < to; i++) (*out)[i - from] = objects_doc(a, &c->objects[i]);
+    for (size_t i = from; i < to; i++) (*out)[i - from] = opened_doc(a, &c->objects[i]);
     return to - from;
 }
 
@@ -187,8 +200,8 @@ static size_t source_read_list(void *self, struct arena *a, enum kind k, const c
     *out = ARENA_ARRAY(a, to - from + 1, struct jv *);
     for (size_t i = from; i < to; i++) {
         if (index && !has_key(&c->objects[i], index)) continue;
-        struct jv *doc = objects_doc(a, &c->objects[i]);
-        if (cached(k, doc)) (*out)[n++] = source_project(a, k, doc);
+        struct jv *doc = opened_doc(a, &c->objects[i]);
+        if (cached(k, doc) && (doc = source_project(a, k, doc))) (*out)[n++] = doc;
     }
     return n;
 }

@@ -90,7 +90,10 @@ static int compare(struct arena *a, const char *name, const char *step, struct e
     if (!root) return err_set(e, ERR_INVALID, "RBG_RECORDED=none: there is nothing to compare with");
     const struct jv *docs = json_parse(a, buf_str(&in), in.len, NULL, e);
     if (!docs || recorded_load(a, root, name, atoi(step), &recorded, e)) return -1;
-    JV_FOR_ARR (it, docs) objects_add(a, &ours, *it);
+    JV_FOR_ARR (it, docs) {
+        recorded_answered(a, *it);
+        objects_add(a, &ours, *it);
+    }
     recorded_normalise(a, &ours);
     recorded_normalise(a, &recorded);
     recorded_compare(a, arena_printf(a, "%s/%s", name, step), &ours, &recorded, true,

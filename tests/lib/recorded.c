@@ -120,13 +120,22 @@ static void drop_volatile(struct jv *doc) {
     }
 }
 
-/* The data of a revision are compared as the bytes that are hashed. */
+/* The data of a revision are compared as the bytes that go to the API server: it keeps them, and refuses every later write of an
+ * object whose data it would write otherwise itself. */
 static void flatten_revision(struct arena *a, struct jv *doc) {
     const struct jv *data = jv_get(doc, "data");
+    if (!str_eq(jv_get_str(doc, "kind"), "ControllerRevision") || jv_is(data, J_STR) || !data) return;
+    jv_set(a, doc, "data", jv_new_str(a, json_text(a, data)));
+}
+
+void recorded_answered(struct arena *a, struct jv *doc) {
+    struct jv *data = jv_get(doc, "data");
+    struct err e = ERR_INIT;
     if (!str_eq(jv_get_str(doc, "kind"), "ControllerRevision") || !jv_is(data, J_OBJ)) return;
     BUF_AUTO struct buf b = BUF_INIT;
     json_write_canonical(&b, data);
-    jv_set(a, doc, "data", jv_new_strn(a, buf_str(&b), b.len));
+    const struct jv *tree = json_parse(a, buf_str(&b), b.len, NULL, &e);
+    if (str_eq(json_text(a, tree), json_text(a, data))) jv_set(a, doc, "data", jv_new_raw(a, buf_str(&b), b.len));
 }
 
 void recorded_normalise(struct arena *a, struct objects *o) {

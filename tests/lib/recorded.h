@@ -29,6 +29,11 @@ bool recorded_has_step(struct arena *a, const char *root, const char *name, int 
 int recorded_load(struct arena *a, const char *root, const char *name, int step,
                   struct objects *out, struct err *e);
 
+/* An object as the API server answered it. Its answers escape <, > and & in the data of a revision, whatever it has
+ * stored, and reading the answer takes the escapes away: they come back, unless the order of the keys shows that other
+ * bytes are stored. */
+void recorded_answered(struct arena *a, struct jv *doc);
+
 /* Makes objects of a real cluster comparable: drops what differs from run to run (times, resource
  * versions, managed fields) and turns every uid into "UID(Kind/name)" of the object that has it. */
 void recorded_normalise(struct arena *a, struct objects *o);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "docs.h"
 #include "kube/store.h"
 
@@ -190,6 +191,44 @@ START_TEST(test_projection_is_kept_but_the_index_saw_all) {
 }
 END_TEST
 
+static struct jv *ours_only(struct arena *a, struct jv *doc) {
+    (void)a;
+    return str_eq(jv_str(jv_path(doc, "metadata", "labels", "group", (char *)0), ""), "theirs") ? NULL : doc;
+}
+
+static int deleted;
+static void count_deleted(void *ctx, struct store *s, const struct kobj *old_obj, const struct kobj *new_obj) {
+    (void)ctx;
+    (void)s;
+    deleted += old_obj && !new_obj;
+}
+
+START_TEST(test_what_others_have_takes_no_memory) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct store *s = store_new("pods", by_group, ours_only);
+    char name[32];
+    deleted = 0;
+    store_on_change(s, count_deleted, NULL);
+    store_put(s, pod(a, "n", "mine", "1", "g"));
+    size_t bytes = store_bytes(s);
+    store_relist_begin(s);
+    store_relist_item(s, pod(a, "n", "mine", "1", "g"));
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        if (i % 2) store_relist_item(s, pod(a, "n", name, "1", "theirs"));
+        else store_put(s, pod(a, "n", name, "1", "theirs"));
+    }
+    store_relist_end(s);
+    ck_assert_uint_eq(store_len(s), 1);
+    ck_assert_uint_eq(store_bytes(s), bytes);
+    store_put(s, pod(a, "n", "mine", "2", "theirs")); /* ours no longer */
+    ck_assert_uint_eq(store_len(s), 0);
+    ck_assert_uint_eq(store_bytes(s), 0);
+    ck_assert_int_eq(deleted, 1);
+    store_free(s);
+}
+END_TEST
+
 START_TEST(test_many_objects_stay_sorted) {
     ARENA_AUTO struct arena *a = arena_new();
     struct store *s = store_new("pods", by_group, NULL);
@@ -258,5 +297,5 @@ END_TEST
 TEST_MAIN("kube/store", test_object_carries_what_callers_ask_for, test_absent_members_are_empty_strings,
           test_get_and_put, test_older_version_does_not_replace, test_indexes_follow_the_object,
           test_replace_tells_only_what_changed, test_broken_relist_deletes_nothing,
-          test_projection_is_kept_but_the_index_saw_all, test_many_objects_stay_sorted,
+          test_projection_is_kept_but_the_index_saw_all, test_what_others_have_takes_no_memory, test_many_objects_stay_sorted,
           test_readers_and_the_writer_together)

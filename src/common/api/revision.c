@@ -1,6 +1,8 @@
 /* ControllerRevisions: what a group, a set or an instance was made of, as canonical bytes, and the
  * hash of these bytes, which names the revision (parts B 1.6, C 3, D 3). The bytes are on disk in
- * clusters and compared with newly built ones, so they never change for the same input. Pure. */
+ * clusters and compared with newly built ones, so they never change for the same input. An object is made
+ * of these very bytes: the API server stores data as they come, writes them in canonical form itself at the
+ * next patch of whatever part of the object, and refuses that patch when the bytes would change. Pure. */
 #include "api/build.h"
 #include "api/names.h"
 #include "base/hash.h"
@@ -96,19 +98,18 @@ int build_group_revision(struct arena *a, const struct rbg *g, struct group_revi
         hash_role(a, r, role, templates, out->role_hash[i]);
         jv_push(a, roles, role);
     }
-    out->data = group_data(a, templates, roles);
-    out->bytes = canonical_bytes(a, out->data, &out->len);
+    out->bytes = canonical_bytes(a, group_data(a, templates, roles), &out->len);
     safe_encode_u32(fnv1a_32(FNV32_INIT, out->bytes, out->len), out->hash);
     return 0;
 }
 
 static struct jv *revision_object(struct arena *a, const char *ns, const char *name,
-                                  struct jv *labels, struct jv *owner, struct jv *data,
-                                  int64_t number) {
+                                  struct jv *labels, struct jv *owner, const char *bytes,
+                                  size_t len, int64_t number) {
     struct jv *o = kind_object(a, KIND_REVISION, ns, name), *meta = jv_get(o, "metadata");
     jv_set(a, meta, "labels", labels);
     jv_push(a, jv_need_arr(a, meta, "ownerReferences"), owner);
-    jv_set(a, o, "data", data);
+    jv_set(a, o, "data", jv_new_raw(a, bytes, len));
     jv_set_int(a, o, "revision", number);
     return o;
 }
@@ -120,7 +121,7 @@ struct jv *build_group_revision_object(struct arena *a, const struct rbg *g,
     jv_set_str(a, labels, L_GROUP_REVISION, r->hash);
     char *name = arena_printf(a, "%.220s-%s-%lld", g->name, r->hash, (long long)number);
     return revision_object(a, g->ns, name, labels, kind_owner_ref(a, KIND_RBG, g->doc, true, true),
-                           r->data, number);
+                           r->bytes, r->len, number);
 }
 
 /* ---- sets and instances ---- */
@@ -188,12 +189,6 @@ bool build_revision_same(const struct jv *object, const char *bytes, size_t len)
     return b.len == len && memcmp(buf_str(&b), bytes, len) == 0;
 }
 
-/* The bytes were written by json_write_canonical, so they parse. */
-static struct jv *revision_data(struct arena *a, const struct revision *r) {
-    struct err e = ERR_INIT;
-    return json_parse(a, r->bytes, r->len, NULL, &e);
-}
-
 static void copy_annotations(struct arena *a, struct jv *object, const struct jv *owner) {
     const struct jv *from = jv_path(owner, "metadata", "annotations", (char *)0);
     if (!jv_is_empty(from)) jv_set(a, jv_get(object, "metadata"), "annotations", jv_dup(a, from));
@@ -208,7 +203,7 @@ struct jv *build_ris_revision_object(struct arena *a, const struct ris *s, const
         jv_merge_shallow(a, labels, jv_get(s->spec.selector, "matchLabels"));
     jv_set_str(a, labels, L_REVISION_DATA_HASH, r->hash);
     struct jv *owner = kind_owner_ref(a, KIND_RIS, s->doc, true, true);
-    struct jv *o = revision_object(a, s->ns, r->name, labels, owner, revision_data(a, r), number);
+    struct jv *o = revision_object(a, s->ns, r->name, labels, owner, r->bytes, r->len, number);
     copy_annotations(a, o, s->doc);
     return o;
 }
@@ -219,7 +214,7 @@ struct jv *build_ri_revision_object(struct arena *a, const struct ri *i, const s
     jv_set_str(a, labels, L_INSTANCE_NAME, i->name);
     jv_set_str(a, labels, L_REVISION_DATA_HASH, r->hash);
     struct jv *owner = kind_owner_ref(a, KIND_RI, i->doc, true, true);
-    struct jv *o = revision_object(a, i->ns, r->name, labels, owner, revision_data(a, r), number);
+    struct jv *o = revision_object(a, i->ns, r->name, labels, owner, r->bytes, r->len, number);
     copy_annotations(a, o, i->doc);
     return o;
 }

@@ -247,6 +247,13 @@ struct jv *jv_new_strf(struct arena *a, const char *fmt, ...) {
     return v;
 }
 
+struct jv *jv_new_raw(struct arena *a, const char *text, size_t n) {
+    struct jv *v = node(a, J_RAW);
+    v->s = arena_strndup(a, text, n);
+    v->len = (uint32_t)n;
+    return v;
+}
+
 struct jv *jv_open(struct arena *a, const struct jv *v) {
     static const struct json_limits checked_already = {SIZE_MAX, UINT32_MAX, UINT32_MAX};
     if (!jv_is(v, J_RAW)) return (struct jv *)(uintptr_t)v;

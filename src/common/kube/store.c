@@ -380,10 +380,11 @@ static struct jv *project_default(struct jv *doc) {
     return doc;
 }
 
-/* Index keys come from the whole document: a projection may drop what they are made of. */
+/* Index keys come from the whole document: a projection may drop what they are made of. NULL: not to be kept. */
 static const struct kobj *object_of(struct store *s, struct jv *doc, struct keys *keys) {
     keys_of(s, doc, keys);
-    return kobj_new(s->project ? s->project(s->scratch, doc) : project_default(doc));
+    struct jv *kept = s->project ? s->project(s->scratch, doc) : project_default(doc);
+    return kept ? kobj_new(kept) : NULL;
 }
 
 /* Puts the object in; returns false when the store's own is newer. *old: what it replaced (now the caller's), or NULL. */
@@ -399,25 +400,6 @@ static bool swap_locked(struct store *s, const struct kobj *o, const struct keys
     s->bytes += kobj_size(o) - (*old ? kobj_size(*old) : 0);
     return true;
 }
-
-static void put(struct store *s, struct jv *doc, bool any_rv) {
-    struct keys keys = {.a = s->scratch};
-    const struct kobj *old, *o = object_of(s, doc, &keys);
-    kobj_ref(o); /* for the handlers, while readers or a later put may drop the store's */
-    mutex_lock(&s->lock);
-    bool done = swap_locked(s, o, &keys, any_rv, &old);
-    mutex_unlock(&s->lock);
-    if (done) {
-        notify(s, old, o);
-        kobj_unref(old);
-    } else {
-        kobj_unref(o);
-    }
-    kobj_unref(o);
-    arena_reset(s->scratch);
-}
-
-void store_put(struct store *s, struct jv *doc) { put(s, doc, false); }
 
 static const struct kobj *remove_locked(struct store *s, struct entry *en) {
     const struct kobj *o = en->obj;
@@ -441,6 +423,35 @@ void store_delete(struct store *s, const char *ns, const char *name) {
     notify(s, old, NULL);
     kobj_unref(old);
 }
+
+static void put_object(struct store *s, const struct kobj *o, const struct keys *keys, bool any_rv) {
+    const struct kobj *old;
+    kobj_ref(o); /* for the handlers, while readers or a later put may drop the store's */
+    mutex_lock(&s->lock);
+    bool done = swap_locked(s, o, keys, any_rv, &old);
+    mutex_unlock(&s->lock);
+    if (done) {
+        notify(s, old, o);
+        kobj_unref(old);
+    } else {
+        kobj_unref(o);
+    }
+    kobj_unref(o);
+}
+
+/* An object that is ours no longer, as it is now, is gone for this store. */
+static void put(struct store *s, struct jv *doc, bool any_rv) {
+    struct keys keys = {.a = s->scratch};
+    const struct jv *meta = jv_get(doc, "metadata");
+    const char *ns = arena_strdup(s->scratch, jv_str(jv_get(meta, "namespace"), "")),
+               *name = arena_strdup(s->scratch, jv_str(jv_get(meta, "name"), ""));
+    const struct kobj *o = object_of(s, doc, &keys);
+    if (o) put_object(s, o, &keys, any_rv);
+    else store_delete(s, ns, name);
+    arena_reset(s->scratch);
+}
+
+void store_put(struct store *s, struct jv *doc) { put(s, doc, false); }
 
 void store_relist_begin(struct store *s) { s->pass++; }
 

@@ -357,6 +357,9 @@ static void controller_init(struct engine *g, struct controller *c, const struct
 static struct jv *project_pod(struct arena *a, struct jv *doc) {
     return source_project(a, KIND_POD, doc);
 }
+static struct jv *project_revision(struct arena *a, struct jv *doc) {
+    return source_project(a, KIND_REVISION, doc);
+}
 static struct jv *project_other(struct arena *a, struct jv *doc) {
     return source_project(a, KIND_NONE, doc);
 }
@@ -373,7 +376,8 @@ struct engine *engine_new(const struct engine_opts *o) {
         struct cache *c = &g->caches[i];
         c->g = g;
         c->kind = source_caches[i].kind;
-        c->store = store_new(kind_info(c->kind)->plural, source_index, c->kind == KIND_POD ? project_pod : project_other);
+        c->store = store_new(kind_info(c->kind)->plural, source_index,
+                             c->kind == KIND_POD ? project_pod : c->kind == KIND_REVISION ? project_revision : project_other);
         store_on_change(c->store, on_change, c);
     }
     g->controllers = must(calloc(o->nreconcilers, sizeof *g->controllers));

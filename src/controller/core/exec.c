@@ -106,9 +106,30 @@ static void announce(const struct run *r, const struct action *w, const struct k
     r->x->recheck(r->x->ctx, w->kind, w->ns ? w->ns : "", w->name);
 }
 
+static int write_now(struct run *r, const struct action *w, struct err *e) {
+    struct kube_request q = {0};
+    struct kube_response resp = {.body = BUF_INIT};
+    request_for(r->p->a, w, &q);
+    int rc = kube_do(r->x->kube, &q, &resp, e);
+    if (rc == 0) announce(r, w, &resp);
+    else if (action_harmless(w, e)) rc = 0;
+    buf_fini(&resp.body);
+    return rc;
+}
+
+static int write_anew(struct run *r, const struct action *w, struct err *e) {
+    struct action gone, anew;
+    action_anew(w, &gone, &anew);
+    log_info("a stored revision can't be patched, it is made anew", "object", object_key(r->p->a, w));
+    *e = (struct err)ERR_INIT;
+    return write_now(r, &gone, e) || write_now(r, &anew, e) ? -1 : 0;
+}
+
 static void settle(struct run *r, const struct action *w, struct kube_job *job) {
+    bool anew = job->rc && action_needs_anew(w, &job->e);
+    if (anew) job->rc = write_anew(r, w, &job->e);
     if (job->rc == 0) {
-        announce(r, w, &job->r);
+        if (!anew) announce(r, w, &job->r);
         if (w->reason) emit(r, "Normal", w->reason, w->message);
     } else if (job->e.code == ERR_CANCELED) {
         r->stopped = true;

@@ -46,6 +46,15 @@ int history_of_instance(struct arena *a, const struct history *h, const struct r
     }
 }
 
+/* The revision `equal` as it would be made today: another number, and data in canonical form. */
+static struct jv *renewed(struct arena *a, struct jv *object, const struct jv *equal, int64_t number) {
+    struct jv *meta = jv_get(object, "metadata");
+    jv_set_str(a, meta, "name", meta_name(equal));
+    jv_set(a, meta, "labels", jv_dup(a, jv_path(equal, "metadata", "labels", (char *)0)));
+    jv_set_int(a, object, "revision", number);
+    return object;
+}
+
 const char *history_plan(struct plan *p, const struct history *h, const struct revision *r, struct jv *object, bool gives_way) {
     const struct jv *newest = h->n ? h->list[h->n - 1] : NULL, *equal = equal_revision(h, r);
     int64_t next = jv_get_int(newest, "revision", 0) + 1;
@@ -59,7 +68,9 @@ const char *history_plan(struct plan *p, const struct history *h, const struct r
     if (equal != newest) {
         struct jv *patch = jv_new_obj(p->a);
         jv_set_int(p->a, patch, "revision", next);
-        plan_patch(p, KIND_REVISION, equal, patch);
+        struct action *act = plan_patch(p, KIND_REVISION, equal, patch);
+        act->anew = renewed(p->a, object, equal, next);
+        action_on_fail(act, "FailedCreateRevision");
     }
     return arena_strdup(p->a, meta_name(equal));
 }

@@ -184,6 +184,15 @@ bool action_outdated(const struct action *w, const struct err *e) {
     return e->code == ERR_CONFLICT && w->act == ACT_PATCH && *meta_rv(w->body);
 }
 
+bool action_needs_anew(const struct action *w, const struct err *e) {
+    return w->anew && w->act == ACT_PATCH && e->http == 422;
+}
+
+void action_anew(const struct action *w, struct action *gone, struct action *anew) {
+    *gone = (struct action){.act = ACT_DELETE, .kind = w->kind, .ns = w->ns, .name = w->name, .uid = w->uid};
+    *anew = (struct action){.act = ACT_CREATE, .kind = w->kind, .ns = w->ns, .name = w->name, .body = w->anew};
+}
+
 static const char *act_name(enum act act) {
     static const char *const names[] = {
         [ACT_CREATE] = "create",  [ACT_APPLY] = "apply", [ACT_PATCH] = "patch",

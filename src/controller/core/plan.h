@@ -22,6 +22,7 @@ struct action {
     const char *ns, *name, *uid;
     bool force;        /* ACT_APPLY: over other field managers: only for an object that is known to be ours */
     struct jv *body;
+    struct jv *anew;   /* ACT_PATCH of a revision: what takes its place when it can't be patched */
     int64_t delay_ms;  /* ACT_*_STATUS, ACT_PATCH: may wait this long for company; ACT_AFTER: the delay */
     bool gives_way;    /* only records something: may wait until there is less to do (later.h); nothing may depend on it. When it
                         * is a status, the controller of the root's owner is told that it waits */
@@ -68,6 +69,11 @@ bool action_harmless(const struct action *w, const struct err *e);
 
 /* Was this write refused because the object has changed since it was read? It is made anew then, which is no news to anybody. */
 bool action_outdated(const struct action *w, const struct err *e);
+
+/* Was the patch of a revision refused, because the API server would write its data otherwise than they are stored? Programs that
+ * sent other bytes than it writes itself have left such revisions. Then these two writes, in order, do what the patch was for. */
+bool action_needs_anew(const struct action *w, const struct err *e);
+void action_anew(const struct action *w, struct action *gone, struct action *anew);
 
 /* Would a server-side apply of `desired` change `live`? Exposed for its tests. */
 bool apply_needed(const struct jv *desired, const struct jv *live);

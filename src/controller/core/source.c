@@ -80,8 +80,17 @@ static void project_managed_fields(struct arena *a, struct jv *doc) {
     if (jv_len(kept)) jv_set(a, meta, "managedFields", kept);
 }
 
+/* Every StatefulSet and DaemonSet has revisions, with the same label as ours, and no selector tells them apart. Those without an
+ * owner, whose labels are whatever the set's selector says, are known by what they hold. */
+static bool is_our_revision(const struct jv *doc) {
+    const struct jv *owner = meta_controller(doc), *spec = jv_path(doc, "data", "spec", (char *)0);
+    if (owner) return str_has_prefix(jv_str(jv_get(owner, "apiVersion"), ""), API_GROUP "/");
+    return jv_get(spec, "roleInstanceTemplate") || jv_get(spec, "components") || jv_get(spec, "roles");
+}
+
 struct jv *source_project(struct arena *a, enum kind k, struct jv *doc) {
     if (k == KIND_POD) return project_pod(a, doc);
+    if (k == KIND_REVISION && !is_our_revision(doc)) return NULL;
     project_managed_fields(a, doc);
     return doc;
 }

@@ -30,7 +30,8 @@ enum { SOURCE_CACHES = 11 };
 struct source_cache { enum kind kind; const char *label; };
 extern const struct source_cache source_caches[SOURCE_CACHES];
 
-/* Index keys and projections of every kind that is cached: both kinds of source use them. */
+/* Index keys and projections of every kind that is cached: both kinds of source use them. A projection of NULL: the selector let
+ * something through that is none of ours; it is not kept. */
 void source_index(const struct jv *doc, void (*add)(void *ctx, const char *key), void *ctx);
 struct jv *source_project(struct arena *a, enum kind k, struct jv *doc);
 
