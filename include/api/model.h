@@ -149,6 +149,7 @@ enum workload role_workload(const struct role *r);
 bool role_stateful(const struct role *r);
 int32_t role_replicas(const struct role *r);                    /* 1 when unset */
 int32_t role_group_size(const struct role *r);                  /* pods of one replica: custom components counted by size */
+int64_t role_pods(const struct role *r);                         /* of all replicas; never negative */
 int32_t component_size(const struct component *c);              /* 1 when unset */
 const char *role_type_label(const struct role *r);              /* ROLE_TYPE_*; NULL: no pattern */
 const char *role_shared_service(const struct role *r);          /* "All" or "LeaderOnly" */

@@ -16,7 +16,8 @@
 static void known_keywords(const struct jv *schema) {
     static const char *const known[] = {
         "description", "type", "format", "properties", "required", "items", "additionalProperties", "enum", "pattern", "minimum",
-        "maximum", "minItems", "minLength", "maxLength", "minProperties", "default", "anyOf", "x-kubernetes-int-or-string",
+        "maximum", "minItems", "maxItems", "minLength",
+        "maxLength", "minProperties", "default", "anyOf", "x-kubernetes-int-or-string",
         "x-kubernetes-preserve-unknown-fields", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
         "x-kubernetes-map-type", "x-kubernetes-validations"};
     JV_FOR_OBJ(m, schema) {
@@ -153,6 +154,10 @@ static void check_unique(const struct check *c, const struct jv *schema, const s
 
 static void check_array(const struct check *c, const struct jv *schema, const struct jv *v, const char *path) {
     if (v->len < jv_get_int(schema, "minItems", 0)) add(c, path, "has too few items");
+    if (v->len > jv_get_int(schema, "maxItems", INT64_MAX)) {
+        add(c, path, "has too many items");
+        return; /* an API server does not look into them */
+    }
     for (uint32_t i = 0; i < v->len; i++)
         check_value(c, jv_get(schema, "items"), v->items[i], arena_printf(c->a, "%s[%u]", path, i));
     check_unique(c, schema, v, path);

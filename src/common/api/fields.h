@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "api/kinds.h"
+#include "api/limits.h"
 #include "api/model.h"
 #include "doc/schema.h"
 
@@ -21,6 +22,7 @@
 #define RULES(array) .rules = (array), .nrules = sizeof(array) / sizeof *(array)
 
 #define NAME_RE "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+#define SERVICE_NAME_RE "^([a-z]([-a-z0-9]*[a-z0-9])?)?$" /* empty: none */
 #define PERCENT_RE "^([0-9]|[1-9][0-9]|100)%$"
 
 #define RESTART_POLICIES "None|RecreateRoleInstanceOnPodRestart"

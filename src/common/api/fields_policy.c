@@ -39,7 +39,7 @@ static const struct type strategy_type = {
 };
 static const struct field rule_rows[] = {
     {.key = "name", .kind = F_STRING, .flags = REQ, .min_length = 1, .desc = "Name of the rule."},
-    {.key = "roles", .kind = F_LIST, .elem = F_STRING, .flags = REQ, .min_items = 1,
+    {.key = "roles", .kind = F_LIST, .elem = F_STRING, .flags = REQ, .min_items = 1, .max_items = ROLES_MAX,
      .desc = "The roles that are kept in step."},
     {.key = "strategy", .kind = F_OBJECT, .flags = REQ, .type = &strategy_type,
      .desc = "What is kept in step."},
@@ -49,7 +49,7 @@ static const struct type rule_type = {
 };
 static const struct field policy_spec_rows[] = {
     {.key = "policies", .kind = F_LIST, .elem = F_OBJECT, .flags = REQ, .type = &rule_type,
-     .merge_key = "name", .list_keys = "name", .min_items = 1, .desc = "The rules."},
+     .merge_key = "name", .list_keys = "name", .min_items = 1, .max_items = ROLES_MAX, .desc = "The rules."},
 };
 static const struct type policy_spec_type = {
     .name = "CoordinatedPolicySpec", ROWS(policy_spec_rows), .desc = "The rules.",
@@ -85,7 +85,7 @@ static const struct type scale_target_type = {
     .name = "AdapterScaleTargetRef", ROWS(scale_target_rows), .desc = "The role that is scaled.",
 };
 static const struct field adapter_spec_rows[] = {
-    {.key = "replicas", .kind = F_INT32, .flags = PTR,
+    {.key = "replicas", .kind = F_INT32, .flags = PTR, .max = LIMIT_TEXT(PODS_MAX),
      .desc = "Instances that the role shall have; autoscalers write it."},
     {.key = "scaleTargetRef", .kind = F_OBJECT, .flags = FF_REQUIRED | FF_POINTER,
      .type = &scale_target_type, .desc = "The role that is scaled."},

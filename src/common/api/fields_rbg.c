@@ -31,7 +31,7 @@ static const struct type standalone_type = {
 };
 
 static const struct field leader_worker_rows[] = {
-    {.key = "size", .kind = F_INT32, .flags = PTR, .dflt = "1",
+    {.key = "size", .kind = F_INT32, .flags = PTR, .dflt = "1", .max = LIMIT_TEXT(PODS_MAX),
      AT(struct leader_worker_pattern, size),
      .desc = "Pods of one instance: one leader and size - 1 workers."},
     TEMPLATE_ROWS(struct leader_worker_pattern),
@@ -54,11 +54,14 @@ static const struct type leader_worker_type = {
 };
 
 static const struct field role_component_rows[] = {
-    {.key = "name", .kind = F_STRING, .flags = REQ, AT(struct component, name),
+    {.key = "name", .kind = F_STRING, .flags = REQ, .max_length = DNS_LABEL_MAX, .pattern = NAME_RE,
+     AT(struct component, name),
      .desc = "Name of the component, unique in its role."},
-    {.key = "size", .kind = F_INT32, .flags = PTR, AT(struct component, size),
+    {.key = "size", .kind = F_INT32, .flags = PTR, .max = LIMIT_TEXT(PODS_MAX),
+     AT(struct component, size),
      .desc = "Pods of this component in one instance. Default: 1."},
-    {.key = "serviceName", .kind = F_STRING, .flags = OPT, AT(struct component, service_name),
+    {.key = "serviceName", .kind = F_STRING, .flags = OPT, .max_length = DNS_LABEL_MAX,
+     .pattern = SERVICE_NAME_RE, AT(struct component, service_name),
      .desc = "Subdomain of the pods. Default: the role's service."},
     {.key = "labels", .kind = F_MAP, .elem = F_STRING, .flags = OPT, AT(struct component, labels),
      .desc = "Labels of the component's pods; win over the template's."},
@@ -76,7 +79,8 @@ static const struct type role_component_type = {
 
 static const struct field custom_rows[] = {
     {.key = "components", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT,
-     .type = &role_component_type, .merge_key = "name", AT(struct custom_pattern, components),
+     .type = &role_component_type, .merge_key = "name", .max_items = COMPONENTS_MAX,
+     AT(struct custom_pattern, components),
      .desc = "The components of one instance, in their order."},
     RESTART_ROWS(struct custom_pattern),
 };
@@ -100,7 +104,8 @@ static const struct type scaling_adapter_type = {
 };
 
 static const struct field role_rows[] = {
-    {.key = "name", .kind = F_STRING, .flags = REQ, .min_length = 1, AT(struct role, name),
+    {.key = "name", .kind = F_STRING, .flags = REQ, .min_length = 1, .max_length = ROLE_NAME_MAX,
+     .pattern = NAME_RE, AT(struct role, name),
      .desc = "Name of the role, unique in the group. It becomes part of names and labels of "
              "everything that belongs to the role."},
     {.key = "labels", .kind = F_MAP, .elem = F_STRING, .flags = OPT, AT(struct role, labels),
@@ -109,10 +114,10 @@ static const struct field role_rows[] = {
      AT(struct role, annotations),
      .desc = "Annotations of the role's workload and service; some of them are directives."},
     {.key = "replicas", .kind = F_INT32, .flags = FF_REQUIRED | FF_POINTER | FF_ALWAYS,
-     .dflt = "1", .min = "0", AT(struct role, replicas), .desc = "Instances of the role."},
+     .dflt = "1", .min = "0", .max = LIMIT_TEXT(PODS_MAX), AT(struct role, replicas), .desc = "Instances of the role."},
     {.key = "rolloutStrategy", .kind = F_OBJECT, .flags = PTR, .type = &role_rollout_type,
      AT(struct role, rollout), .desc = "How a change of the role reaches its instances."},
-    {.key = "dependencies", .kind = F_LIST, .elem = F_STRING, .flags = OPT,
+    {.key = "dependencies", .kind = F_LIST, .elem = F_STRING, .flags = OPT, .max_items = ROLES_MAX,
      AT(struct role, dependencies),
      .desc = "Roles that must be ready before this one is started for the first time."},
     {.key = "standalonePattern", .kind = F_OBJECT, .flags = PTR, .type = &standalone_type,
@@ -156,11 +161,12 @@ static const struct type role_type = {
 
 static const struct field rbg_spec_rows[] = {
     {.key = "roles", .kind = F_LIST, .elem = F_OBJECT, .flags = REQ, .type = &role_type,
-     .merge_key = "name", .list_keys = "name", .min_items = 1, AT(struct rbg_spec, roles),
+     .merge_key = "name", .list_keys = "name", .min_items = 1, .max_items = ROLES_MAX,
+     AT(struct rbg_spec, roles),
      .desc = "The roles of the group."},
     {.key = "roleTemplates", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT,
      .type = &role_template_type, .merge_key = "name", .list_keys = "name",
-     AT(struct rbg_spec, role_templates),
+     .max_items = TEMPLATES_MAX, AT(struct rbg_spec, role_templates),
      .desc = "Pod templates that roles refer to with templateRef."},
 };
 const struct type rbg_spec_type = {
@@ -196,7 +202,8 @@ static const struct type group_template_type = {
 };
 
 static const struct field rbgset_spec_rows[] = {
-    {.key = "replicas", .kind = F_INT32, .flags = PTR, .dflt = "1", .desc = "Groups of the set."},
+    {.key = "replicas", .kind = F_INT32, .flags = PTR, .dflt = "1", .max = LIMIT_TEXT(GROUPS_MAX),
+     .desc = "Groups of the set."},
     {.key = "groupTemplate", .kind = F_OBJECT, .flags = REQ, .type = &group_template_type,
      .desc = "From this the groups of the set are made."},
 };

@@ -66,7 +66,7 @@ static const struct type strategy_type = {
 };
 static const struct field coordination_rows[] = {
     {.key = "name", .kind = F_STRING, .flags = REQ, .desc = "Name of the rule."},
-    {.key = "roles", .kind = F_LIST, .elem = F_STRING, .flags = REQ,
+    {.key = "roles", .kind = F_LIST, .elem = F_STRING, .flags = REQ, .max_items = ROLES_MAX,
      .desc = "The roles that are kept in step."},
     {.key = "strategy", .kind = F_OBJECT, .flags = PTR, .type = &strategy_type,
      .desc = "What is kept in step."},
@@ -90,7 +90,7 @@ static const struct type workload_type = {
 };
 
 static const struct field leader_worker_set_rows[] = {
-    {.key = "size", .kind = F_INT32, .flags = PTR, .dflt = "1",
+    {.key = "size", .kind = F_INT32, .flags = PTR, .dflt = "1", .max = LIMIT_TEXT(PODS_MAX),
      .desc = "Pods of one instance: one leader and size - 1 workers."},
     {.key = "patchLeaderTemplate", .kind = F_ANY, .flags = PTR,
      .desc = "Strategic merge patch of the template for the leader."},
@@ -103,9 +103,12 @@ static const struct type leader_worker_set_type = {
 };
 
 static const struct field component_rows[] = {
-    {.key = "name", .kind = F_STRING, .flags = REQ, .desc = "Name of the component."},
-    {.key = "size", .kind = F_INT32, .flags = PTR, .desc = "Pods of the component in one instance."},
-    {.key = "serviceName", .kind = F_STRING, .flags = OPT,
+    {.key = "name", .kind = F_STRING, .flags = REQ, .max_length = DNS_LABEL_MAX, .pattern = NAME_RE,
+     .desc = "Name of the component."},
+    {.key = "size", .kind = F_INT32, .flags = PTR, .max = LIMIT_TEXT(PODS_MAX),
+     .desc = "Pods of the component in one instance."},
+    {.key = "serviceName", .kind = F_STRING, .flags = OPT, .max_length = DNS_LABEL_MAX,
+     .pattern = SERVICE_NAME_RE,
      .desc = "Subdomain of the pods. Default: the role's service."},
     {.key = "template", .kind = F_OBJECT, .flags = REQ | FF_SCHEMALESS,
      .type = &core_PodTemplateSpec, .desc = "The pod template of this component."},
@@ -123,19 +126,20 @@ static const struct type scaling_adapter_type = {
 };
 
 static const struct field role_rows[] = {
-    {.key = "name", .kind = F_STRING, .flags = REQ, .min_length = 1,
+    {.key = "name", .kind = F_STRING, .flags = REQ, .min_length = 1, .max_length = ROLE_NAME_MAX,
+     .pattern = NAME_RE,
      .desc = "Name of the role, unique in the group."},
     {.key = "labels", .kind = F_MAP, .elem = F_STRING, .flags = OPT,
      .desc = "Labels of the role's workload."},
     {.key = "annotations", .kind = F_MAP, .elem = F_STRING, .flags = OPT,
      .desc = "Annotations of the role's workload and service."},
     {.key = "replicas", .kind = F_INT32, .flags = FF_REQUIRED | FF_POINTER | FF_ALWAYS,
-     .dflt = "1", .min = "0", .desc = "Instances of the role."},
+     .dflt = "1", .min = "0", .max = LIMIT_TEXT(PODS_MAX), .desc = "Instances of the role."},
     {.key = "rolloutStrategy", .kind = F_OBJECT, .flags = PTR, .type = &role_rollout_type,
      .desc = "How a change of the role reaches its instances."},
     {.key = "restartPolicy", .kind = F_STRING, .flags = OPT, .enums = RESTART_POLICIES,
      .desc = "What the restart of a pod's container means for its instance."},
-    {.key = "dependencies", .kind = F_LIST, .elem = F_STRING, .flags = OPT,
+    {.key = "dependencies", .kind = F_LIST, .elem = F_STRING, .flags = OPT, .max_items = ROLES_MAX,
      .desc = "Roles that must be ready before this one is started for the first time."},
     {.key = "workload", .kind = F_OBJECT, .flags = FF_ALWAYS, .type = &workload_type,
      .dflt = "{\"apiVersion\":\"apps/v1\",\"kind\":\"StatefulSet\"}",
@@ -149,7 +153,7 @@ static const struct field role_rows[] = {
     {.key = "leaderWorkerSet", .kind = F_OBJECT, .flags = PTR, .type = &leader_worker_set_type,
      .desc = "One leader pod and its workers are one instance."},
     {.key = "components", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT,
-     .type = &role_component_type, .merge_key = "name",
+     .type = &role_component_type, .merge_key = "name", .max_items = COMPONENTS_MAX,
      .desc = "Any set of components is one instance."},
     {.key = "servicePorts", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT,
      .type = &core_ServicePort, .desc = "Ports that the discovery file announces for the role."},
@@ -182,14 +186,16 @@ static const struct type role_type = {
 
 static const struct field spec_rows[] = {
     {.key = "roles", .kind = F_LIST, .elem = F_OBJECT, .flags = REQ, .type = &role_type,
-     .merge_key = "name", .list_keys = "name", .min_items = 1, .desc = "The roles of the group."},
+     .merge_key = "name", .list_keys = "name", .min_items = 1, .max_items = ROLES_MAX,
+     .desc = "The roles of the group."},
     {.key = "roleTemplates", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT,
      .type = &role_template_type, .merge_key = "name", .list_keys = "name",
+     .max_items = TEMPLATES_MAX,
      .desc = "Pod templates that roles refer to with templateRef."},
     {.key = "podGroupPolicy", .kind = F_OBJECT, .flags = PTR, .type = &pod_group_policy_type,
      .desc = "Schedules all pods of the group together or none."},
     {.key = "coordination", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT,
-     .type = &coordination_type, .merge_key = "name", .list_keys = "name",
+     .type = &coordination_type, .merge_key = "name", .list_keys = "name", .max_items = ROLES_MAX,
      .desc = "Rules that keep roles in step."},
 };
 static const struct type spec_type = {
@@ -209,7 +215,8 @@ const struct type rbg_v1alpha1_type = {
 };
 
 static const struct field set_spec_rows[] = {
-    {.key = "replicas", .kind = F_INT32, .flags = PTR, .dflt = "1", .desc = "Groups of the set."},
+    {.key = "replicas", .kind = F_INT32, .flags = PTR, .dflt = "1", .max = LIMIT_TEXT(GROUPS_MAX),
+     .desc = "Groups of the set."},
     {.key = "template", .kind = F_OBJECT, .flags = REQ, .type = &spec_type,
      .desc = "The spec of each group."},
 };

@@ -2,11 +2,14 @@
 #include "fields.h"
 
 static const struct field component_rows[] = {
-    {.key = "name", .kind = F_STRING, .flags = REQ, AT(struct component, name),
+    {.key = "name", .kind = F_STRING, .flags = REQ, .max_length = DNS_LABEL_MAX, .pattern = NAME_RE,
+     AT(struct component, name),
      .desc = "Name of the component, unique in its instance."},
-    {.key = "size", .kind = F_INT32, .flags = PTR, AT(struct component, size),
+    {.key = "size", .kind = F_INT32, .flags = PTR, .max = LIMIT_TEXT(PODS_MAX),
+     AT(struct component, size),
      .desc = "Pods of this component. Default: 1."},
-    {.key = "serviceName", .kind = F_STRING, .flags = OPT, AT(struct component, service_name),
+    {.key = "serviceName", .kind = F_STRING, .flags = OPT, .max_length = DNS_LABEL_MAX,
+     .pattern = SERVICE_NAME_RE, AT(struct component, service_name),
      .desc = "Subdomain of the component's pods; their hostname is then the pod's name."},
     {.key = "labels", .kind = F_MAP, .elem = F_STRING, .flags = OPT, AT(struct component, labels),
      .desc = "Labels of the component."},
@@ -34,7 +37,7 @@ static const struct type readiness_gate_type = {
 
 static const struct field ri_spec_rows[] = {
     {.key = "components", .kind = F_LIST, .elem = F_OBJECT, .flags = REQ, .type = &component_type,
-     .merge_key = "name", AT(struct ri_spec, components),
+     .merge_key = "name", .max_items = COMPONENTS_MAX, AT(struct ri_spec, components),
      .desc = "The components of the instance, in their order."},
     {.key = "readyPolicy", .kind = F_STRING, .flags = OPT, .dflt = "\"AllPodReady\"",
      AT(struct ri_spec, ready_policy),

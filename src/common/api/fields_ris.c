@@ -60,7 +60,8 @@ const struct type lifecycle_type = {
 };
 
 static const struct field ris_spec_rows[] = {
-    {.key = "replicas", .kind = F_INT32, .flags = PTR, AT(struct ris_spec, replicas),
+    {.key = "replicas", .kind = F_INT32, .flags = PTR, .max = LIMIT_TEXT(PODS_MAX),
+     AT(struct ris_spec, replicas),
      .desc = "Instances of the set. Default: 1."},
     {.key = "selector", .kind = F_OBJECT, .flags = PTR, .type = &meta_LabelSelector,
      AT(struct ris_spec, selector), .desc = "Selects the instances that belong to the set."},

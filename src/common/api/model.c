@@ -111,6 +111,11 @@ int32_t role_group_size(const struct role *r) {
     return pods > INT32_MAX ? INT32_MAX : (int32_t)pods;
 }
 
+int64_t role_pods(const struct role *r) {
+    int32_t replicas = role_replicas(r);
+    return replicas > 0 ? (int64_t)replicas * role_group_size(r) : 0;
+}
+
 const char *role_type_label(const struct role *r) {
     if (r->standalone.set) return ROLE_TYPE_POD;
     if (r->leader_worker.set) return ROLE_TYPE_LWS;

@@ -3,10 +3,9 @@
 #include <string.h>
 
 #include "api/names.h"
+#include "api/limits.h"
 #include "base/hash.h"
 #include "base/str.h"
-
-enum { DNS_LABEL_MAX = 63 };
 
 static char *cut(char *name) {
     size_t n = strlen(name);

@@ -55,6 +55,7 @@ static void put_type(struct buf *out, const struct field *f) {
 static void put_bounds(struct buf *out, const struct field *f) {
     const struct { const char *text; uint32_t v; } counts[] = {
         {"at least %u items", f->min_items},
+        {"at most %u items", f->max_items},
         {"length at least %u", f->min_length},
         {"length at most %u", f->max_length},
         {"at least %u members", f->min_properties},

@@ -104,6 +104,7 @@ static void set_bounds(struct arena *a, struct jv *out, const struct field *f) {
     if (f->max) jv_set(a, out, "maximum", json_of(a, f->max));
     const struct { const char *key; uint32_t v; } counts[] = {
         {"minItems", f->min_items},
+        {"maxItems", f->max_items},
         {"minLength", f->min_length},
         {"maxLength", f->max_length},
         {"minProperties", f->min_properties},

@@ -7,6 +7,7 @@
  * of the element, so that moving a role changes nothing. Pure, but for the lookup. */
 #include <string.h>
 
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/buf.h"
 #include "base/map.h"
@@ -112,10 +113,37 @@ static void check_role_names(const struct check *c) {
     }
 }
 
-static void check_spec(const struct check *c, const struct jv *spec) {
+/* A role that is too large by itself is reported there. */
+static void check_group_pods(const struct check *c) {
+    int64_t pods = 0;
+    for (size_t i = 0; i < c->s->roles.n; i++) {
+        int64_t n = role_pods(&c->s->roles.items[i]);
+        if (n > PODS_MAX) return;
+        pods += n;
+    }
+    if (pods > PODS_MAX)
+        problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_INVALID, NULL,
+                    "the roles together have %lld pods, at most %d are allowed: lower their "
+                    "replicas, or write several groups",
+                    (long long)pods, PODS_MAX);
+}
+
+static void check_counts(const struct check *c) {
     if (c->s->roles.n == 0)
         problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_REQUIRED, NULL,
                     "write at least one role");
+    if (c->s->roles.n > ROLES_MAX)
+        problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_TOO_MANY, NULL,
+                    "a group may have %d roles: write several groups", ROLES_MAX);
+    if (c->s->role_templates.n > TEMPLATES_MAX)
+        problem_add(c->p, arena_printf(c->a, "%s.roleTemplates", c->path), PROBLEM_TOO_MANY, NULL,
+                    "a group may have %d role templates: remove those that no role names",
+                    TEMPLATES_MAX);
+}
+
+static void check_spec(const struct check *c, const struct jv *spec) {
+    check_counts(c);
+    check_group_pods(c);
     check_role_templates(c, spec);
     check_role_names(c);
     for (size_t i = 0; i < c->s->roles.n; i++) {
@@ -193,6 +221,9 @@ static void validate_set(struct check *c, const struct jv *doc, const struct jv 
     int64_t n = jv_int(replicas, 1);
     if (n < 0)
         problem_add(c->p, "spec.replicas", PROBLEM_INVALID, replicas, "must not be negative");
+    if (n > GROUPS_MAX)
+        problem_add(c->p, "spec.replicas", PROBLEM_INVALID, replicas, "must be at most %d",
+                    GROUPS_MAX);
     c->group = *name ? arena_printf(c->a, "%s-%lld", name, (long long)(n > 1 ? n - 1 : 0)) : "";
     const char *wrong = *name ? name_dns1123_label(c->group) : NULL;
     if (wrong) {

@@ -3,6 +3,7 @@
  * checked against the role's components. Paths are relative to the template. Pure. */
 #include <string.h>
 
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -246,7 +247,6 @@ static void check_depends(const struct directive *d, const struct jv *doc) {
                 known_component(d, name, path);
         }
     }
-    enum { COMPONENTS_MAX = 256 }; /* for the search; more are possible and are not searched */
     char *state = arena_alloc(d->p->a, d->n);
     bool own = false; /* said already */
     JV_FOR_ARR(it, jv_get(doc, "startAfter")) own = own || str_eq(jv_str(*it, NULL), self);

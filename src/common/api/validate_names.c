@@ -4,6 +4,7 @@
  * part A 4.2, part C 3 (revision labels), part D 11 and 15. Pure. */
 #include <string.h>
 
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/buf.h"
 #include "base/str.h"
@@ -12,9 +13,8 @@
 #include "validate_place.h"
 
 enum {
-    LABEL_MAX = 63,
+    LABEL_MAX = DNS_LABEL_MAX,
     HASH_LEN = 10,             /* safe encoding of 32 bits */
-    ROLE_MAX = LABEL_MAX - 14, /* "role-revision-<role>" is the name part of a label key */
     INSTANCE_ID_LEN = 5,       /* of stateless instances */
     REVISIONED_MAX = LABEL_MAX - 1 - HASH_LEN, /* "<name>-<hash>" is a label value */
 };
@@ -135,11 +135,11 @@ void check_names(const struct role_check *k) {
         place_problem(k->c->p, &name, PROBLEM_REQUIRED, "a role needs a name");
         return;
     }
-    if (strlen(r->name) > ROLE_MAX) {
+    if (strlen(r->name) > ROLE_NAME_MAX) {
         place_problem(k->c->p, &name, PROBLEM_TOO_LONG,
                       "a role's name may have %d characters, because it is part of the label key "
                       "%s<role>; this one has %zu",
-                      ROLE_MAX, L_ROLE_REVISION_PREFIX, strlen(r->name));
+                      ROLE_NAME_MAX, L_ROLE_REVISION_PREFIX, strlen(r->name));
         return;
     }
     if (wrong) {

@@ -3,6 +3,7 @@
  * wrong and what to write. Pure, except for the lookup of engine runtime profiles. */
 #include <string.h>
 
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -12,6 +13,34 @@
 
 static const char *sub(const struct role_check *k, const char *field) {
     return arena_printf(k->c->a, "%s.%s", k->path, field);
+}
+
+/* ---- how many ---- */
+
+static void check_maximum(struct problems *p, const char *path, struct opt32 n,
+                          const struct jv *value) {
+    if (n.set && n.v > PODS_MAX)
+        problem_add(p, path, PROBLEM_INVALID, value, "must be at most %d", PODS_MAX);
+}
+
+/* Is one of the numbers beyond the maximum by itself? Then that is what is said. */
+static bool has_large_number(const struct role *r) {
+    bool large = role_replicas(r) > PODS_MAX;
+    if (r->leader_worker.set) large |= role_group_size(r) > PODS_MAX;
+    for (size_t i = 0; r->custom.set && i < r->custom.components.n; i++)
+        large |= component_size(&r->custom.components.items[i]) > PODS_MAX;
+    return large;
+}
+
+/* Each number may be within its maximum, and their product beyond it. */
+static void check_pods(const struct role_check *k) {
+    const struct role *r = k->r;
+    check_maximum(k->c->p, sub(k, "replicas"), r->replicas, jv_get(r->doc, "replicas"));
+    if (role_pods(r) > PODS_MAX && !has_large_number(r))
+        problem_add(k->c->p, sub(k, "replicas"), PROBLEM_INVALID, jv_get(r->doc, "replicas"),
+                    "%d replicas of %d pods are %lld pods, at most %d are allowed: lower one of them, or "
+                    "write several groups",
+                    (int)role_replicas(r), (int)role_group_size(r), (long long)role_pods(r), PODS_MAX);
 }
 
 /* ---- the pattern ---- */
@@ -72,6 +101,8 @@ static void check_leader_worker(const struct role_check *k) {
         problem_add(k->c->p, sub(k, "leaderWorkerPattern.size"), PROBLEM_INVALID,
                     jv_path(k->r->doc, "leaderWorkerPattern", "size", (char *)0),
                     "size counts the leader too, so it must be at least 1");
+    check_maximum(k->c->p, sub(k, "leaderWorkerPattern.size"), p->size,
+                  jv_path(k->r->doc, "leaderWorkerPattern", "size", (char *)0));
     if (str_eq(p->shared_service_selection, "LeaderOnly") && role_workload(k->r) != WL_RIS)
         problem_add(k->c->p, sub(k, "leaderWorkerPattern.sharedServiceSelection"),
                     PROBLEM_FORBIDDEN, NULL,
@@ -99,6 +130,7 @@ static void check_component(const struct role_check *k, size_t i, struct map *se
     if (c->size.set && c->size.v < 0)
         problem_add(k->c->p, arena_printf(k->c->a, "%s.size", path), PROBLEM_INVALID,
                     jv_get(doc, "size"), "must not be negative");
+    check_maximum(k->c->p, arena_printf(k->c->a, "%s.size", path), c->size, jv_get(doc, "size"));
     wrong = str_empty(c->service_name) ? NULL : name_dns1035_label(c->service_name);
     if (wrong)
         problem_add(k->c->p, arena_printf(k->c->a, "%s.serviceName", path), PROBLEM_INVALID,
@@ -110,6 +142,9 @@ static void check_custom(const struct role_check *k) {
     const char *path = sub(k, "customComponentsPattern.components");
     if (p->components.n == 0)
         problem_add(k->c->p, path, PROBLEM_REQUIRED, NULL, "write at least one component");
+    if (p->components.n > COMPONENTS_MAX)
+        problem_add(k->c->p, path, PROBLEM_TOO_MANY, NULL,
+                    "a role may have %d components: write several roles", COMPONENTS_MAX);
     struct map *seen = map_in(k->c->a);
     for (size_t i = 0; i < p->components.n; i++) check_component(k, i, seen);
     if (p->components.n && role_group_size(k->r) < 1)
@@ -312,6 +347,7 @@ void check_role(const struct role_check *k) {
     if (r->replicas.set && r->replicas.v < 0)
         problem_add(k->c->p, sub(k, "replicas"), PROBLEM_INVALID, jv_get(r->doc, "replicas"),
                     "must not be negative");
+    check_pods(k);
     if (r->min_ready_seconds < 0)
         problem_add(k->c->p, sub(k, "minReadySeconds"), PROBLEM_INVALID,
                     jv_get(r->doc, "minReadySeconds"), "must not be negative");

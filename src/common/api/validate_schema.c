@@ -106,6 +106,12 @@ static void check_elements(struct problems *p, const struct field *f, const stru
     }
     if (jv_len(at->v) < f->min_items || jv_len(at->v) < f->min_properties)
         place_problem(p, at, PROBLEM_REQUIRED, "write at least one");
+    if (f->max_items && place_len(at) > f->max_items) {
+        struct place all = *at;
+        all.v = NULL; /* too much to be shown */
+        place_problem(p, &all, PROBLEM_TOO_MANY, "has %zu elements, at most %u are allowed", place_len(at), f->max_items);
+        return; /* they are too many to be compared */
+    }
     check_unique(p, f, at);
 }
 

@@ -2,9 +2,8 @@
 #ifndef RBG_CONTROLLER_RBGSET_WORLD_H
 #define RBG_CONTROLLER_RBGSET_WORLD_H
 
+#include "api/limits.h"
 #include "controller/core/reconciler.h"
-
-enum { GROUPS_MAX = 1000 }; /* of one set; a reconcile looks at all of them */
 
 struct rbgset_world {
     struct world w;
