@@ -158,7 +158,7 @@ static void bounds(struct tour *t, const struct specimen *s) {
 }
 
 static void words(struct tour *t, const struct specimen *s) {
-    const char *last = NULL;
+    const char *last = "";
     for (char *save = NULL, *w = strtok_r(arena_strdup(t->a, s->f->enums), "|", &save); w; w = strtok_r(NULL, "|", &save)) {
         with_value(t, s, WORD, jv_new_str(t->a, w), false);
         last = w;
