@@ -127,10 +127,10 @@ compile() {
 			-DCMAKE_C_FLAGS_INIT="-isystem $3/usr/include/$2"
 			-DCMAKE_EXE_LINKER_FLAGS_INIT="-L$3/usr/lib/$2 -L$3/lib/$2 -Wl,-rpath-link,$3/usr/lib/$2:$3/lib/$2")
 	fi
-	cmake -S "$ROOT" -B "$4" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON \
+	cmake --log-level=WARNING -S "$ROOT" -B "$4" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON \
 		-DRBG_TESTS=OFF -DRBG_PROFILE="$PROFILE" -DRBG_COMMIT="$COMMIT" \
 		-DCMAKE_C_FLAGS="-ffile-prefix-map=$ROOT=. -ffile-prefix-map=$4=." "${options[@]}" >&2
-	cmake --build "$4" --target rbg-manager >&2
+	cmake --build "$4" --target rbg-manager -- --quiet >&2
 	unset PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR
 }
 

@@ -13,9 +13,9 @@ key=$(find CMakeLists.txt include src/common src/webhook tests/bench/{bench.h,re
     sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 profile=$build/profile-$key
 if [ ! -d "$profile" ]; then
-    cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DRBG_TESTS=OFF \
+    cmake --log-level=WARNING -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DRBG_TESTS=OFF \
         -DRBG_TRAIN=ON -DRBG_PROFILE="$build/counters" >&2
-    cmake --build "$build" --target bench-review >&2
+    cmake --build "$build" --target bench-review -- --quiet >&2
     rm -rf "$build/counters" "$build"/profile-*
     ROUNDS=300 "$build/bench-review" examples/*.yaml tests/bench/training.yaml >&2
     mv "$build/counters" "$profile"

@@ -4,6 +4,7 @@ A block is run when the line before it is a comment that says so:
 
     <!-- run -->                what follows "$ " is typed, the lines below are what it prints
     <!-- run: fails -->         the same; the last command of the block exits with another code than 0
+    <!-- run: picture -->       as the first; hack/docs/terminal.py draws it, too
     <!-- run: quiet -->         there is no "$ ", every line is typed, and nothing is compared
 
 A line that ends with a backslash, or opens a here-document, goes on in the next. In what is printed a line "..." stands for any
@@ -12,7 +13,7 @@ number of lines. Times, addresses and made-up names are masked before the two ar
 import dataclasses
 import re
 
-MARK = re.compile(r"<!-- run(?:: (fails|quiet))? -->\s*")
+MARK = re.compile(r"<!-- run(?:: (fails|quiet|picture))? -->\s*")
 AGE = r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+(?:\.\d+)?s)?"
 MASKS = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
@@ -35,7 +36,7 @@ class Command:
 class Block:
     page: str
     line: int
-    mode: str        # "", "fails" or "quiet"
+    mode: str        # "", "fails", "picture" or "quiet"
     commands: list
 
 
