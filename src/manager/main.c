@@ -67,7 +67,8 @@ static int start_client(struct manager *m, struct err *e) {
 static void make_engine(struct manager *m) {
     m->decisions = (struct options){.scheduler = m->o.scheduler,
                                     .deprecated_workloads = m->o.deprecated_workloads,
-                                    .settle_ms = m->o.settle_ms};
+                                    .settle_ms = m->o.settle_ms,
+                                    .progress_ms = m->o.progress_ms};
     m->engine = engine_new(&(struct engine_opts){.kube = m->kube,
                                                  .clock = clock_real(),
                                                  .options = &m->decisions,

@@ -38,6 +38,8 @@ static const struct flag rows[] = {
     {"event-burst", "100", "Normal events that may exceed event-qps at once", FLAG_INT, AT(event_burst)},
     {"status-settle-time", "2s", "how long a status that is still changing may wait to be written once", FLAG_DURATION_MS,
      AT(settle_ms)},
+    {"progress-deadline", "10m", "how long the same cause may keep a group still until it is called stalled", FLAG_DURATION_MS,
+     AT(progress_ms)},
     {"kube-api-qps", "0", "requests a second to the API server; 0: no limit of our own", FLAG_DOUBLE, AT(qps)},
     {"kube-api-burst", "0", "requests that may exceed kube-api-qps at once", FLAG_INT, AT(burst)},
     {"scheduler-name", "scheduler-plugins", "gang scheduler: scheduler-plugins or volcano", FLAG_STRING, AT(scheduler)},

@@ -14,7 +14,7 @@ struct manager_options {
     const char *log_level, *log_encoder, *lease_namespace, *metrics_cert_dir, *metrics_cert_name, *metrics_cert_key;
     bool metrics_secure, leader_elect, deprecated_workloads, help, version;
     bool self_test, print_crds, print_rbac, print_webhooks, print_reference;
-    int64_t workers, cache_sync_ms, settle_ms, lease_ms, renew_ms, retry_ms, shutdown_delay_ms;
+    int64_t workers, cache_sync_ms, settle_ms, progress_ms, lease_ms, renew_ms, retry_ms, shutdown_delay_ms;
     double qps, event_qps;
     int64_t burst, event_burst;
 };

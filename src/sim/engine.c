@@ -18,7 +18,7 @@
 const struct sim_opts sim_opts_default = {
     .kubelet = {.schedule_ms = 100, .start_ms = 1000, .ready_ms = 2000, .restart_ms = 1000, .stop_ms = 1000, .sync_ms = 100,
                 .seed = 1},
-    .decisions = {.scheduler = "scheduler-plugins", .deprecated_workloads = true, .settle_ms = 1000},
+    .decisions = {.scheduler = "scheduler-plugins", .deprecated_workloads = true, .settle_ms = 1000, .progress_ms = 600000},
     .nodes = 4,
     .collect_ms = 200,
 };
@@ -131,8 +131,8 @@ static void route_change(struct routing *to, enum kind k, const struct jv *was, 
         const struct route *route = &to->r->routes[i];
         if (route->kind != k) continue;
         if (route->all) route_all(to);
-        else if (route->map) route->map(is ? is : was, route_to, to);
-        else {
+        else if (route->map && !(route->news && was && is && !route->news(was, is))) route->map(is ? is : was, route_to, to);
+        else if (!route->map) {
             if (is) route_owner(to, is);
             if (was) route_owner(to, was);
         }

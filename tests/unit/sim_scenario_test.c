@@ -254,6 +254,7 @@ START_TEST(an_unschedulable_pod_is_named_in_the_status) {
     sim_wait(s, 30000);
     const char *state = state_text(a, KIND_RI, cluster_get(sim_cluster(s), a, KIND_RI, "default", "g-worker-1"));
     SCENARIO_CHECK(s, strstr(state, "g-worker-1 waits for a node"), "%s", state);
+    sim_wait(s, HOUR_MS); /* within which it is called stalled */
     int64_t writes = sim_writes(s);
     sim_wait(s, HOUR_MS);
     SCENARIO_CHECK(s, sim_writes(s) == writes, "%lld writes in an hour in which nothing changed",

@@ -177,9 +177,13 @@ static const struct field group_status_rows[] = {
      .desc = "The metadata.generation that this status is about."},
     {.key = "conditions", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT, .type = &condition_type,
      .merge_key = "type", .list_keys = "type",
-     .desc = "Ready, Progressing and RollingUpdateInProgress."},
+     .desc = "Ready, Progressing, RollingUpdateInProgress, and Stalled while one cause keeps everything still."},
     {.key = "roleStatuses", .kind = F_LIST, .elem = F_OBJECT, .flags = REQ,
      .type = &role_status_type, .desc = "One entry for each role."},
+    {.key = "rolesReady", .kind = F_STRING, .flags = OPT,
+     .desc = "Roles that are wholly as the spec asks, of all: \"2/3\". For columns."},
+    {.key = "instancesUpdated", .kind = F_STRING, .flags = OPT,
+     .desc = "Instances made from the current templates, of those wanted: \"5/6\". For columns."},
 };
 const struct type group_status_type = {
     .name = "RoleBasedGroupStatus", ROWS(group_status_rows), .desc = "What was observed last.",

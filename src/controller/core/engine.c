@@ -111,10 +111,11 @@ static void route_owner(struct controller *c, const struct kobj *o) {
     if (o && str_eq(o->owner_kind, kind_info(c->r->root)->name)) enqueue(c, o->ns, o->owner_name);
 }
 
-static void route_mapped(struct controller *c, route_fn map, const struct kobj *o) {
-    if (!o) return;
+static void route_mapped(struct controller *c, const struct route *route, const struct kobj *was, const struct kobj *is) {
     ARENA_AUTO struct arena *a = arena_new();
-    map(kobj_doc(a, o), route_add, c);
+    const struct jv *doc = kobj_doc(a, is ? is : was);
+    if (route->news && was && is && !route->news(kobj_doc(a, was), doc)) return;
+    route->map(doc, route_add, c);
 }
 
 static void route_all(struct controller *c) {
@@ -140,7 +141,7 @@ static void route_change(struct controller *c, enum kind k, const struct kobj *o
             continue;
         }
         if (route->map) {
-            route_mapped(c, route->map, new_obj ? new_obj : old_obj);
+            route_mapped(c, route, old_obj, new_obj);
             continue;
         }
         route_owner(c, new_obj);

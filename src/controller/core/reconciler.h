@@ -12,6 +12,7 @@ struct options { /* what flags can change about decisions */
     const char *scheduler;         /* "scheduler-plugins" or "volcano" */
     bool deprecated_workloads;
     int64_t settle_ms;             /* how long a status that will change again at once may wait; 0 in tests */
+    int64_t progress_ms;           /* how long the same cause may keep a group still until it is called stalled */
 };
 
 struct rctx {
@@ -34,6 +35,8 @@ struct route {
     enum kind kind;
     route_fn map; /* NULL: the controller owner of the root's kind */
     bool all;     /* instead: every root; for kinds that rarely change and that any root may refer to */
+    /* With map: does this change concern the roots at all? NULL: every one does. Objects that come or go always do. */
+    bool (*news)(const struct jv *was, const struct jv *is);
 };
 
 struct reconciler {

@@ -18,16 +18,11 @@ static void observe_profiles(struct rctx *c, struct role_world *rw) {
         rw->profiles[i] = source_get(c->src, c->a, KIND_PROFILE, NULL, r->engine_runtimes.items[i].profile_name);
 }
 
-/* "g-decode-1: pod g-decode-1-0 waits for a node: ...": what a person would look for first. */
-static const char *first_blocker(struct rctx *c, const struct jv *workload) {
-    struct jv **list;
-    size_t n = source_owned(c->src, c->a, KIND_RI, meta_uid(workload), &list);
-    for (size_t i = 0; i < n; i++) {
-        const struct jv *conditions = jv_path(list[i], "status", "conditions", (char *)0);
-        const char *why = jv_get_str(jv_find(conditions, "type", COND_RI_READY), "message");
-        if (why && !condition_true(conditions, COND_RI_READY)) return arena_printf(c->a, "%s: %.300s", meta_name(list[i]), why);
-    }
-    return NULL;
+/* Is there anything to be told of the workload's instances? */
+static bool wholly_ready(const struct jv *workload) {
+    const struct jv *status = jv_get(workload, "status");
+    return workload_ready(workload) && str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision")) &&
+           !jv_len(jv_get(status, "conditions"));
 }
 
 /* What an autoscaler asks for holds at once, before the adapter's controller has written it into the group (part B 1.3). */
@@ -55,7 +50,7 @@ static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world 
     rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, name);
     rw->service_name = rw->service ? name : name_service(c->a, rbg, role);
     if (!rw->service) rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, rw->service_name);
-    if (rw->workload && !workload_ready(rw->workload)) rw->blocker = first_blocker(c, rw->workload);
+    if (rw->workload && !wholly_ready(rw->workload)) observe_causes(c, rw->workload, &rw->causes);
     observe_profiles(c, rw);
 }
 
@@ -110,9 +105,11 @@ static void route_by_owner(const struct jv *doc, void (*add)(void *ctx, const ch
         if (str_eq(jv_get_str(*ref, "kind"), kind_info(KIND_RBG)->name)) add(ctx, meta_ns(doc), jv_get_str(*ref, "name"));
 }
 
+/* What keeps an instance from being ready is news of the instance, not of its set. */
 static const struct route routes[] = {
     {.kind = KIND_RIS},
     {.kind = KIND_RIS, .map = route_by_label}, /* also a namesake of another owner, whose end lets a role start */
+    {.kind = KIND_RI, .map = route_by_label, .news = cause_news},
     {.kind = KIND_CONFIGMAP},
     {.kind = KIND_SERVICE, .map = route_by_label},
     {.kind = KIND_ADAPTER, .map = route_by_owner},

@@ -10,7 +10,6 @@
 #include "controller/rbg/world.h"
 
 #define HISTORY_LIMIT 5
-#define BLOCKER_RECHECK_MS 10000
 
 struct pass {
     struct arena *a;
@@ -18,7 +17,8 @@ struct pass {
     struct plan *p;
     struct group_revision revision;
     struct role_result *results;
-    bool fresh; /* this generation has not been seen by the status yet: events that belong to a change are due */
+    bool fresh;   /* this generation has not been seen by the status yet: events that belong to a change are due */
+    bool started; /* the workload of a role is made in this pass */
 };
 
 /* ---- revisions ---- */
@@ -97,6 +97,17 @@ static const char *missing_profile(const struct role_world *rw) {
     return NULL;
 }
 
+/* The status of this very pass must know what the workload is about to be told. */
+static void note_change(struct pass *s, size_t i, const struct jv *wanted, bool applied) {
+    const struct jv *live = s->w->roles[i].workload;
+    const char *label = name_role_revision_label(s->a, s->w->roles[i].role->name);
+    bool scaled = jv_path(live, "spec", "replicas", (char *)0) &&
+                  !jv_eq(jv_path(live, "spec", "replicas", (char *)0), jv_path(wanted, "spec", "replicas", (char *)0));
+    s->results[i].applied = applied;
+    s->results[i].reshaped = applied && live && (!scaled || !str_eq(meta_label(live, label), meta_label(wanted, label)));
+    if (applied && !live) s->started = true;
+}
+
 static void plan_workload(struct pass *s, size_t i) {
     const struct role_world *rw = &s->w->roles[i];
     struct role_build b = {.ctx = {.group = &s->w->group,
@@ -111,7 +122,9 @@ static void plan_workload(struct pass *s, size_t i) {
         role_problem(s, i, "FailedReconcileWorkload", arena_strdup(s->a, e.msg));
         return;
     }
-    action_on_fail(plan_apply(s->p, KIND_RIS, ris, rw->workload), "FailedReconcileWorkload");
+    struct action *act = plan_apply(s->p, KIND_RIS, ris, rw->workload);
+    action_on_fail(act, "FailedReconcileWorkload");
+    note_change(s, i, ris, act != NULL);
     plan_adapter(s->p, s->w, rw, s->fresh);
     /* The Service is owned by the workload, so it comes once the workload has a uid. */
     if (!rw->workload) return;
@@ -153,7 +166,7 @@ static void plan_roles(struct pass *s) {
         }
         s->results[i] = (struct role_result){.waiting = true, .waits_for = dep};
         if (s->fresh)
-            plan_event(s->p, "Warning", "DependencyNotMet", "Role %s waits until role %s is ready", rw->role->name, dep);
+            plan_event(s->p, "Normal", "DependencyNotMet", "Role %s waits until role %s is ready", rw->role->name, dep);
     }
 }
 
@@ -169,19 +182,36 @@ static void plan_orphans(struct pass *s) {
 
 /* ---- the group ---- */
 
-static bool waits(const struct jv *conditions) {
-    return str_eq(jv_get_str(jv_find(conditions, "type", "Progressing"), "reason"), "WaitingForDependencies");
+static const char *told_reason(const struct jv *conditions, const char *type) {
+    return jv_get_str(jv_find(conditions, "type", type), "reason");
+}
+
+/* What people wait for is told at once: a turn of Ready, and another cause. Counts on the way there may be collected. */
+static bool is_news(const struct jv *old, const struct jv *conditions) {
+    static const char *const types[] = {"Ready", "Progressing", "Stalled"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (condition_true(old, types[i]) != condition_true(conditions, types[i])) return true;
+    return !str_eq(told_reason(old, "Progressing"), told_reason(conditions, "Progressing"));
+}
+
+static bool problem_of(const struct pass *s) {
+    for (size_t i = 0; s->w->roles && i < s->w->group.spec.roles.n; i++)
+        if (s->results[i].problem) return true;
+    return false;
 }
 
 static void plan_group_status(struct pass *s, const char *reason, const char *message) {
     const struct jv *root = s->w->w.root, *old = jv_path(root, "status", "conditions", (char *)0);
-    struct jv *status = rbg_status(s->a, s->w, s->results, reason, message);
+    struct status_told told;
+    struct jv *status = rbg_status(s->a, s->w, s->results, reason, message, &told);
     const struct jv *conditions = jv_get(status, "conditions");
-    bool turned = condition_true(old, "Ready") != condition_true(conditions, "Ready");
-    bool started = waits(old) && !waits(conditions); /* told once, with its event */
-    plan_status(s->p, KIND_RBG, root, status, s->fresh || turned || started ? 0 : s->w->w.opt->settle_ms);
-    /* What keeps an instance from being ready is news of the instance, not of its set. */
-    if (!condition_true(jv_get(status, "conditions"), "Ready")) plan_after(s->p, BLOCKER_RECHECK_MS);
+    bool at_once = s->fresh || is_news(old, conditions);
+    action_on_fail(plan_status(s->p, KIND_RBG, root, status, at_once ? 0 : s->w->w.opt->settle_ms), "FailedUpdateStatus");
+    bool told_already = s->fresh || !told.stalled || problem_of(s);
+    if (!told_already)
+        plan_event(s->p, "Warning", "Stalled", "%s: %s", told.stalled,
+                   jv_str(jv_get(jv_find(conditions, "type", "Ready"), "message"), ""));
+    if (told.look_ms) plan_after(s->p, told.look_ms);
 }
 
 static void plan_invalid(struct pass *s, const char *reason, const char *message) {
@@ -191,11 +221,12 @@ static void plan_invalid(struct pass *s, const char *reason, const char *message
 
 /* "Succeed" is the event that people and scripts wait for: every role has been applied. */
 static void plan_succeed(struct pass *s) {
-    const struct jv *old = jv_path(s->w->w.root, "status", "conditions", (char *)0);
-    if (!s->fresh && !waits(old)) return;
-    for (size_t i = 0; i < s->w->group.spec.roles.n; i++)
+    size_t n = s->w->group.spec.roles.n;
+    if (!s->fresh && !s->started) return;
+    for (size_t i = 0; i < n; i++)
         if (s->results[i].problem || s->results[i].waiting) return;
-    plan_event(s->p, "Normal", "Succeed", "All %zu roles are applied", s->w->group.spec.roles.n);
+    if (n == 1) plan_event(s->p, "Normal", "Succeed", "The role is applied");
+    else plan_event(s->p, "Normal", "Succeed", "All %zu roles are applied", n);
 }
 
 void rbg_plan(const struct world *world, struct plan *p) {

@@ -5,6 +5,23 @@
 #include "api/build.h"
 #include "controller/core/reconciler.h"
 
+/* What keeps an instance, or what should make it, from being ready. */
+struct cause {
+    const char *object; /* whose it is; NULL: there is none */
+    const char *text;   /* for people, as the object says it */
+    const char *word;   /* for programs; NULL: it is on its way */
+    bool stuck;         /* nothing comes of waiting: somebody has to change something */
+    bool moves;         /* it is being dealt with all the same */
+    int64_t since_ms;
+};
+
+struct role_causes {
+    struct cause first; /* the one to tell: stuck ones, then those with a word, then the longest waiting */
+    size_t waiting;     /* instances that are not ready, and say so */
+    size_t moving;      /* of them, those that are on their way */
+    bool of_set;        /* the workload itself has one */
+};
+
 struct role_world {
     const struct role *role;
     const struct jv *workload;        /* the live RoleInstanceSet that this group controls, or NULL */
@@ -16,7 +33,7 @@ struct role_world {
     bool overridden;                  /* role's replicas are not the spec's: the adapter's count, until they are written there */
     const struct jv **profiles;       /* of engineRuntimes, in order; a missing one is NULL */
     int level;                        /* start order */
-    const char *blocker;              /* why the first instance that is not ready is not, or NULL */
+    struct role_causes causes;        /* while the workload is not wholly ready */
 };
 
 struct rbg_world {
@@ -35,12 +52,39 @@ struct rbg_world {
     const struct jv *configmap;
 };
 
-/* One role's problem, for the status: why it can't be built, or NULL. */
-struct role_result { const char *problem, *reason; bool waiting; const char *waits_for; };
+/* What this pass found about a role, for the status. */
+struct role_result {
+    const char *problem, *reason; /* why it can't be built; NULL: it can */
+    bool waiting;                 /* for a dependency, before its first start */
+    const char *waits_for;
+    bool applied;                 /* its workload is changed in this pass: whatever the workload says is of before */
+    bool reshaped;                /* and its instances with it, not only their number */
+};
 
-/* status.c: the whole wanted status of the group. */
+/* progress.c: how far a role is. */
+struct role_state {
+    int64_t want, replicas, ready, updated;
+    int64_t expected;  /* instances that are to be updated: fewer while a partition or a pause holds the others */
+    bool pending;      /* its workload has not looked at what it is asked for */
+    bool rolling;      /* there are, or are about to be, instances of an older revision */
+    bool held;         /* by a partition or a pause */
+    bool done;         /* all that was asked for is there, ready, and at its revision */
+    bool moves;        /* not done, and something goes on without help */
+    struct cause cause;
+};
+struct role_state role_state(const struct rbg_world *w, const struct role_result *results, size_t i);
+
+/* cause.c */
+void observe_causes(struct rctx *c, const struct jv *set, struct role_causes *out);
+bool cause_before(const struct cause *x, const struct cause *y);
+/* Does the group hear something new from this change of an instance? */
+bool cause_news(const struct jv *was, const struct jv *is);
+
+/* status.c: the whole wanted status of the group. stalled: it is said now that nothing moves; look_ms: look again then, 0: need
+ * not. */
+struct status_told { const char *stalled; int64_t look_ms; };
 struct jv *rbg_status(struct arena *a, const struct rbg_world *w, const struct role_result *results, const char *invalid_reason,
-                      const char *invalid_message);
+                      const char *invalid_message, struct status_told *told);
 
 /* A role's workload has all its replicas ready, and has seen its latest spec. */
 bool workload_ready(const struct jv *workload);

@@ -92,6 +92,7 @@ static void plan_failed(struct plan *p, const struct ris_world *w, const char *m
     const struct jv *root = w->w.root, *old = jv_get(root, "status");
     struct jv *status = old ? jv_dup(p->a, old) : jv_new_obj(p->a), *list = jv_new_arr(p->a);
     condition_put(p->a, list, jv_get(old, "conditions"), "FailedUpdate", true, "InvalidSpec", message, 0, w->w.now_ms);
+    jv_set_int(p->a, status, "observedGeneration", meta_generation(root)); /* it has been looked at */
     jv_set(p->a, status, "conditions", list);
     static const char *const counts[] = {"replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas",
                                          "updatedReadyReplicas"};
