@@ -9,7 +9,16 @@
 enum problem_kind { PROBLEM_REQUIRED, PROBLEM_INVALID, PROBLEM_DUPLICATE, PROBLEM_NOT_FOUND, PROBLEM_FORBIDDEN,
                     PROBLEM_NOT_SUPPORTED, PROBLEM_TOO_LONG, PROBLEM_TOO_MANY };
 struct problem { char *path; enum problem_kind kind; char *value; char *message; };
-struct problems { struct arena *a; struct problem *items; size_t n; char **warnings; size_t nwarnings; };
+struct problems {
+    struct arena *a;
+    struct problem *items;
+    size_t n, max; /* no more than max are kept; 0: PROBLEMS_MAX */
+    char **warnings;
+    size_t nwarnings;
+};
+enum { PROBLEMS_MAX = 1000 }; /* no object that anybody wrote has more; one made to exhaust memory may */
+bool problems_full(const struct problems *p);
+bool problems_warned(const struct problems *p); /* no more warnings are kept: one need not be made */
 
 void problem_add(struct problems *p, const char *path, enum problem_kind kind, const struct jv *value, const char *fmt, ...)
     __attribute__((cold, format(printf, 5, 6)));

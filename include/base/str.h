@@ -16,6 +16,8 @@ bool str_has_suffix(const char *s, const char *suffix);
 bool str_empty(const char *s);                         /* NULL or "" */
 int str_cmp(const void *a, const void *b);             /* for qsort of const char * */
 size_t str_distance(const char *a, const char *b);     /* edit distance, for "did you mean" */
+/* The same when it is at most `most`, else something larger; texts of up to 255 bytes, longer ones count as far apart. */
+size_t str_distance_within(const char *a, const char *b, size_t most);
 
 /* Of ASCII, in any locale. */
 static inline bool is_digit(char c) {

@@ -75,6 +75,14 @@ START_TEST(strings) {
     ck_assert_uint_eq(str_distance("abc", ""), 3);
     ck_assert_uint_eq(str_distance("abc", "abc"), 0);
     ck_assert_uint_eq(str_distance("abc", "acb"), 2);
+    static const char *const words[] = {"", "a", "b", "ab", "ba", "abc", "acb", "kitten", "sitting",
+                                         "aaaaaaaa", "aaaabaaa", "xaaaaaaaa"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            for (size_t most = 0; most < 5; most++) {
+                size_t d = str_distance(words[i], words[k]), within = str_distance_within(words[i], words[k], most);
+                ck_assert(d <= most ? within == d : within > most);
+            }
 }
 END_TEST
 

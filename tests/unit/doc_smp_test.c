@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/doc/smp_find.h"
+#include "doc/find.h"
 #include "doc/patch.h"
 #include "docs.h"
 #include "testing.h"

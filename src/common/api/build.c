@@ -7,6 +7,7 @@
 #include "api/admission.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "doc/find.h"
 #include "doc/scalar.h"
 
 static void set_owner(struct arena *a, struct jv *object, struct jv *ref) {
@@ -29,10 +30,12 @@ static struct jv *group_spec(struct arena *a, const struct jv *template, const s
     struct jv *spec = jv_is(template, J_OBJ) ? jv_clone(a, template) : jv_new_obj(a),
               *roles = jv_own(a, spec, "roles");
     const struct jv *present = jv_path(live, "spec", "roles", (char *)0);
+    struct finder by_name = finder_of(a, present, "name");
     for (size_t i = 0; i < jv_len(roles); i++) {
-        const char *name = jv_str(jv_get(roles->items[i], "name"), "");
-        const struct jv *role = jv_find(present, "name", name);
-        if (!is_scaled(roles->items[i]) || !is_scaled(role) || !jv_get(role, "replicas")) continue;
+        if (!is_scaled(roles->items[i])) continue;
+        int64_t at = finder_find(&by_name, jv_get(roles->items[i], "name"));
+        const struct jv *role = at < 0 ? NULL : jv_idx(present, (size_t)at);
+        if (!is_scaled(role) || !jv_get(role, "replicas")) continue;
         roles->items[i] = jv_clone(a, roles->items[i]);
         jv_set(a, roles->items[i], "replicas", jv_get(role, "replicas"));
     }

@@ -14,6 +14,7 @@
 #include "convert.h"
 
 #define A_STASH "conversion.workloads.x-k8s.io/stash"
+enum { STASH_MAX = 256 * 1024 }; /* what an object may have of annotations in all */
 
 /* Fields of a v1alpha1 spec that v1alpha2 keeps as the text of an annotation. */
 static const struct {
@@ -35,6 +36,12 @@ static const char *const member_order[] = {"name",           "roles",   "strateg
                                            "rollingUpdate",  "maxSkew", "partition",
                                            "maxUnavailable", "scaling"};
 
+static bool has_place(const struct jmember *m) {
+    for (size_t i = 0; i < sizeof member_order / sizeof *member_order; i++)
+        if (strlen(member_order[i]) == m->klen && memcmp(member_order[i], m->key, m->klen) == 0) return true;
+    return false;
+}
+
 static struct jv *ordered(struct arena *a, const struct jv *v) {
     v = jv_open(a, v);
     struct jv *out = jv_clone(a, v);
@@ -47,7 +54,7 @@ static struct jv *ordered(struct arena *a, const struct jv *v) {
         if (m) jv_set(a, out, member_order[i], ordered(a, m));
     }
     JV_FOR_OBJ(m, v)
-    if (!jv_getn(out, m->key, m->klen)) jv_setn(a, out, m->key, m->klen, ordered(a, m->val));
+    if (!has_place(m)) jv_add(a, out, m->key, m->klen, ordered(a, m->val));
     return out;
 }
 
@@ -258,6 +265,12 @@ static int check_input(enum kind k, const struct jv *doc, const char *to, struct
     if (notes && !jv_is(notes, J_OBJ) && !jv_is(notes, J_NULL))
         return err_set(e, ERR_INVALID, "metadata.annotations: must be an object, got %s",
                        jv_type_name(notes));
+    const struct jv *stash = jv_get(notes, A_STASH);
+    if (jv_is(stash, J_STR) && stash->len > STASH_MAX)
+        return err_set(e, ERR_LIMIT,
+                       "metadata.annotations[%s]: has %u bytes, at most %d can be stored: remove it, "
+                       "it is written by conversion alone",
+                       A_STASH, (unsigned)stash->len, STASH_MAX);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "api/names.h"
 #include "base/str.h"
 #include "convert.h"
+#include "doc/find.h"
 
 #define LW "leaderWorkerPattern"
 #define CC "customComponentsPattern"
@@ -352,8 +353,9 @@ static unsigned shape_of(const struct jv *role, bool to_v2) {
 static void move_rest(struct edit *e, const char *from, struct jv *into) {
     const struct jv *rest = jv_get(e->role, from);
     if (!jv_is(rest, J_OBJ) || !into) return;
+    struct finder there = finder_of(e->a, into, NULL);
     JV_FOR_OBJ(m, rest)
-    if (!jv_getn(into, m->key, m->klen)) jv_setn(e->a, into, m->key, m->klen, m->val);
+    if (!finder_member(&there, m->key, m->klen)) jv_add(e->a, into, m->key, m->klen, m->val);
 }
 
 static void run_steps(struct edit *e, const struct program *p) {

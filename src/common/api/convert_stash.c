@@ -10,12 +10,14 @@
  * missing means that there is nothing. Changes with the same number "u" are one: all of them hold
  * or none. The first texts were arrays of changes with their whole path as "at"; they are read. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "convert.h"
+#include "doc/find.h"
 
 /* Where the comparison is: a key, or an element by its number or (named) by its name. On the stack;
  * its branch is begun with the first change in it. */
@@ -44,6 +46,23 @@ static bool same_opened(const struct jv *x, const struct jv *y) {
     return same(jv_open(tmp, x), jv_open(tmp, y));
 }
 
+/* Objects with the same number of members, in any order. */
+static bool same_members(const struct jv *x, const struct jv *y) {
+    enum { SEARCHED_MAX = 64 };
+    ARENA_AUTO struct arena *tmp = NULL;
+    struct finder in_y = finder_of(NULL, y, NULL);
+    for (uint32_t i = 0; i < x->len; i++) {
+        const struct jmember *m = &x->members[i], *o = &y->members[i];
+        const struct jv *v = o->val;
+        if (m->klen != o->klen || (m->key != o->key && memcmp(m->key, o->key, m->klen) != 0)) {
+            if (x->len > SEARCHED_MAX && !tmp) in_y.a = tmp = arena_new();
+            v = tmp ? finder_counterpart(&in_y, m, i) : jv_getn(y, m->key, m->klen);
+        }
+        if (!same(m->val, v)) return false;
+    }
+    return true;
+}
+
 /* Stricter than jv_eq: a round trip keeps the text of numbers too. */
 static bool same(const struct jv *x, const struct jv *y) {
     if (x == y) return true;
@@ -55,8 +74,7 @@ static bool same(const struct jv *x, const struct jv *y) {
     if (x->type == J_BOOL) return x->b == y->b;
     for (uint32_t i = 0; x->type == J_ARR && i < x->len; i++)
         if (!same(x->items[i], y->items[i])) return false;
-    JV_FOR_OBJ(m, x) if (!same(m->val, jv_getn(y, m->key, m->klen))) return false;
-    return true;
+    return x->type != J_OBJ || same_members(x, y);
 }
 
 static void write_step(struct buf *out, const struct step *at) {
@@ -104,19 +122,21 @@ static int64_t unit_of(const char *key, int64_t inherited, int64_t fresh) {
     return str_eq(key, "type") ? inherited : 0;
 }
 
-/* The member of `v` with the key of `m`, which is number `i` of its object: mostly that of a copy, with
- * the same keys at the same places. */
-static struct jv *counterpart(const struct jv *v, const struct jmember *m, size_t i) {
+/* The member of an object with the key of `m`, which is number `i` of its own: mostly that of a copy, with the same keys at the
+ * same places. */
+static struct jv *counterpart(struct finder *f, const struct jmember *m, size_t i) {
+    const struct jv *v = f->in;
     if (jv_is(v, J_OBJ) && i < v->len && v->members[i].key == m->key) return v->members[i].val;
-    return jv_getn(v, m->key, m->klen);
+    return finder_counterpart(f, m, i);
 }
 
 static void diff_members(struct differ *d, struct step *up, const struct jv *base,
                          const struct jv *want, int64_t unit) {
     int64_t fresh =
         jv_get(base, "restartPolicyConfig") || jv_get(want, "restartPolicyConfig") ? ++d->units : 0;
+    struct finder in_base = finder_of(d->a, base, NULL), in_want = finder_of(d->a, want, NULL);
     JV_FOR_OBJ(m, base) {
-        const struct jv *now = counterpart(want, m, (size_t)(m - base->members));
+        const struct jv *now = counterpart(&in_want, m, (size_t)(m - base->members));
         if (now == m->val) continue;
         struct step at = {.up = up, .member = m};
         diff(d, &at, m->val, now, unit_of(m->key, unit, fresh));
@@ -124,7 +144,7 @@ static void diff_members(struct differ *d, struct step *up, const struct jv *bas
     }
     JV_FOR_OBJ(w, want) {
         struct step at = {.up = up, .member = w};
-        if (counterpart(base, w, (size_t)(w - want->members))) continue;
+        if (counterpart(&in_base, w, (size_t)(w - want->members))) continue;
         diff(d, &at, NULL, w->val, unit_of(w->key, unit, fresh));
         end_branch(d->out, &at);
     }
@@ -195,129 +215,68 @@ struct jv *stash_diff(struct arena *a, const struct jv *base, const struct jv *w
     return jv_new_strn(a, out.s, out.len);
 }
 
-/* ---- putting it back ---- */
+/* ---- what changes may edit, as copies ---- */
+
+/* An object or list that is a copy, where its members or named elements are, and which of them are copies, too. A member that was
+ * taken away has no value until the end. The stash says how often something is looked up in how large a list. */
+struct copy {
+    struct jv *v;
+    struct finder in;
+    struct copy **below; /* of the first nbelow; NULL: none */
+    uint32_t nbelow, nholes;
+    struct copy *made; /* the annotations, where there were none */
+};
+
+static struct copy *copy_of(struct arena *a, const struct jv *v) {
+    struct copy *c = ARENA_NEW(a, struct copy);
+    c->v = jv_clone(a, jv_open(a, v));
+    c->in = finder_of(a, c->v, c->v->type == J_ARR ? "name" : NULL);
+    return c;
+}
 
 /* The number of the member or element that a step leads to; -1: there is none. */
-static int index_of(const struct jv *at, const struct jv *step) {
-    if (jv_is(at, J_OBJ)) {
-        const struct jmember *m = jv_is(step, J_STR) ? jv_member(at, step->s, step->len) : NULL;
-        return m ? (int)(m - at->members) : -1;
+static int64_t index_of(struct copy *c, const struct jv *step) {
+    if (c->v->type == J_OBJ) {
+        const struct jmember *m = jv_is(step, J_STR) ? finder_member(&c->in, step->s, step->len) : NULL;
+        return m && m->val ? m - c->v->members : -1;
     }
-    if (!jv_is(at, J_ARR)) return -1;
     if (jv_is(step, J_NUM)) {
         int64_t i = jv_int(step, -1);
-        return i >= 0 && i < at->len ? (int)i : -1;
+        return i >= 0 && i < c->v->len ? i : -1;
     }
-    const char *name = jv_get_str(step, "name");
-    for (uint32_t i = 0; name && i < at->len; i++)
-        if (str_eq(jv_get_str(at->items[i], "name"), name)) return (int)i;
-    return -1;
+    const struct jv *name = jv_get(step, "name");
+    return jv_is(name, J_STR) ? finder_find(&c->in, name) : -1;
 }
 
-static struct jv **place(const struct jv *at, int i) {
-    return at->type == J_OBJ ? &at->members[i].val : &at->items[i];
+static struct jv **place(const struct copy *c, int64_t i) {
+    return c->v->type == J_OBJ ? &c->v->members[i].val : &c->v->items[i];
 }
 
-static struct jv *step_into(const struct jv *at, const struct jv *step) {
-    int i = index_of(at, step);
-    return i < 0 ? NULL : *place(at, i);
-}
-
-static void set_step(struct arena *a, struct jv *at, const struct jv *step, struct jv *val) {
-    if (jv_is(step, J_STR)) {
-        if (val)
-            jv_setn(a, at, step->s, step->len, val);
-        else
-            jv_deln(at, step->s, step->len);
-        return;
+/* The copy of what a step leads to; NULL: that is nothing, or no container. */
+static struct copy *copy_below(struct arena *a, struct copy *c, const struct jv *step) {
+    int64_t i = index_of(c, step);
+    if (i < 0 || !is_container(*place(c, i))) return NULL;
+    if (!c->below) {
+        c->nbelow = c->v->len;
+        c->below = ARENA_ARRAY(a, c->nbelow, struct copy *);
     }
-    int i = index_of(at, step);
-    if (i >= 0 && val) at->items[i] = val;
+    if (!c->below[i]) {
+        c->below[i] = copy_of(a, *place(c, i));
+        *place(c, i) = c->below[i]->v;
+    }
+    return c->below[i];
 }
+
+/* ---- putting it back ---- */
 
 /* Which changes may be applied, and their application: two walks over the branches. */
 struct restorer {
     struct arena *a;
     size_t nchanges;
     bool *broken; /* by unit, which count from 1: one of its changes lost to a newer value */
+    struct map *opened; /* the trees of text that changes are compared with, so that each is made once */
     bool apply;
 };
-
-static int64_t unit_of_change(const struct restorer *r, const struct jv *change) {
-    int64_t u = jv_get_int(change, "u", 0);
-    return u > 0 && (size_t)u <= r->nchanges ? u : 0;
-}
-
-/* The object or list where a step is taken. A missing object of annotations counts as empty, and is
- * made below `holder` when it is needed. */
-struct ground {
-    struct jv *v, *holder;
-};
-
-/* Is the place of the change still as it was? */
-static bool holds(struct ground g, const struct jv *step, const struct jv *change) {
-    if (g.holder) return jv_is(step, J_STR) && !jv_get(change, "was");
-    if (!g.v || (jv_is(step, J_STR) ? g.v->type != J_OBJ : index_of(g.v, step) < 0)) return false;
-    return same(step_into(g.v, step), jv_get(change, "was"));
-}
-
-static void restore_change(struct restorer *r, struct ground g, const struct jv *step,
-                           const struct jv *change) {
-    int64_t u = unit_of_change(r, change);
-    bool ok = holds(g, step, change);
-    if (!r->apply) {
-        r->broken[u] |= !ok;
-    } else if (ok && !(u && r->broken[u])) {
-        if (g.holder) jv_set(r->a, g.holder, "annotations", g.v = jv_new_obj(r->a));
-        set_step(r->a, g.v, step, jv_get(change, "is"));
-    }
-}
-
-static struct ground step_onto(struct ground g, const struct jv *step) {
-    struct jv *v = step_into(g.v, step);
-    bool notes = !v && jv_is(g.v, J_OBJ) && str_eq(jv_str(step, NULL), "annotations");
-    return (struct ground){v, notes ? g.v : NULL};
-}
-
-static void restore_branch(struct restorer *r, struct ground g, const struct jv *branch) {
-    const struct jv *step = branch->items[0];
-    for (uint32_t i = 1; i < branch->len; i++) {
-        const struct jv *entry = branch->items[i];
-        if (jv_is(entry, J_OBJ)) restore_change(r, g, step, entry);
-        if (jv_len(entry) && entry->type == J_ARR) restore_branch(r, step_onto(g, step), entry);
-    }
-}
-
-static void restore(struct restorer *r, struct jv *doc, const struct jv *stash) {
-    JV_FOR_ARR(b, stash)
-    if (jv_is(*b, J_ARR) && (*b)->len) restore_branch(r, (struct ground){doc, NULL}, *b);
-}
-
-/* ---- what changes may edit, as copies ---- */
-
-/* An object or list that is a copy, and which of its members or elements are, too. */
-struct copy {
-    struct jv *v;
-    struct copy **below; /* NULL: none */
-};
-
-static struct copy *copy_of(struct arena *a, const struct jv *v) {
-    struct copy *c = ARENA_NEW(a, struct copy);
-    c->v = jv_clone(a, jv_open(a, v));
-    return c;
-}
-
-/* The copy of what a step leads to; NULL: that is nothing, or no container. */
-static struct copy *copy_below(struct arena *a, struct copy *c, const struct jv *step) {
-    int i = index_of(c->v, step);
-    if (i < 0 || !is_container(*place(c->v, i))) return NULL;
-    if (!c->below) c->below = ARENA_ARRAY(a, c->v->len, struct copy *);
-    if (!c->below[i]) {
-        c->below[i] = copy_of(a, *place(c->v, i));
-        *place(c->v, i) = c->below[i]->v;
-    }
-    return c->below[i];
-}
 
 /* Copies what the branch leads through. `c` is where its step is taken. */
 static void copy_along(struct restorer *r, struct copy *c, const struct jv *branch) {
@@ -329,6 +288,128 @@ static void copy_along(struct restorer *r, struct copy *c, const struct jv *bran
         if (!below && c) below = copy_below(r->a, c, branch->items[0]);
         copy_along(r, below, entry);
     }
+}
+
+static int64_t unit_of_change(const struct restorer *r, const struct jv *change) {
+    int64_t u = jv_get_int(change, "u", 0);
+    return u > 0 && (size_t)u <= r->nchanges ? u : 0;
+}
+
+/* The object or list where a step is taken; NULL: none. A missing object of annotations counts as empty, and is
+ * made below `holder` when it is needed. */
+struct ground {
+    struct copy *c, *holder;
+};
+
+static const struct jv *opened(struct restorer *r, const struct jv *v) {
+    char key[2 * sizeof(void *) + 3];
+    if (!jv_is(v, J_RAW)) return v;
+    snprintf(key, sizeof key, "%p", (const void *)v->s);
+    if (!r->opened) r->opened = map_in(r->a);
+    struct jv *tree = map_get(r->opened, key);
+    if (!tree) map_put(r->opened, key, tree = jv_open(r->a, v));
+    return tree;
+}
+
+/* Is the object, of which members were taken away, the same as this one? */
+static bool same_without_holes(struct restorer *r, struct copy *c, const struct jv *was) {
+    if (!jv_is(was, J_OBJ) || was->len != c->v->len - c->nholes) return false;
+    JV_FOR_OBJ(m, was) {
+        const struct jmember *now = finder_member(&c->in, m->key, m->klen);
+        if (!now || !same(opened(r, now->val), m->val)) return false;
+    }
+    return true;
+}
+
+/* The copy that the value at this place is; NULL: it is none. */
+static struct copy *copy_at(const struct copy *c, int64_t i) {
+    struct copy *below = i >= 0 && i < c->nbelow ? c->below[i] : NULL;
+    if (!below && i >= 0 && c->made && *place(c, i) == c->made->v) return c->made;
+    return below && *place(c, i) == below->v ? below : NULL;
+}
+
+/* Is the place of the change still as it was? */
+static bool holds(struct restorer *r, struct ground g, const struct jv *step, const struct jv *change) {
+    const struct jv *was = jv_get(change, "was");
+    if (g.holder) return jv_is(step, J_STR) && !was;
+    if (!g.c) return false;
+    int64_t i = index_of(g.c, step);
+    if (jv_is(step, J_STR) ? g.c->v->type != J_OBJ : i < 0) return false;
+    struct copy *copy = copy_at(g.c, i);
+    if (i < 0 || !was) return i < 0 && !was;
+    return copy && copy->nholes ? same_without_holes(r, copy, was) : same(opened(r, *place(g.c, i)), was);
+}
+
+static void set_step(struct arena *a, struct copy *c, const struct jv *step, struct jv *val) {
+    struct jmember *m = jv_is(step, J_STR) ? finder_member(&c->in, step->s, step->len) : NULL;
+    int64_t i = jv_is(step, J_STR) ? -1 : index_of(c, step);
+    if (i >= 0 && val) c->v->items[i] = val;
+    if (!jv_is(step, J_STR)) return;
+    if (m && m->val && !val) c->nholes++;
+    if (m && !m->val && val) c->nholes--;
+    if (m) m->val = val;
+    else if (val) jv_add(a, c->v, step->s, step->len, val);
+}
+
+/* The annotations that are missing below the holder, which stand at the end of it from then on. */
+static struct copy *make_annotations(struct arena *a, struct copy *holder) {
+    static const struct jv step = {.type = J_STR, .len = sizeof "annotations" - 1, .s = "annotations"};
+    set_step(a, holder, &step, jv_new_obj(a));
+    struct copy *c = ARENA_NEW(a, struct copy);
+    c->v = *place(holder, index_of(holder, &step));
+    c->in = finder_of(a, c->v, NULL);
+    return holder->made = c;
+}
+
+static void restore_change(struct restorer *r, struct ground *g, const struct jv *step,
+                           const struct jv *change) {
+    int64_t u = unit_of_change(r, change);
+    bool ok = holds(r, *g, step, change);
+    if (!r->apply) {
+        r->broken[u] |= !ok;
+    } else if (ok && !(u && r->broken[u])) {
+        if (g->holder) *g = (struct ground){make_annotations(r->a, g->holder), NULL};
+        set_step(r->a, g->c, step, jv_get(change, "is"));
+    }
+}
+
+/* What a change has put there is nobody's copy, and no branch leads into it. */
+static struct ground step_onto(struct ground g, const struct jv *step) {
+    int64_t i = g.c ? index_of(g.c, step) : -1;
+    bool notes = i < 0 && g.c && g.c->v->type == J_OBJ && str_eq(jv_str(step, NULL), "annotations");
+    return (struct ground){g.c ? copy_at(g.c, i) : NULL, notes ? g.c : NULL};
+}
+
+static void restore_branch(struct restorer *r, struct ground *g, const struct jv *branch) {
+    const struct jv *step = branch->items[0];
+    struct ground below = {NULL, NULL};
+    bool there = false;
+    for (uint32_t i = 1; i < branch->len; i++) {
+        const struct jv *entry = branch->items[i];
+        if (jv_is(entry, J_OBJ)) restore_change(r, g, step, entry);
+        if (!jv_len(entry) || entry->type != J_ARR) continue;
+        if (!there) below = step_onto(*g, step);
+        there = true;
+        restore_branch(r, &below, entry);
+    }
+}
+
+static void restore(struct restorer *r, struct copy *top, const struct jv *stash) {
+    struct ground g = {top, NULL};
+    JV_FOR_ARR(b, stash)
+    if (jv_is(*b, J_ARR) && (*b)->len) restore_branch(r, &g, *b);
+}
+
+/* Closes up what was taken away. */
+static void close_holes(struct copy *c) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->nbelow; i++)
+        if (c->below[i]) close_holes(c->below[i]);
+    if (c->made) close_holes(c->made);
+    if (!c->nholes) return;
+    for (uint32_t i = 0; i < c->v->len; i++)
+        if (c->v->members[i].val) c->v->members[kept++] = c->v->members[i];
+    c->v->len = kept;
 }
 
 /* A change with its whole path, as a branch. A path that no document is deep enough for counts as
@@ -357,8 +438,9 @@ struct jv *stash_apply(struct arena *a, const struct jv *doc, const struct jv *s
         if (jv_is(b, J_ARR) && b->len) copy_along(&r, top, b);
     }
     r.broken = ARENA_ARRAY(a, r.nchanges + 1, bool);
-    restore(&r, top->v, branches);
+    restore(&r, top, branches);
     r.apply = true;
-    restore(&r, top->v, branches);
+    restore(&r, top, branches);
+    close_holes(top);
     return top->v;
 }

@@ -8,6 +8,7 @@
 #include "api/names.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "doc/find.h"
 #include "fields.h"
 
 static const char *const restart_patterns[] = {"leaderWorkerPattern", "customComponentsPattern"};
@@ -111,8 +112,11 @@ void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct
         spec = jv_path(spec, "groupTemplate", "spec", (char *)0);
         was = jv_path(was, "groupTemplate", "spec", (char *)0);
     }
+    const struct jv *roles = jv_get(was, "roles");
+    struct finder by_name = finder_of(a, roles, "name");
     JV_FOR_ARR(it, jv_get(spec, "roles")) {
-        const char *name = jv_get_str(*it, "name");
-        if (name) follow_role(a, *it, jv_find(jv_get(was, "roles"), "name", name));
+        const struct jv *name = jv_get(*it, "name");
+        int64_t i = jv_is(name, J_STR) ? finder_find(&by_name, name) : -1;
+        if (i >= 0) follow_role(a, *it, jv_idx(roles, (size_t)i));
     }
 }

@@ -1,9 +1,12 @@
 /* The discovery file: which pods a group's stateful roles have, under the names that DNS resolves
  * (part B 4.2). It does not name pods that come and go by load, so it changes with the spec only.
  * Pure. */
+#include <string.h>
+
 #include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "doc/find.h"
 
 struct listing {
     const struct rbg *group;
@@ -15,6 +18,7 @@ struct listing {
 /* Name -> number; unnamed ports under their number. */
 static struct jv *port_map(struct arena *a, const struct jv *service_ports) {
     struct jv *out = jv_new_obj(a);
+    struct finder there = finder_of(a, out, NULL);
     JV_FOR_ARR (it, service_ports) {
         int64_t number = jv_get_int(*it, "port", 0);
         const char *name = jv_get_str(*it, "name");
@@ -26,7 +30,9 @@ static struct jv *port_map(struct arena *a, const struct jv *service_ports) {
             else if (*p >= 'A' && *p <= 'Z')
                 *p = (char)(*p - 'A' + 'a');
         }
-        jv_set_int(a, out, key, number);
+        struct jmember *m = finder_member(&there, key, strlen(key));
+        if (m) m->val = jv_new_int(a, number);
+        else jv_add(a, out, key, strlen(key), jv_new_int(a, number));
     }
     return out;
 }

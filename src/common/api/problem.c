@@ -10,7 +10,6 @@
 #include "validate.h"
 
 enum { SPELLED_OUT = 50, VALUE_SHOWN = 120, WARNINGS_MAX = 50 };
-enum { PROBLEMS_MAX = 5000 }; /* no object that anybody wrote has more; one made to exhaust memory may */
 
 /* Doubles the array when n is a power of two. */
 static void *room(struct arena *a, void *items, size_t n, size_t size) {
@@ -28,15 +27,23 @@ static char *value_text(struct arena *a, const struct jv *value) {
     return arena_printf(a, "%.*s...", (int)cut, text);
 }
 
+bool problems_full(const struct problems *p) {
+    return p->n >= (p->max ? p->max : PROBLEMS_MAX);
+}
+
+bool problems_warned(const struct problems *p) {
+    return p->nwarnings >= WARNINGS_MAX;
+}
+
 void problem_take(struct problems *p, struct problem x) {
-    if (p->n >= PROBLEMS_MAX) return;
+    if (problems_full(p)) return;
     p->items = room(p->a, p->items, p->n, sizeof *p->items);
     p->items[p->n++] = x;
 }
 
 void problem_add(struct problems *p, const char *path, enum problem_kind kind,
                  const struct jv *value, const char *fmt, ...) {
-    if (p->n >= PROBLEMS_MAX) return; /* before anything is made for it */
+    if (problems_full(p)) return; /* before anything is made for it */
     va_list ap;
     va_start(ap, fmt);
     char *message = arena_vprintf(p->a, fmt, ap);
@@ -45,7 +52,7 @@ void problem_add(struct problems *p, const char *path, enum problem_kind kind,
 }
 
 void problem_warn(struct problems *p, const char *fmt, ...) {
-    if (p->nwarnings >= WARNINGS_MAX) return;
+    if (problems_warned(p)) return;
     va_list ap;
     va_start(ap, fmt);
     char *text = arena_vprintf(p->a, fmt, ap);
@@ -94,12 +101,13 @@ char *problems_text(struct arena *a, const struct problems *p) {
 }
 
 const char *did_you_mean(struct arena *a, const char *word, const struct words *known) {
+    enum { SEARCHED = 256 }; /* who has more names to choose from does not look for them here */
     const char *best = NULL;
     size_t n = strlen(word), nearest = n < 4 ? 1 : n < 9 ? 2 : 3;
     if (n > VALUE_SHOWN) return "";
-    for (size_t i = 0; i < known->n; i++) {
-        if (!known->items[i] || strlen(known->items[i]) > n + nearest) continue;
-        size_t d = str_distance(word, known->items[i]);
+    for (size_t i = 0; i < known->n && i < SEARCHED; i++) {
+        if (!known->items[i] || known->items[i] == known->except) continue;
+        size_t d = str_distance_within(word, known->items[i], nearest);
         if (d == 0 || d > nearest || d >= strlen(known->items[i]) || (best && d == nearest))
             continue;
         best = known->items[i];
@@ -108,17 +116,28 @@ const char *did_you_mean(struct arena *a, const char *word, const struct words *
     return best ? arena_printf(a, " (did you mean \"%s\"?)", best) : "";
 }
 
+const char *did_you_mean_one_of(struct arena *a, const char *word, struct words *known) {
+    enum { SUGGESTED = 10 };
+    return known->asked++ < SUGGESTED ? did_you_mean(a, word, known) : "";
+}
+
+static size_t count(const struct words *known) {
+    size_t n = known->n;
+    for (size_t i = 0; known->except && i < known->n; i++) n -= known->items[i] == known->except;
+    return n;
+}
+
 const char *words_list(struct arena *a, const struct words *known) {
     enum { SHOWN = 10 };
     BUF_AUTO struct buf b = BUF_INIT;
-    for (size_t i = 0; i < known->n && i < SHOWN; i++) {
-        bool last = i + 1 == known->n;
-        buf_printf(&b, "%s\"%s\"",
-                   i == 0 ? ""
-                   : last ? " or "
-                          : ", ",
-                   known->items[i] ? known->items[i] : "");
+    size_t n = count(known), shown = 0;
+    for (size_t i = 0; i < known->n && shown < SHOWN; i++) {
+        const char *word = known->items[i];
+        if (word && word == known->except) continue;
+        const char *sep = shown == 0 ? "" : shown + 1 == n ? " or " : ", ";
+        buf_printf(&b, "%s\"%s\"", sep, word ? word : "");
+        shown++;
     }
-    if (known->n > SHOWN) buf_printf(&b, " and %zu others", known->n - SHOWN);
+    if (n > SHOWN) buf_printf(&b, " and %zu others", n - SHOWN);
     return arena_strdup(a, buf_str(&b));
 }

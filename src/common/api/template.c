@@ -13,8 +13,9 @@
 
 static int unknown_template(struct arena *a, const struct rbg_spec *s, const struct role *r,
                             const char *name, struct err *e) {
+    enum { SHOWN = 10 };
     const char *known = "";
-    for (size_t i = 0; i < s->role_templates.n; i++)
+    for (size_t i = 0; i < s->role_templates.n && i < SHOWN; i++)
         known =
             arena_printf(a, "%s%s\"%s\"", known, i ? ", " : "", s->role_templates.items[i].name);
     if (!*known)

@@ -1,6 +1,8 @@
 /* The directives that a user writes as JSON into annotations of a pod template: allocated ports
  * (part D 11) and addresses of other components (part D 10.1). Both end as literal environment
  * variables of a pod. Pure. */
+#include <string.h>
+
 #include "api/names.h"
 #include "base/str.h"
 #include "template_internal.h"
@@ -90,24 +92,45 @@ static char *pod_name(struct arena *a, const struct ri *ri, const char *componen
     return name_pod(a, ri->name, ri_role_type(ri), component, id);
 }
 
-/* Has the allocator given this instance any port? Without it, directives stay without effect. */
+/* Is `pod` the name of a pod of the component? Its number stands at the end of it, workers' one higher. */
+static bool is_pod(struct arena *a, const struct ri *ri, const struct component *c, const char *pod) {
+    const char *dash = strrchr(pod, '-');
+    int32_t n, size = component_size(c);
+    if (!dash || str_to_i32(dash + 1, &n)) n = 0;
+    const int ids[] = {0, n, n - 1};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (ids[i] >= 0 && ids[i] < size && str_eq(pod_name(a, ri, c->name, ids[i]), pod)) return true;
+    return false;
+}
+
+/* Does the annotation hold a port of the component? */
+static bool holds_port(struct arena *a, const struct ri *ri, const struct component *c, const struct ports *p,
+                       const char *key) {
+    const char *dot = strrchr(key, '.');
+    if (!dot) return false;
+    const char *of = arena_strndup(a, key, (size_t)(dot - key));
+    for (size_t k = 0; k < p->nallocs; k++) {
+        if (!str_eq(p->allocs[k].name, dot + 1)) continue;
+        if (p->allocs[k].role_scoped ? str_eq(of, c->name) : is_pod(a, ri, c, of)) return true;
+    }
+    return false;
+}
+
+/* Has the allocator given this instance any port? Without it, directives stay without effect. Its annotations are few, the ports
+ * that its pods could have are many. */
 static int has_ports(struct arena *a, const struct ri *ri, bool *out, struct err *e) {
     *out = false;
     for (size_t i = 0; i < ri->spec.components.n; i++) {
         const struct component *c = &ri->spec.components.items[i];
         struct ports p;
         if (template_ports(a, c->template, &p, e)) return -1;
-        int32_t size = c->size.set ? c->size.v : 1;
-        for (size_t k = 0; k < p.nallocs; k++)
-            for (int id = 0; id < (p.allocs[k].role_scoped ? 1 : size); id++)
-                if (meta_annotation(ri->doc, template_port_key(a, &p.allocs[k], c->name,
-                                                               pod_name(a, ri, c->name, id))))
-                    *out = true;
+        JV_FOR_OBJ (m, jv_path(ri->doc, "metadata", "annotations", (char *)0))
+            *out = *out || (!strchr(m->key, '/') && holds_port(a, ri, c, &p, m->key));
     }
     return 0;
 }
 
-static int inject_alloc(struct arena *a, struct jv *pod, const struct ri *ri,
+static int inject_alloc(struct arena *a, struct jv *pod, struct jv *vars, const struct ri *ri,
                         const struct component *c, const struct port_alloc *p, const char *name,
                         struct err *e) {
     const char *key = template_port_key(a, p, c->name, name),
@@ -116,7 +139,7 @@ static int inject_alloc(struct arena *a, struct jv *pod, const struct ri *ri,
         return err_set(e, ERR_INVALID,
                        "port \"%s\" has no value yet: the instance has no annotation \"%s\"",
                        p->name, key);
-    env_set_everywhere(a, jv_get(pod, "spec"), p->env, value);
+    env_note(a, vars, p->env, value);
     if (p->annotation_key)
         jv_set_str(a, jv_need_obj(a, jv_get(pod, "metadata"), "annotations"), p->annotation_key,
                    value);
@@ -124,8 +147,8 @@ static int inject_alloc(struct arena *a, struct jv *pod, const struct ri *ri,
 }
 
 /* A port of the component's first pod, or of the whole role. */
-static int inject_ref(struct arena *a, struct jv *pod, const struct ri *ri,
-                      const struct port_ref *r, struct err *e) {
+static int inject_ref(struct arena *a, struct jv *vars, const struct ri *ri, const struct port_ref *r,
+                      struct err *e) {
     const char *value = meta_annotation(
         ri->doc, arena_printf(a, "%s.%s", pod_name(a, ri, r->component, 0), r->port));
     if (!value) value = meta_annotation(ri->doc, arena_printf(a, "%s.%s", r->component, r->port));
@@ -135,7 +158,7 @@ static int inject_ref(struct arena *a, struct jv *pod, const struct ri *ri,
                        "the allocations of "
                        "that component",
                        A_PORT_ALLOCATOR, r->component, r->port);
-    env_set_everywhere(a, jv_get(pod, "spec"), r->env, value);
+    env_note(a, vars, r->env, value);
     return 0;
 }
 
@@ -149,10 +172,12 @@ int pod_inject_ports(struct arena *a, struct jv *pod, const struct ri *ri, size_
     if (has_ports(a, ri, &allocated, e)) return -1;
     if (!allocated) return 0;
     const char *name = pod_name(a, ri, c->name, id);
+    struct jv *vars = jv_new_arr(a);
     for (size_t i = 0; i < p.nallocs; i++)
-        if (inject_alloc(a, pod, ri, c, &p.allocs[i], name, e)) return -1;
+        if (inject_alloc(a, pod, vars, ri, c, &p.allocs[i], name, e)) return -1;
     for (size_t i = 0; i < p.nrefs; i++)
-        if (inject_ref(a, pod, ri, &p.refs[i], e)) return -1;
+        if (inject_ref(a, vars, ri, &p.refs[i], e)) return -1;
+    env_set_everywhere(a, jv_get(pod, "spec"), vars);
     return 0;
 }
 
@@ -186,7 +211,7 @@ static int parse_reference(const struct ri *ri, const struct jv *entry, const ch
     return 0;
 }
 
-static int set_address(struct arena *a, struct jv *pod, const struct ri *ri,
+static int set_address(struct arena *a, struct jv *vars, const struct ri *ri,
                        const struct reference *r, struct err *e) {
     if (str_empty(r->component->service_name))
         return err_set(e, ERR_INVALID,
@@ -197,7 +222,7 @@ static int set_address(struct arena *a, struct jv *pod, const struct ri *ri,
     char *address =
         arena_printf(a, "%s.%s.%s.svc.cluster.local", pod_name(a, ri, r->component->name, r->index),
                      r->component->service_name, ri->ns);
-    env_set_everywhere(a, jv_get(pod, "spec"), r->env, address);
+    env_note(a, vars, r->env, address);
     return 0;
 }
 
@@ -212,7 +237,7 @@ static const char *declared_port(struct arena *a, const struct component *c, con
 }
 
 /* An allocated port of the pod, then of the role, then the container port of that name. */
-static int set_port(struct arena *a, struct jv *pod, const struct ri *ri, const struct reference *r,
+static int set_port(struct arena *a, struct jv *vars, const struct ri *ri, const struct reference *r,
                     struct err *e) {
     const char *component = r->component->name;
     const char *value = meta_annotation(
@@ -225,28 +250,30 @@ static int set_port(struct arena *a, struct jv *pod, const struct ri *ri, const 
                        "container port named "
                        "\"%s\"",
                        A_COMPONENT_DISCOVERY, component, r->port);
-    env_set_everywhere(a, jv_get(pod, "spec"), r->env, value);
+    env_note(a, vars, r->env, value);
     return 0;
 }
 
-static int set_references(struct arena *a, struct jv *pod, const struct ri *ri,
+static int set_references(struct arena *a, struct jv *vars, const struct ri *ri,
                           const struct jv *list, bool port, struct err *e) {
     const char *where =
         port ? A_COMPONENT_DISCOVERY ": portRefs" : A_COMPONENT_DISCOVERY ": addressRefs";
     for (size_t i = 0; i < jv_len(list); i++) {
         struct reference r;
         if (parse_reference(ri, jv_idx(list, i), where, i, port, &r, e)) return -1;
-        if (port ? set_port(a, pod, ri, &r, e) : set_address(a, pod, ri, &r, e)) return -1;
+        if (port ? set_port(a, vars, ri, &r, e) : set_address(a, vars, ri, &r, e)) return -1;
     }
     return 0;
 }
 
 int pod_inject_discovery(struct arena *a, struct jv *pod, const struct ri *ri, struct err *e) {
     const struct jv *d;
+    struct jv *vars = jv_new_arr(a);
     if (directive(a, pod, A_COMPONENT_DISCOVERY, &d, e)) return -1;
-    if (d && (set_references(a, pod, ri, jv_get(d, "addressRefs"), false, e) ||
-              set_references(a, pod, ri, jv_get(d, "portRefs"), true, e)))
+    if (d && (set_references(a, vars, ri, jv_get(d, "addressRefs"), false, e) ||
+              set_references(a, vars, ri, jv_get(d, "portRefs"), true, e)))
         return -1;
+    env_set_everywhere(a, jv_get(pod, "spec"), vars);
     struct jv *meta = jv_get(pod, "metadata"), *annotations = jv_get(meta, "annotations");
     if (jv_del(annotations, A_COMPONENT_DISCOVERY) && !jv_len(annotations))
         jv_del(meta, "annotations");

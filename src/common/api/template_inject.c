@@ -2,7 +2,9 @@
  * the discovery file, the sidecars of runtime profiles, environment variables (part B 4.2 to 4.4).
  * Pure; edits the caller's tree in place. */
 #include "api/names.h"
+#include "base/map.h"
 #include "base/str.h"
+#include "doc/find.h"
 #include "template_internal.h"
 
 #define ENV_PREFIX "RBG_"
@@ -65,9 +67,10 @@ static void append_missing(struct arena *a, struct jv *spec, const char *key, co
                            const struct engine_runtime *rt) {
     if (!jv_len(from)) return;
     struct jv *list = jv_need_arr(a, spec, key);
+    struct finder there = finder_of(a, list, "name");
     JV_FOR_ARR (it, from) {
         const char *name = jv_get_str(*it, "name");
-        if (!name || jv_find(list, "name", name) || (rt && !wanted(rt, name))) continue;
+        if (!name || finder_find(&there, jv_get(*it, "name")) >= 0 || (rt && !wanted(rt, name))) continue;
         jv_push(a, list, jv_dup(a, *it));
     }
 }
@@ -149,18 +152,33 @@ static bool is_other(const char *name) {
     return !str_has_prefix(name, ENV_PREFIX);
 }
 
-static bool repeated_later(const struct jv *env, size_t i, const char *name) {
-    for (size_t k = i + 1; k < jv_len(env); k++)
-        if (str_eq(jv_get_str(jv_idx(env, k), "name"), name)) return true;
+/* A container's own variables; `last`: of each name the last. */
+struct own_env {
+    const struct jv *list;
+    struct map *last; /* NULL: few enough to be searched */
+};
+
+static struct own_env own_env(struct arena *a, const struct jv *list) {
+    enum { SEARCHED = 32 };
+    struct own_env own = {list, jv_len(list) > SEARCHED ? map_in(a) : NULL};
+    JV_FOR_ARR (it, own.last ? list : NULL)
+        if (jv_get_str(*it, "name")) map_put(own.last, jv_get_str(*it, "name"), *it);
+    return own;
+}
+
+static bool repeated_later(const struct own_env *own, size_t i, const char *name) {
+    if (own->last) return map_get(own->last, name) != own->list->items[i];
+    for (size_t k = i + 1; k < jv_len(own->list); k++)
+        if (str_eq(jv_get_str(jv_idx(own->list, k), "name"), name)) return true;
     return false;
 }
 
 /* Copies those variables of `from` that are of a class and not among the injected ones; of
  * duplicates the last. */
-static void keep(struct arena *a, struct jv *to, const struct jv *from, const struct jv *injected,
+static void keep(struct arena *a, struct jv *to, const struct own_env *from, const struct jv *injected,
                  bool (*of_class)(const char *)) {
-    for (size_t i = 0; i < jv_len(from); i++) {
-        struct jv *v = jv_idx(from, i);
+    for (size_t i = 0; i < jv_len(from->list); i++) {
+        struct jv *v = jv_idx(from->list, i);
         const char *name = jv_get_str(v, "name");
         if (name && of_class(name) && !jv_find(injected, "name", name) &&
             !repeated_later(from, i, name))
@@ -169,12 +187,12 @@ static void keep(struct arena *a, struct jv *to, const struct jv *from, const st
 }
 
 void template_inject_env(struct arena *a, struct jv *container, const struct jv *env) {
-    const struct jv *old = jv_get(container, "env");
+    const struct own_env old = own_env(a, jv_get(container, "env"));
     struct jv *out = jv_new_arr(a);
-    keep(a, out, old, env, is_common);
+    keep(a, out, &old, env, is_common);
     JV_FOR_ARR (it, env) jv_push(a, out, jv_dup(a, *it));
-    keep(a, out, old, env, is_lwp);
-    keep(a, out, old, env, is_other);
+    keep(a, out, &old, env, is_lwp);
+    keep(a, out, &old, env, is_other);
     jv_set(a, container, "env", out);
 }
 
@@ -224,22 +242,28 @@ void inject_lwp_env(struct arena *a, struct jv *tpl, const struct prep *p) {
     inject_all(a, tpl, env);
 }
 
-static void env_set(struct arena *a, struct jv *container, const char *name, const char *value) {
-    struct jv *env = jv_need_arr(a, container, "env"), *fresh = jv_new_obj(a);
-    jv_set_str(a, fresh, "name", name);
-    jv_set_str(a, fresh, "value", value);
-    for (size_t i = 0; i < jv_len(env); i++) {
-        if (!str_eq(jv_get_str(jv_idx(env, i), "name"), name)) continue;
-        jv_remove(env, i);
-        jv_insert(a, env, i, fresh);
-        return;
-    }
-    jv_push(a, env, fresh);
+void env_note(struct arena *a, struct jv *vars, const char *name, const char *value) {
+    struct jv *v = jv_new_obj(a);
+    jv_set_str(a, v, "name", name);
+    jv_set_str(a, v, "value", value);
+    jv_push(a, vars, v);
 }
 
-void env_set_everywhere(struct arena *a, struct jv *spec, const char *name, const char *value) {
+static void env_set(struct arena *a, struct jv *container, const struct jv *vars) {
+    struct jv *env = jv_need_arr(a, container, "env");
+    struct finder there = finder_of(a, env, "name");
+    JV_FOR_ARR (it, vars) {
+        int64_t i = finder_find(&there, jv_get(*it, "name"));
+        struct jv *fresh = jv_dup(a, *it);
+        if (i >= 0) env->items[i] = fresh;
+        else jv_push(a, env, fresh);
+    }
+}
+
+void env_set_everywhere(struct arena *a, struct jv *spec, const struct jv *vars) {
+    if (!jv_len(vars)) return;
     JV_FOR_ARR (it, jv_get(spec, "initContainers"))
-        if (jv_is(*it, J_OBJ)) env_set(a, *it, name, value);
+        if (jv_is(*it, J_OBJ)) env_set(a, *it, vars);
     JV_FOR_ARR (it, jv_get(spec, "containers"))
-        if (jv_is(*it, J_OBJ)) env_set(a, *it, name, value);
+        if (jv_is(*it, J_OBJ)) env_set(a, *it, vars);
 }

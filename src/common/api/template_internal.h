@@ -40,8 +40,10 @@ void inject_lwp_env(struct arena *a, struct jv *tpl, const struct prep *p);
 void inject_topology(struct arena *a, struct jv *tpl, const struct prep *p);
 void inject_gang(struct arena *a, struct jv *tpl, const struct prep *p);
 
-/* Sets a literal variable in every container and init container of a pod's spec. */
-void env_set_everywhere(struct arena *a, struct jv *spec, const char *name, const char *value);
+/* Appends a literal variable to a list of them. */
+void env_note(struct arena *a, struct jv *vars, const char *name, const char *value);
+/* Sets the variables of the list, one after the other, in every container and init container of a pod's spec. */
+void env_set_everywhere(struct arena *a, struct jv *spec, const struct jv *vars);
 
 /* Part D 11 and 10.1: edit the pod of component `index`, ordinal id. */
 int pod_inject_ports(struct arena *a, struct jv *pod, const struct ri *ri, size_t index, int id,

@@ -85,10 +85,10 @@ static void check_role_templates(const struct check *c, const struct jv *spec) {
     }
 }
 
-static bool dependencies_known(const struct rbg_spec *s) {
-    for (size_t i = 0; i < s->roles.n; i++)
-        for (size_t d = 0; d < s->roles.items[i].dependencies.n; d++)
-            if (!rbg_role(s, s->roles.items[i].dependencies.items[d])) return false;
+static bool dependencies_known(const struct check *c) {
+    for (size_t i = 0; i < c->s->roles.n; i++)
+        for (size_t d = 0; d < c->s->roles.items[i].dependencies.n; d++)
+            if (!map_has(c->roles, c->s->roles.items[i].dependencies.items[d])) return false;
     return true;
 }
 
@@ -96,17 +96,25 @@ static void check_cycle(const struct check *c) {
     struct err e = ERR_INIT;
     size_t *order;
     int *level;
-    if (dependencies_known(c->s) && rbg_order(c->a, c->s, &order, &level, &e))
+    if (dependencies_known(c) && rbg_order(c->a, c->s, &order, &level, &e))
         problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_INVALID, NULL, "%s",
                     e.msg);
 }
 
-/* Names twice, and names that are cut to the same workload. */
+/* Roles by their names; of several of one name the first. */
+static struct map *roles_by_name(struct arena *a, const struct rbg_spec *s) {
+    struct map *roles = map_in(a);
+    for (size_t i = s ? s->roles.n : 0; i-- > 0;) {
+        struct role *r = &s->roles.items[i];
+        if (!str_empty(r->name)) map_put(roles, r->name, r);
+    }
+    return roles;
+}
+
 static void check_role_names(const struct check *c) {
-    struct map *seen = map_in(c->a);
     for (size_t i = 0; i < c->s->roles.n; i++) {
         const struct role *r = &c->s->roles.items[i];
-        if (!str_empty(r->name) && map_put(seen, r->name, seen))
+        if (!str_empty(r->name) && map_get(c->roles, r->name) != r)
             problem_add(c->p, arena_printf(c->a, "%s.roles[%zu].name", c->path, i),
                         PROBLEM_DUPLICATE, jv_get(r->doc, "name"),
                         "another role has this name: rename one");
@@ -128,7 +136,8 @@ static void check_group_pods(const struct check *c) {
                     (long long)pods, PODS_MAX);
 }
 
-static void check_counts(const struct check *c) {
+static bool check_counts(const struct check *c) {
+    enum { LOOKED_AT = 4 }; /* times the maximum: stored objects may be from before there was one */
     if (c->s->roles.n == 0)
         problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_REQUIRED, NULL,
                     "write at least one role");
@@ -139,23 +148,37 @@ static void check_counts(const struct check *c) {
         problem_add(c->p, arena_printf(c->a, "%s.roleTemplates", c->path), PROBLEM_TOO_MANY, NULL,
                     "a group may have %d role templates: remove those that no role names",
                     TEMPLATES_MAX);
+    return c->s->roles.n <= LOOKED_AT * ROLES_MAX && c->s->role_templates.n <= LOOKED_AT * TEMPLATES_MAX;
 }
 
-static void check_spec(const struct check *c, const struct jv *spec) {
-    check_counts(c);
-    check_group_pods(c);
-    check_role_templates(c, spec);
-    check_role_names(c);
-    for (size_t i = 0; i < c->s->roles.n; i++) {
+static void check_roles(const struct check *c) {
+    ARENA_AUTO struct arena *tmp = arena_new();
+    for (size_t i = 0; i < c->s->roles.n && !problems_full(c->p); i++) {
         const struct role *r = &c->s->roles.items[i];
         size_t components = r->custom.components.n + 2; /* or one, or a leader and a worker */
         struct role_check k = {.c = c,
                                .r = r,
                                .path = arena_printf(c->a, "%s.roles[%zu]", c->path, i),
-                               .allocated = ARENA_ARRAY(c->a, components, struct map *)};
+                               .tmp = tmp,
+                               .notes = ARENA_ARRAY(tmp, components, struct component_notes)};
         check_role(&k);
-        check_deprecated(&k, c->was ? rbg_role(c->was, k.r->name) : NULL);
+        check_deprecated(&k, c->was && r->name ? map_get(c->was_roles, r->name) : NULL);
+        arena_reset(tmp);
     }
+}
+
+static void check_spec(struct check *c, const struct jv *spec) {
+    struct words names = {NULL, 0};
+    if (!check_counts(c)) return;
+    c->roles = roles_by_name(c->a, c->s);
+    if (c->was) c->was_roles = roles_by_name(c->a, c->was);
+    c->names = &names;
+    c->said = map_in(c->a);
+    check_group_pods(c);
+    check_template_sizes(c);
+    check_role_templates(c, spec);
+    check_role_names(c);
+    check_roles(c);
     check_cycle(c);
     check_pod_names(c);
 }
@@ -164,11 +187,10 @@ static void check_spec(const struct check *c, const struct jv *spec) {
 
 /* Roles that an autoscaler holds (part A 6.2 S): a write that would scale against it is refused,
  * with the number it wants. */
-static void check_adapters(const struct check *c, const struct rbg_spec *old, const char *ns,
-                           const char *group) {
-    if (!c->l || !c->l->adapter_replicas) return;
+static void check_adapters(const struct check *c, const char *ns, const char *group) {
+    if (!c->l || !c->l->adapter_replicas || !c->was_roles) return;
     for (size_t i = 0; i < c->s->roles.n; i++) {
-        const struct role *r = &c->s->roles.items[i], *was = rbg_role(old, r->name);
+        const struct role *r = &c->s->roles.items[i], *was = r->name ? map_get(c->was_roles, r->name) : NULL;
         if (!r->scaling_adapter.enable.v || !was || !r->replicas.set ||
             (was->replicas.set && was->replicas.v == r->replicas.v))
             continue;
@@ -210,7 +232,7 @@ static void validate_group(struct check *c, const struct jv *doc, const struct j
     check_spec(c, jv_get(doc, "spec"));
     check_coordination_note(c->p, jv_path(doc, "metadata", "annotations", (char *)0),
                             "metadata.annotations", &spec);
-    if (c->was) check_adapters(c, &was, meta_ns(doc), name);
+    if (c->was) check_adapters(c, meta_ns(doc), name);
 }
 
 /* A set's groups are "<set>-<index>": the longest of them is what has to fit. */

@@ -15,6 +15,10 @@ struct check {
     const char *group; /* the longest name that a group will have; "" when it is not known yet */
     bool deprecated;   /* StatefulSet, Deployment and LeaderWorkerSet are allowed */
     const struct lookup *l;
+    struct map *roles, *was_roles; /* by name */
+    struct words *names;           /* of all roles; items NULL until they are needed */
+    struct map *said;              /* what was said about pod templates */
+    bool too_much;                 /* the pod templates are not looked at: all together they are too large */
 };
 
 /* One role of it. */
@@ -22,17 +26,30 @@ struct role_check {
     const struct check *c;
     const struct role *r;
     const char *path; /* "spec.roles[2]" */
-    struct map **allocated; /* names of the ports that each component allocates; made when needed */
+    struct arena *tmp; /* goes with the role */
+    struct component_notes *notes; /* of each component */
+};
+
+/* What one component's template says, read when it is first needed. */
+struct component_notes {
+    struct map *allocated, *declared; /* names of ports */
+    const struct jv *after;           /* startAfter */
+    bool after_read;
 };
 
 /* A list of known words, for messages. */
 struct words {
     const char **items;
     size_t n;
+    const char *except; /* one of the items, by its address, that does not count; NULL: none */
+    unsigned asked;     /* times that the nearest was looked for in a long list */
 };
 
 /* " (did you mean \"x\"?)" when one of the words is near, else "". */
 const char *did_you_mean(struct arena *a, const char *word, const struct words *known);
+/* The same for a list whose length a user chooses: the first mistakes get a suggestion, and who makes more finds the others by
+ * these. */
+const char *did_you_mean_one_of(struct arena *a, const char *word, struct words *known);
 /* "a", "b" or "c"; at most ten. */
 const char *words_list(struct arena *a, const struct words *known);
 
@@ -43,6 +60,8 @@ void check_port_keys(const struct role_check *k, const struct effective *all, si
                      struct problems *p);
 void check_rollout(const struct role_check *k);
 void check_role_annotations(const struct role_check *k);
+/* Are the effective pod templates together small enough to be looked at, and to be kept? */
+void check_template_sizes(struct check *c);
 void check_templates(const struct role_check *k); /* effective pod templates and their directives */
 void check_role(const struct role_check *k);
 

@@ -15,9 +15,10 @@ struct directive {
     const struct role *r;
     const struct effective *all;
     size_t n, self;
-    struct map **allocated; /* see role_check */
+    struct component_notes *notes; /* of each component */
+    struct map *by_name;           /* components; NULL: few enough to be searched */
     const char *key, *path; /* the annotation */
-    struct words names;     /* of all components */
+    struct words *names;    /* of all components */
 };
 
 static const struct jv *parse(struct problems *p, const struct jv *tpl, const char *key,
@@ -59,6 +60,7 @@ static const char *required(const struct directive *d, const struct jv *entry, c
 }
 
 static const struct effective *component(const struct directive *d, const char *name) {
+    if (d->by_name) return map_get(d->by_name, name);
     for (size_t i = 0; i < d->n; i++)
         if (str_eq(d->all[i].component, name)) return &d->all[i];
     return NULL;
@@ -67,11 +69,11 @@ static const struct effective *component(const struct directive *d, const char *
 static const struct effective *known_component(const struct directive *d, const char *name,
                                                const char *path) {
     const struct effective *c = component(d, name);
-    if (!c && *name)
+    if (!c && *name && !problems_full(d->p))
         problem_add(d->p, path, PROBLEM_NOT_FOUND, jv_new_str(d->p->a, name),
                     "role \"%s\" has no component of this name%s: use %s",
-                    d->r->name ? d->r->name : "", did_you_mean(d->p->a, name, &d->names),
-                    words_list(d->p->a, &d->names));
+                    d->r->name ? d->r->name : "", did_you_mean_one_of(d->p->a, name, d->names),
+                    words_list(d->p->a, d->names));
     return c;
 }
 
@@ -92,15 +94,20 @@ static struct map *allocations(struct arena *a, const struct effective *c) {
 
 /* Each component's annotation is read once for all references to it. */
 static bool allocates(const struct directive *d, const struct effective *c, const char *port) {
-    struct map **names = &d->allocated[c - d->all];
+    struct map **names = &d->notes[c - d->all].allocated;
     if (!*names) *names = allocations(d->p->a, c);
     return map_has(*names, port);
 }
 
-static bool declares(const struct effective *c, const char *port) {
-    JV_FOR_ARR(it, jv_path(c->template, "spec", "containers", (char *)0))
-    if (jv_find(jv_get(*it, "ports"), "name", port)) return true;
-    return false;
+static bool declares(const struct directive *d, const struct effective *c, const char *port) {
+    struct map **names = &d->notes[c - d->all].declared;
+    if (!*names) {
+        *names = map_in(d->p->a);
+        JV_FOR_ARR(it, jv_path(c->template, "spec", "containers", (char *)0))
+        JV_FOR_ARR(p, jv_get(*it, "ports"))
+        if (jv_get_str(*p, "name")) map_put(*names, jv_get_str(*p, "name"), *names);
+    }
+    return map_has(*names, port);
 }
 
 /* Instances keep a PodScoped port in an annotation "<pod>.<port>", a RoleScoped one in
@@ -197,7 +204,7 @@ static void check_discovery(const struct directive *d, const struct jv *doc) {
     for (size_t i = 0; i < jv_len(list); i++) {
         const struct effective *c = check_target(d, jv_idx(list, i), "portRefs", i);
         const char *port = required(d, jv_idx(list, i), "portRefs", i, "portName");
-        if (c && *port && !allocates(d, c, port) && !declares(c, port))
+        if (c && *port && !allocates(d, c, port) && !declares(d, c, port))
             problem_add(d->p, field_path(d, "portRefs", i, "portName"), PROBLEM_NOT_FOUND,
                         jv_get(jv_idx(list, i), "portName"),
                         "component \"%s\" has no container port of this name and allocates none: "
@@ -219,8 +226,10 @@ static const struct jv *depends_of(struct arena *a, const struct effective *c) {
 /* Can `from` be reached again along startAfter? `state`: 0 new, 1 seen. Components are few, the
  * recursion visits each once. */
 static bool reaches(const struct directive *d, size_t at, size_t target, char *state) {
-    const struct jv *after = jv_get(depends_of(d->p->a, &d->all[at]), "startAfter");
-    JV_FOR_ARR(it, after) {
+    struct component_notes *n = &d->notes[at];
+    if (!n->after_read) n->after = jv_get(depends_of(d->p->a, &d->all[at]), "startAfter");
+    n->after_read = true;
+    JV_FOR_ARR(it, n->after) {
         const struct effective *c = component(d, jv_str(*it, ""));
         size_t i = c ? (size_t)(c - d->all) : d->n;
         if (i == target) return true;
@@ -258,6 +267,14 @@ static void check_depends(const struct directive *d, const struct jv *doc) {
                     self);
 }
 
+/* Of several of one name the first. */
+static struct map *by_name(struct arena *a, const struct effective *all, size_t n) {
+    struct map *out = map_in(a);
+    for (size_t i = n; i-- > 0;)
+        if (*all[i].component) map_put(out, all[i].component, (void *)(uintptr_t)&all[i]);
+    return out;
+}
+
 void check_directives(struct problems *p, const struct role_check *k, const struct effective *all,
                       size_t n, size_t i) {
     static const struct {
@@ -266,16 +283,19 @@ void check_directives(struct problems *p, const struct role_check *k, const stru
     } rows[] = {{A_PORT_ALLOCATOR, check_ports},
                 {A_COMPONENT_DISCOVERY, check_discovery},
                 {A_COMPONENT_DEPENDS, check_depends}};
+    enum { SEARCHED = 16 };
     struct directive d = {
-        .p = p, .r = k->r, .all = all, .n = n, .self = i, .allocated = k->allocated};
+        .p = p, .r = k->r, .all = all, .n = n, .self = i, .notes = k->notes};
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         if (jv_is_empty(
                 jv_path(all[i].template, "metadata", "annotations", rows[row].key, (char *)0)))
             continue;
-        if (!d.names.items) {
-            d.names.items = ARENA_ARRAY(p->a, n, const char *);
+        if (!d.names) {
+            d.names = ARENA_NEW(p->a, struct words);
+            d.names->items = ARENA_ARRAY(p->a, n, const char *);
             for (size_t c = 0; c < n; c++)
-                if (*all[c].component) d.names.items[d.names.n++] = all[c].component;
+                if (*all[c].component) d.names->items[d.names->n++] = all[c].component;
+            d.by_name = n > SEARCHED ? by_name(p->a, all, n) : NULL;
         }
         d.key = rows[row].key;
         d.path = arena_printf(p->a, "metadata.annotations[%s]", d.key);

@@ -2,6 +2,7 @@
  * label key, all of which Kubernetes limits to 63 characters; cutting them would let two roles
  * collide, so what does not fit is refused, with the number of characters that are left. Sources:
  * part A 4.2, part C 3 (revision labels), part D 11 and 15. Pure. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/limits.h"
@@ -180,19 +181,21 @@ static bool makes_pod(const struct role *r, const char *pod) {
     if (!rest || n >= role_replicas(r)) return false;
     if (r->standalone.set) return !*rest;
     if (r->leader_worker.set) return numbered(rest, role_group_size(r));
-    for (size_t i = 0; r->custom.set && i < r->custom.components.n; i++) {
+    const char *last = strrchr(rest, '-');
+    size_t len = *rest == '-' && last > rest ? (size_t)(last - rest) - 1 : 0;
+    for (size_t i = 0; len && r->custom.set && i < r->custom.components.n; i++) {
         const struct component *c = &r->custom.components.items[i];
-        size_t len = c->name ? strlen(c->name) : 0;
-        bool mine = len && *rest == '-' && strncmp(rest + 1, c->name, len) == 0;
-        if (mine && numbered(rest + 1 + len, component_size(c))) return true;
+        bool mine = c->name && strncmp(rest + 1, c->name, len) == 0 && !c->name[len];
+        if (mine) return numbered(last, component_size(c));
     }
     return false;
 }
 
 /* The first pod of role `s` that role `r` makes too; NULL when there is none. The lowest numbers
  * tell: where one is taken, those before it are. */
-static const char *shared_pod(struct arena *a, const struct role *s, const struct role *r) {
+static const char *shared_pod(struct arena *a, const struct role *s, const struct role *r, size_t *left) {
     enum { LOOKED_AT = 8 };
+    size_t each = r->custom.set ? r->custom.components.n + 1 : 1;
     /* Names of s have more numbers than these patterns give. */
     if (r->standalone.set || (r->leader_worker.set && !s->standalone.set)) return NULL;
     int32_t replicas = role_replicas(s) < LOOKED_AT ? role_replicas(s) : LOOKED_AT,
@@ -202,12 +205,16 @@ static const char *shared_pod(struct arena *a, const struct role *s, const struc
         for (size_t c = 0; c < parts; c++)
             for (int32_t n = 0; n < (size < LOOKED_AT ? size : LOOKED_AT); n++) {
                 const char *part = s->custom.set ? s->custom.components.items[c].name : NULL;
-                const char *instance = arena_printf(a, "%s-%d", s->name, (int)i), *pod = instance;
+                char pod[3 * DNS_LABEL_MAX];
+                if (*left < each) return NULL;
+                *left -= each;
                 if (part)
-                    pod = arena_printf(a, "%s-%s-%d", instance, part, (int)n);
+                    snprintf(pod, sizeof pod, "%s-%d-%s-%d", s->name, (int)i, part, (int)n);
                 else if (!s->standalone.set)
-                    pod = arena_printf(a, "%s-%d", instance, (int)n);
-                if (makes_pod(r, pod)) return pod;
+                    snprintf(pod, sizeof pod, "%s-%d-%d", s->name, (int)i, (int)n);
+                else
+                    snprintf(pod, sizeof pod, "%s-%d", s->name, (int)i);
+                if (makes_pod(r, pod)) return arena_strdup(a, pod);
             }
     return NULL;
 }
@@ -215,6 +222,7 @@ static const char *shared_pod(struct arena *a, const struct role *s, const struc
 /* Role "a" with leader and workers has pods a-0-0 and a-0-1, and so have the first two instances of
  * a role "a-0": only one of them could run. */
 void check_pod_names(const struct check *c) {
+    size_t left = 1000000; /* names that are compared in all: no group that anybody wrote has so many */
     struct map *roles = NULL;
     for (size_t i = 0; i < c->s->roles.n; i++) {
         const struct role *s = &c->s->roles.items[i];
@@ -229,7 +237,7 @@ void check_pod_names(const struct check *c) {
             if (dash[1] < '0' || dash[1] > '9') continue; /* no instance of another role */
             const char *start = arena_strndup(c->a, s->name, (size_t)(dash - s->name));
             const struct role *r = map_get(roles, start);
-            const char *pod = r ? shared_pod(c->a, s, r) : NULL;
+            const char *pod = r ? shared_pod(c->a, s, r, &left) : NULL;
             if (pod)
                 problem_add(c->p, arena_printf(c->a, "%s.roles[%zu].name", c->path, i),
                             PROBLEM_INVALID, jv_get(s->doc, "name"),

@@ -8,6 +8,7 @@
 
 #include "api/admission.h"
 #include "base/map.h"
+#include "validate.h"
 
 struct place {
     const struct place *up; /* NULL: the root, whose own text is empty */
@@ -91,6 +92,7 @@ struct pod_check {
     struct map *containers, *volumes; /* names seen so far; the values of volumes: their document */
     struct map *claims, *host_ports;
     bool injected;
+    struct words *volume_names; /* for messages; NULL until they are needed */
 };
 void check_container(struct pod_check *k, const struct place *at, bool init);
 void check_probes(struct problems *p, const struct place *container, const struct place *spec,

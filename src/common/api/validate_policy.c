@@ -30,7 +30,7 @@ static bool has_word(const struct words *w, const char *s) {
 
 static void warn_role(struct problems *p, const struct place *at, const char *role,
                       const struct words *known, const char *group) {
-    if (!*role || has_word(known, role)) return;
+    if (!*role || problems_warned(p) || has_word(known, role)) return;
     problem_warn(p, "%s: group \"%s\" has no role \"%s\"%s; it has %s", place_path(p->a, at), group,
                  role, did_you_mean(p->a, role, known), words_list(p->a, known));
 }
@@ -80,7 +80,7 @@ static void warn_overlap(struct problems *p, const struct place *rules, const ch
         for (size_t r = 0; r < place_len(&roles); r++) {
             struct place at = place_item(&roles, r);
             const struct jv *other = *place_text(&at) ? map_put(seen, place_text(&at), (void *)(uintptr_t)rule.v) : NULL;
-            if (other && other != rule.v)
+            if (other && other != rule.v && !problems_warned(p))
                 problem_warn(p, "%s: rule \"%s\" coordinates %s of role \"%s\" too; both hold",
                              place_path(p->a, &at), jv_str(jv_get(other, "name"), ""), strategy,
                              place_text(&at));
@@ -206,7 +206,7 @@ void check_coordination_note(struct problems *p, const struct jv *notes, const c
         if (s->roles.items[i].name) known.items[known.n++] = s->roles.items[i].name;
     JV_FOR_ARR(rule, rules) JV_FOR_ARR(role, jv_get(*rule, "roles")) {
         const char *name = jv_str(*role, "");
-        if (*name && !has_word(&known, name))
+        if (*name && !problems_warned(p) && !has_word(&known, name))
             problem_warn(p, "coordination \"%s\": the group has no role \"%s\"%s",
                          jv_str(jv_get(*rule, "name"), ""), name, did_you_mean(p->a, name, &known));
     }

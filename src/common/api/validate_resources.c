@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "doc/find.h"
 #include "doc/scalar.h"
 #include "validate_place.h"
 
@@ -76,9 +77,10 @@ static void check_lists(struct problems *p, const struct place *resources) {
     bool huge = false, other = false;
     for (size_t i = 0; i < 2; i++) {
         struct place list = place_field(resources, lists[i]);
+        struct finder limits = finder_of(p->a, jv_get(resources->v, "limits"), NULL);
         JV_FOR_OBJ(m, list.v) {
             struct place at = place_key(&list, m);
-            check_amount(p, &at, jv_get(jv_get(resources->v, "limits"), m->key), i == 1);
+            check_amount(p, &at, finder_counterpart(&limits, m, (size_t)(m - list.v->members)), i == 1);
             huge = huge || is_huge(m->key);
             other = other || str_eq(m->key, "cpu") || str_eq(m->key, "memory");
         }
@@ -109,11 +111,12 @@ static bool ask_for_more(struct arena *a, const struct jv *spec, const char *nam
                          const struct jv *most) {
     const struct jv *inits = jv_get(spec, "initContainers"), *mains = jv_get(spec, "containers");
     const struct jv **items = ARENA_ARRAY(a, jv_len(inits) + jv_len(mains), const struct jv *), *v;
+    enum { SUMMED = 256 }; /* init containers that go on, at most, while the next one begins; the others count at the end */
     size_t n = 0;
     for (size_t i = 0; i < jv_len(inits); i++) {
         if (!(v = asked(jv_idx(inits, i), name))) continue;
         items[n] = v;
-        if (quantity_sum_exceeds(items, n + 1, most)) return true;
+        if (n < SUMMED && quantity_sum_exceeds(items, n + 1, most)) return true;
         if (str_eq(jv_get_str(jv_idx(inits, i), "restartPolicy"), "Always")) n++;
     }
     for (size_t i = 0; i < jv_len(mains); i++)
@@ -155,6 +158,7 @@ static void check_pod_amount(struct problems *p, const struct place *at, bool re
 }
 
 void check_pod_resources(struct pod_check *k) {
+    enum { AMOUNTS_MAX = 64 }; /* each is compared with every container */
     static const char *const lists[] = {"limits", "requests"};
     struct place resources = place_field(k->spec, "resources"),
                  claims = place_field(&resources, "claims");
@@ -164,8 +168,11 @@ void check_pod_resources(struct pod_check *k) {
         place_problem(k->p, &claims, PROBLEM_FORBIDDEN,
                       "a whole pod has none: write them for a container");
     for (size_t i = 0; i < 2; i++) {
-        struct place list = place_field(&resources, lists[i]);
-        JV_FOR_OBJ(m, list.v) {
+        struct place list = place_field(&resources, lists[i]), all = list;
+        all.v = NULL; /* too much to be shown */
+        if (jv_len(list.v) > AMOUNTS_MAX)
+            place_problem(k->p, &all, PROBLEM_TOO_MANY, "at most %d resources are looked at", AMOUNTS_MAX);
+        JV_FOR_OBJ(m, jv_len(list.v) > AMOUNTS_MAX ? NULL : list.v) {
             struct place at = place_key(&list, m);
             check_pod_amount(k->p, &at, i == 1, jv_get(resources.v, "requests"), k->spec);
         }

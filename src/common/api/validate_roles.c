@@ -189,19 +189,30 @@ static void check_workload(const struct role_check *k) {
 
 /* ---- dependencies ---- */
 
-static void check_dependencies(const struct role_check *k) {
+/* The names of the other roles. */
+static struct words others(const struct role_check *k) {
     const struct rbg_spec *s = k->c->s;
-    struct words known = {ARENA_ARRAY(k->c->a, s->roles.n, const char *), 0}; /* the others */
-    for (size_t i = 0; i < s->roles.n; i++)
-        if (&s->roles.items[i] != k->r) known.items[known.n++] = s->roles.items[i].name;
-    for (size_t i = 0; i < k->r->dependencies.n; i++) {
+    struct words *all = k->c->names;
+    if (!all->items) {
+        all->items = ARENA_ARRAY(k->c->a, s->roles.n, const char *);
+        for (size_t i = 0; i < s->roles.n; i++)
+            if (s->roles.items[i].name) all->items[all->n++] = s->roles.items[i].name;
+    }
+    return (struct words){all->items, all->n, k->r->name};
+}
+
+static void check_dependencies(const struct role_check *k) {
+    enum { SUGGESTED = 50 };
+    for (size_t i = 0; i < k->r->dependencies.n && !problems_full(k->c->p); i++) {
         const char *d = k->r->dependencies.items[i];
-        if (rbg_role(s, d)) continue;
+        if (map_has(k->c->roles, d)) continue;
+        const struct words known = others(k);
+        const char *list = words_list(k->c->a, &known);
         problem_add(k->c->p, arena_printf(k->c->a, "%s.dependencies[%zu]", k->path, i),
                     PROBLEM_NOT_FOUND, jv_idx(jv_get(k->r->doc, "dependencies"), i),
-                    "the group has no role of this name%s; %s%s", did_you_mean(k->c->a, d, &known),
-                    known.n ? "use " : "it has no other role: remove it",
-                    words_list(k->c->a, &known));
+                    "the group has no role of this name%s; %s%s",
+                    k->c->names->asked++ < SUGGESTED ? did_you_mean(k->c->a, d, &known) : "",
+                    *list ? "use " : "it has no other role: remove it", list);
     }
 }
 

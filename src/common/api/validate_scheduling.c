@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "doc/find.h"
 #include "doc/scalar.h"
 #include "validate_place.h"
 
@@ -168,10 +169,11 @@ static void check_spread_keys(struct problems *p, const struct place *at,
     if (place_len(&keys) && !place_given(selector))
         place_problem(p, &keys, PROBLEM_FORBIDDEN,
                       "keys are added to labelSelector, and there is none: write it");
+    struct finder labels = finder_of(p->a, jv_get(selector->v, "matchLabels"), NULL),
+                  expressions = finder_of(p->a, jv_get(selector->v, "matchExpressions"), "key");
     for (size_t i = 0; i < place_len(&keys); i++) {
         struct place key = place_item(&keys, i);
-        if (jv_get(jv_get(selector->v, "matchLabels"), place_text(&key)) ||
-            jv_find(jv_get(selector->v, "matchExpressions"), "key", place_text(&key)))
+        if (jv_is(key.v, J_STR) && (finder_member(&labels, key.v->s, key.v->len) || finder_find(&expressions, key.v) >= 0))
             place_problem(p, &key, PROBLEM_INVALID, "labelSelector has this key already");
     }
 }

@@ -21,7 +21,7 @@ struct stage {
     struct problems found[PARTS];
     bool looked[PARTS];
 };
-enum { STAGES_MAX = 3 };
+enum { STAGES_MAX = 3, FOUND_MAX = 100 /* mistakes of one stage */ };
 struct chain {
     struct stage items[STAGES_MAX];
     size_t n;
@@ -33,7 +33,8 @@ static const char *pattern_name(const struct role *r) {
 }
 
 static void push(struct chain *ch, struct arena *a, const struct jv *tpl, struct place at) {
-    ch->items[ch->n++] = (struct stage){.tpl = tpl, .at = at, .found = {{.a = a}, {.a = a}}};
+    ch->items[ch->n++] = (struct stage){
+        .tpl = tpl, .at = at, .found = {{.a = a, .max = FOUND_MAX}, {.a = a, .max = FOUND_MAX}}};
 }
 
 static void chain_init(struct chain *ch, const struct role_check *k, const char *pattern) {
@@ -119,10 +120,13 @@ static char *place_of(struct arena *a, const struct stage *from, const char *pat
 static void report_at(const struct role_check *k, const struct chain *ch, const struct stage *from,
                       const struct problem *x) {
     struct arena *a = k->c->a;
+    if (problems_full(k->c->p)) return;
     const char *note = from == &ch->items[0] ? "" : " (after the patch is applied)";
-    const struct problem said = {place_of(a, from, x->path), x->kind, x->value,
-                                 arena_printf(a, "%s%s", x->message, note)};
-    if (!has(k->c->p, &said)) problem_take(k->c->p, said);
+    const char *path = place_of(k->tmp, from, x->path),
+               *id = arena_printf(k->tmp, "%s|%d|%s%s", path, (int)x->kind, x->message, note);
+    if (map_put(k->c->said, id, k->c->said)) return;
+    problem_take(k->c->p, (struct problem){arena_strdup(a, path), x->kind, arena_strdup(a, x->value),
+                                           arena_printf(a, "%s%s", x->message, note)});
 }
 
 /* What is wrong at the last of the first n stages, each at its origin. */
@@ -134,7 +138,7 @@ static void report(const struct role_check *k, struct chain *ch, size_t n, enum 
     }
     for (size_t i = 0; i < found->nwarnings; i++) {
         const struct stage *from = origin(k, ch, n, part, NULL, found->warnings[i]);
-        problem_warn(k->c->p, "%s", place_of(k->c->a, from, found->warnings[i]));
+        problem_warn(k->c->p, "%s", place_of(k->tmp, from, found->warnings[i]));
     }
 }
 
@@ -165,7 +169,7 @@ static void check_effective(const struct role_check *k, struct chain *ch,
 
 /* The stages before a leader's or worker's own patch. */
 static void base_chain(struct chain *ch, const struct role_check *k, const struct jv *resolved) {
-    struct arena *a = k->c->a;
+    struct arena *a = k->tmp;
     const struct template_ref *ref = role_template_ref(k->r);
     chain_init(ch, k, pattern_name(k->r));
     if (!ref->set) {
@@ -190,7 +194,7 @@ static void check_leader_worker(const struct role_check *k, const struct jv *res
         struct chain ch;
         base_chain(&ch, k, resolved);
         bool patched = !jv_is_empty(patches[i]);
-        if (patched) push(&ch, k->c->a, NULL, place_field(&ch.pattern, fields[i]));
+        if (patched) push(&ch, k->tmp, NULL, place_field(&ch.pattern, fields[i]));
         /* Without patches both are the same template: one report is enough. */
         if (patched || i == 0 || !jv_is_empty(patches[0])) check_effective(k, &ch, all, 2, i);
     }
@@ -202,7 +206,7 @@ static void check_custom(const struct role_check *k, const struct effective *all
     chain_init(&ch, k, "customComponentsPattern");
     ch.list = place_field(&ch.pattern, "components");
     ch.element = place_item(&ch.list, i);
-    push(&ch, k->c->a, NULL, place_field(&ch.element, "template"));
+    push(&ch, k->tmp, NULL, place_field(&ch.element, "template"));
     ch.items[0].own = &k->r->custom.components.items[i];
     check_effective(k, &ch, all, n, i);
 }
@@ -211,7 +215,7 @@ static void check_custom(const struct role_check *k, const struct effective *all
 
 static bool check_ref(const struct role_check *k, const struct template_ref *ref,
                       const struct jv *inline_template) {
-    struct arena *a = k->c->a;
+    struct arena *a = k->tmp;
     const struct place role = place_at(k->path, k->r->doc),
                        pattern = place_field(&role, pattern_name(k->r)),
                        template = place_field(&pattern, "template"),
@@ -245,7 +249,7 @@ static bool patch_applies(const struct role_check *k, const struct jv *base,
     struct err e = ERR_INIT;
     *out = jv_is_empty(patch->v)
                ? base
-               : smp_apply(k->c->a, base, patch->v, &core_PodTemplateSpec, &e);
+               : smp_apply(k->tmp, base, patch->v, &core_PodTemplateSpec, &e);
     if (*out) return true;
     place_problem(k->c->p, patch, PROBLEM_INVALID,
                   "the patch can't be applied to the pod template: %s", e.msg);
@@ -311,18 +315,59 @@ static void report_component(const struct role_check *k, size_t i) {
 /* What is wrong with one of them says nothing about the others, which may refer to it. */
 static void check_components(const struct role_check *k) {
     size_t n = k->r->custom.components.n;
-    struct effective *all = ARENA_ARRAY(k->c->a, n, struct effective);
+    struct effective *all = ARENA_ARRAY(k->tmp, n, struct effective);
     for (size_t i = 0; i < n; i++) {
         const struct component *c = &k->r->custom.components.items[i];
-        if (template_component(k->c->a, k->r, c, &all[i], NULL)) report_component(k, i);
+        if (template_component(k->tmp, k->r, c, &all[i], NULL)) report_component(k, i);
         all[i].component = c->name ? c->name : "";
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !problems_full(k->c->p); i++)
         if (all[i].template) check_custom(k, all, n, i);
+}
+
+/* ---- how large ---- */
+
+enum { TEMPLATES_BYTES_MAX = 16 << 20 }; /* that is much for 10,000 pods, and is looked at in a quarter of a second */
+
+/* About the length of its text. */
+static size_t weight(const struct jv *v) {
+    enum { PUNCTUATION = 4 };
+    size_t n = PUNCTUATION + (jv_is(v, J_STR) || jv_is(v, J_NUM) ? v->len : 0);
+    JV_FOR_ARR(it, v) n += weight(*it);
+    JV_FOR_OBJ(m, v) n += m->klen + weight(m->val);
+    return n;
+}
+
+/* How many times what the role refers to is looked at, and kept in what is made of it. */
+static size_t copies(const struct role *r) {
+    return r->leader_worker.set ? 3 : 1;
+}
+
+/* One role template may be that of many roles: then little text is many pod templates. */
+void check_template_sizes(struct check *c) {
+    enum { MANY = 16 };
+    size_t n = c->s->role_templates.n, total = 0;
+    if (n == 0 || c->s->roles.n < MANY) return;
+    size_t *weights = ARENA_ARRAY(c->a, n, size_t);
+    for (size_t i = 0; i < c->s->roles.n; i++) {
+        const struct role *r = &c->s->roles.items[i];
+        const struct template_ref *ref = role_template_ref(r);
+        size_t t = ref->set ? role_template_index(c->s, ref->name) : n;
+        if (t == n) continue;
+        if (!weights[t]) weights[t] = weight(c->s->role_templates.items[t].template);
+        total += weights[t] * copies(r);
+    }
+    if (total <= TEMPLATES_BYTES_MAX) return;
+    c->too_much = true;
+    problem_add(c->p, arena_printf(c->a, "%s.roles", c->path), PROBLEM_TOO_MANY, NULL,
+                "the roles' pod templates, each with what its role template brings, have more than %d MiB "
+                "together: make the role templates smaller, or write several groups",
+                TEMPLATES_BYTES_MAX >> 20);
 }
 
 void check_templates(const struct role_check *k) {
     const struct role *r = k->r;
+    if (k->c->too_much) return;
     if (!r->standalone.set && !r->leader_worker.set) {
         if (r->custom.set) check_components(k);
         return;

@@ -103,6 +103,7 @@ static void walk_field(struct problems *p, const struct field *f, const struct p
 static void unknown_field(struct problems *p, const struct type *t, const struct place *at) {
     if (t == &core_ObjectMeta)
         return; /* creationTimestamp and the like, which the API server drops */
+    if (problems_warned(p)) return;
     struct words known = {ARENA_ARRAY(p->a, t->nfields, const char *), t->nfields};
     for (size_t i = 0; i < t->nfields; i++) known.items[i] = t->fields[i].key;
     problem_warn(p, "%s: unknown field%s", place_path(p->a, at),

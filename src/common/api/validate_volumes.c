@@ -4,6 +4,7 @@
 
 #include "api/names.h"
 #include "base/str.h"
+#include "doc/find.h"
 #include "doc/scalar.h"
 #include "validate.h"
 #include "validate_place.h"
@@ -271,6 +272,17 @@ void check_volumes(struct pod_check *k) {
 
 /* ---- mounts ---- */
 
+static struct words *volume_names(struct pod_check *k) {
+    const struct jv *volumes = jv_get(k->spec->v, "volumes");
+    struct words *all = k->volume_names;
+    if (all) return all;
+    all = k->volume_names = ARENA_NEW(k->p->a, struct words);
+    all->items = ARENA_ARRAY(k->p->a, jv_len(volumes), const char *);
+    JV_FOR_ARR(it, volumes)
+    if (jv_get_str(*it, "name")) all->items[all->n++] = jv_get_str(*it, "name");
+    return all;
+}
+
 /* The volume that is meant; NULL when it is none of the template's own. */
 static const struct jv *check_volume_name(struct pod_check *k, const struct place *mount) {
     struct place name = place_field(mount, "name");
@@ -282,13 +294,10 @@ static const struct jv *check_volume_name(struct pod_check *k, const struct plac
     }
     const struct jv *found = map_get(k->volumes, s);
     if (found || k->injected || str_eq(s, DISCOVERY_VOLUME)) return found;
-    const struct jv *volumes = jv_get(k->spec->v, "volumes");
-    struct words known = {ARENA_ARRAY(k->p->a, jv_len(volumes), const char *), 0};
-    JV_FOR_ARR(it, volumes)
-    if (jv_get_str(*it, "name")) known.items[known.n++] = jv_get_str(*it, "name");
+    if (problems_full(k->p)) return NULL;
     place_problem(k->p, &name, PROBLEM_NOT_FOUND,
                   "the pod has no volume of this name%s: add it to spec.volumes",
-                  did_you_mean(k->p->a, s, &known));
+                  did_you_mean_one_of(k->p->a, s, volume_names(k)));
     return NULL;
 }
 
@@ -347,6 +356,7 @@ void check_mounts(struct pod_check *k, const struct place *container) {
                  devices = place_field(container, "volumeDevices");
     if (place_len(&mounts) + place_len(&devices) == 0) return;
     struct map *paths = map_in(k->p->a);
+    struct finder mounted = finder_of(k->p->a, mounts.v, "name");
     for (size_t i = 0; i < place_len(&mounts); i++) {
         struct place at = place_item(&mounts, i);
         if (!place_mistyped(&at, J_OBJ)) check_mount(k, &at, container, paths);
@@ -355,7 +365,7 @@ void check_mounts(struct pod_check *k, const struct place *container) {
         struct place at = place_item(&devices, i), name = place_field(&at, "name");
         if (place_mistyped(&at, J_OBJ)) continue;
         check_device(k, &at, paths);
-        if (*place_text(&name) && jv_find(mounts.v, "name", place_text(&name)))
+        if (*place_text(&name) && finder_find(&mounted, name.v) >= 0)
             place_problem(k->p, &name, PROBLEM_INVALID,
                           "the container mounts this volume already: keep one of the two");
     }

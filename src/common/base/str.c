@@ -45,6 +45,27 @@ size_t str_distance(const char *a, const char *b) {
     return d;
 }
 
+/* Row by row as above, but only the places near the diagonal, from which the end can still be reached within `most`. */
+size_t str_distance_within(const char *a, const char *b, size_t most) {
+    enum { LONGEST = 255 };
+    size_t na = strlen(a), nb = strlen(b), row[LONGEST + 1], far = most + 1;
+    if (na > nb + most || nb > na + most || na > LONGEST || nb > LONGEST) return far;
+    for (size_t j = 0; j <= nb; j++) row[j] = j < far ? j : far;
+    for (size_t i = 1; i <= na; i++) {
+        size_t from = i > most ? i - most : 0, to = i + most < nb ? i + most : nb;
+        size_t diagonal = from ? row[from - 1] : 0, left = far, least = far;
+        for (size_t j = from; j <= to; j++) {
+            size_t above = row[j], d = j ? min3(above + 1, left + 1, diagonal + (a[i - 1] != b[j - 1])) : i;
+            diagonal = above;
+            row[j] = left = d < far ? d : far;
+            if (left < least) least = left;
+        }
+        if (to < nb) row[to + 1] = far;
+        if (least == far) return far;
+    }
+    return row[nb];
+}
+
 int str_to_i64(const char *s, int64_t *out) {
     if (!s) return -1;
     bool negative = *s == '-';

@@ -9,6 +9,7 @@
 
 #include "base/must.h"
 #include "common/doc/json_internal.h"
+#include "doc/find.h"
 #include "doc/json.h"
 
 /* ---- reading ---- */
@@ -428,8 +429,9 @@ struct jv *jv_need_arr(struct arena *a, struct jv *obj, const char *key) {
 }
 
 void jv_merge_shallow(struct arena *a, struct jv *onto, const struct jv *from) {
+    struct finder there = finder_of(a, onto, NULL);
     JV_FOR_OBJ(f, from) {
-        struct jmember *m = member(onto, f->key, f->klen);
+        struct jmember *m = finder_member(&there, f->key, f->klen);
         if (m) m->val = f->val;
         else append_member(a, onto, f->key, f->klen, f->val);
     }

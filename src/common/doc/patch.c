@@ -7,29 +7,39 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "doc/find.h"
 
 /* ---- merge patch ---- */
 
 struct jv *merge_patch_apply(struct arena *a, const struct jv *doc, const struct jv *patch) {
     if (!jv_is(patch, J_OBJ)) return jv_dup(a, patch);
     struct jv *out = jv_is(doc, J_OBJ) ? jv_dup(a, doc) : jv_new_obj(a);
-    JV_FOR_OBJ(m, patch) {
-        if (m->val->type == J_NULL) jv_deln(out, m->key, m->klen);
-        else jv_setn(a, out, m->key, m->klen, merge_patch_apply(a, jv_getn(out, m->key, m->klen), m->val));
+    struct finder there = finder_of(a, out, NULL);
+    JV_FOR_OBJ(m, patch) { /* a member that goes has no value until the end */
+        struct jmember *was = finder_member(&there, m->key, m->klen);
+        bool gone = m->val->type == J_NULL;
+        struct jv *val = gone ? NULL : merge_patch_apply(a, was ? was->val : NULL, m->val);
+        if (was) was->val = val;
+        else if (!gone) jv_add(a, out, m->key, m->klen, val);
     }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < out->len; i++)
+        if (out->members[i].val) out->members[kept++] = out->members[i];
+    out->len = kept;
     return out;
 }
 
 struct jv *merge_patch_diff(struct arena *a, const struct jv *from, const struct jv *to) {
     if (!jv_is(from, J_OBJ) || !jv_is(to, J_OBJ)) return jv_dup(a, to);
     struct jv *out = jv_new_obj(a);
+    struct finder in_to = finder_of(a, to, NULL), in_from = finder_of(a, from, NULL);
     JV_FOR_OBJ(m, from)
-        if (!jv_getn(to, m->key, m->klen)) jv_setn(a, out, m->key, m->klen, jv_null(a));
+        if (!finder_counterpart(&in_to, m, (size_t)(m - from->members))) jv_add(a, out, m->key, m->klen, jv_null(a));
     JV_FOR_OBJ(m, to) {
-        const struct jv *was = jv_getn(from, m->key, m->klen);
+        const struct jv *was = finder_counterpart(&in_from, m, (size_t)(m - to->members));
         if (jv_eq(was, m->val)) continue;
         bool both = jv_is(was, J_OBJ) && m->val->type == J_OBJ;
-        jv_setn(a, out, m->key, m->klen, both ? merge_patch_diff(a, was, m->val) : jv_dup(a, m->val));
+        jv_add(a, out, m->key, m->klen, both ? merge_patch_diff(a, was, m->val) : jv_dup(a, m->val));
     }
     return out;
 }
@@ -72,22 +82,16 @@ static void emit(struct diff *d, const char *op, const struct step *at, const st
     jv_push(d->a, d->ops, v);
 }
 
-/* The member with the key of m. It nearly always has the same index, so that is tried first. */
-static const struct jv *counterpart(const struct jv *obj, const struct jmember *m, size_t index) {
-    const struct jmember *same = index < obj->len ? &obj->members[index] : NULL;
-    if (same && same->klen == m->klen && memcmp(same->key, m->key, m->klen) == 0) return same->val;
-    return jv_getn(obj, m->key, m->klen);
-}
-
 static void diff_value(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to);
 
 static void diff_object(struct diff *d, const struct step *at, const struct jv *from, const struct jv *to) {
+    struct finder in_to = finder_of(d->a, to, NULL), in_from = finder_of(d->a, from, NULL);
     JV_FOR_OBJ(m, from) {
-        if (counterpart(to, m, (size_t)(m - from->members))) continue;
+        if (finder_counterpart(&in_to, m, (size_t)(m - from->members))) continue;
         emit(d, "remove", &(struct step){at, m, 0}, NULL);
     }
     JV_FOR_OBJ(m, to) {
-        const struct jv *old = counterpart(from, m, (size_t)(m - to->members));
+        const struct jv *old = finder_counterpart(&in_from, m, (size_t)(m - to->members));
         const struct step here = {at, m, 0};
         if (old) diff_value(d, &here, old, m->val);
         else emit(d, "add", &here, m->val);

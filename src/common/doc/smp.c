@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "doc/find.h"
 #include "doc/patch.h"
-#include "smp_find.h"
 
 static const char patch_key[] = "$patch", retain_key[] = "$retainKeys";
 static const char order_prefix[] = "$setElementOrder/", delete_prefix[] = "$deleteFromPrimitiveList/";

@@ -11,6 +11,7 @@
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "doc/find.h"
 #include "doc/patch.h"
 
 void plan_init(struct plan *p, struct arena *a) {
@@ -44,24 +45,25 @@ struct action *plan_create(struct plan *p, enum kind k, struct jv *object) {
 
 /* ---- is an apply needed? ---- */
 
-static bool contains(const struct jv *want, const struct jv *have);
+static bool contains(struct arena *a, const struct jv *want, const struct jv *have);
 
-static bool owner_refs_contained(const struct jv *want, const struct jv *have) {
+static bool owner_refs_contained(struct arena *a, const struct jv *want, const struct jv *have) {
     JV_FOR_ARR(ref, want) {
         const char *uid = jv_get_str(*ref, "uid");
         const struct jv *found = uid ? jv_find(have, "uid", uid) : NULL;
-        if (!found || !contains(*ref, found)) return false;
+        if (!found || !contains(a, *ref, found)) return false;
     }
     return true;
 }
 
-static bool contains(const struct jv *want, const struct jv *have) {
+static bool contains(struct arena *a, const struct jv *want, const struct jv *have) {
     if (!have) return jv_is(want, J_NULL);
     if (!jv_is(want, J_OBJ)) return jv_eq(want, have);
+    struct finder there = finder_of(a, have, NULL);
     JV_FOR_OBJ(m, want) {
-        const struct jv *h = jv_get(have, m->key);
-        bool ok = strcmp(m->key, "ownerReferences") == 0 ? owner_refs_contained(m->val, h)
-                                                         : contains(m->val, h);
+        const struct jv *h = finder_counterpart(&there, m, (size_t)(m - want->members));
+        bool ok = strcmp(m->key, "ownerReferences") == 0 ? owner_refs_contained(a, m->val, h)
+                                                         : contains(a, m->val, h);
         if (!ok) return false;
     }
     return jv_is(have, J_OBJ);
@@ -69,12 +71,13 @@ static bool contains(const struct jv *want, const struct jv *have) {
 
 /* fields: a fieldsV1 subtree. True when each field it names is in `want`. List items ("k:", "v:") only occur in lists that are not
  * atomic; there containment has compared the items, so only the presence of the list counts. */
-static bool still_wanted(const struct jv *fields, const struct jv *want) {
+static bool still_wanted(struct arena *a, const struct jv *fields, const struct jv *want) {
+    struct finder there = finder_of(a, want, NULL);
     JV_FOR_OBJ(m, fields) {
         if (!str_has_prefix(m->key, "f:")) continue;
-        const struct jv *w = jv_get(want, m->key + 2);
+        const struct jmember *w = finder_member(&there, m->key + 2, m->klen - 2);
         if (!w) return false;
-        if (jv_is(w, J_OBJ) && !still_wanted(m->val, w)) return false;
+        if (jv_is(w->val, J_OBJ) && !still_wanted(a, m->val, w->val)) return false;
     }
     return true;
 }
@@ -89,9 +92,10 @@ const struct jv *applied_fields(const struct jv *live) {
 }
 
 bool apply_needed(const struct jv *desired, const struct jv *live) {
-    if (!live || !contains(desired, live)) return true;
+    ARENA_AUTO struct arena *a = arena_new();
+    if (!live || !contains(a, desired, live)) return true;
     const struct jv *owned = applied_fields(live);
-    return !owned || !still_wanted(owned, desired);
+    return !owned || !still_wanted(a, owned, desired);
 }
 
 static struct action *apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "controller/core/plan.h"
+#include "doc/find.h"
 
 static bool differs(struct arena *a, const struct jv *ours, const struct jv *want, const struct jv *have);
 
@@ -24,8 +25,23 @@ static bool has_id(char kind, const struct jv *id, const struct jv *item) {
     return jv_is(item, J_OBJ);
 }
 
-static const struct jv *element(const char *field, const struct jv *id, const struct jv *list) {
-    JV_FOR_ARR(it, list)
+/* A list whose elements have ids of one key, nearly all of them: it is looked up in once for each element. */
+struct elements {
+    const struct jv *list;
+    const char *key; /* of `by_key`; NULL: none yet */
+    struct finder by_key;
+};
+
+static const struct jv *element(struct arena *a, struct elements *in, const char *field, const struct jv *id) {
+    if (*field == 'k' && jv_len(id) == 1) {
+        if (!in->key || !str_eq(in->key, id->members[0].key)) {
+            in->key = id->members[0].key;
+            in->by_key = finder_of(a, in->list, in->key);
+        }
+        int64_t i = finder_find(&in->by_key, id->members[0].val);
+        return i < 0 ? NULL : jv_idx(in->list, (size_t)i);
+    }
+    JV_FOR_ARR(it, in->list)
         if (has_id(*field, id, *it)) return *it;
     return NULL;
 }
@@ -33,22 +49,26 @@ static const struct jv *element(const char *field, const struct jv *id, const st
 /* Each element that we applied is wanted and there; and none is wanted that we have not applied. */
 static bool elements_differ(struct arena *a, const struct jv *ours, const struct jv *want, const struct jv *have) {
     size_t n = 0;
+    struct elements in_want = {.list = want}, in_have = {.list = have};
     JV_FOR_OBJ(m, ours) {
         if (!is_element(m->key)) continue;
         struct err e = ERR_INIT;
-        const struct jv *id = json_parse(a, m->key + 2, m->klen - 2, NULL, &e), *w = element(m->key, id, want);
-        if (!w || differs(a, m->val, w, element(m->key, id, have))) return true;
+        const struct jv *id = json_parse(a, m->key + 2, m->klen - 2, NULL, &e), *w = element(a, &in_want, m->key, id);
+        if (!w || differs(a, m->val, w, element(a, &in_have, m->key, id))) return true;
         n++;
     }
     return n != jv_len(want);
 }
 
 static bool members_differ(struct arena *a, const struct jv *ours, const struct jv *want, const struct jv *have) {
+    struct finder in_ours = finder_of(a, ours, NULL), in_want = finder_of(a, want, NULL), in_have = finder_of(a, have, NULL);
     JV_FOR_OBJ(m, ours)
-        if (str_has_prefix(m->key, "f:") && !jv_getn(want, m->key + 2, m->klen - 2)) return true;
+        if (str_has_prefix(m->key, "f:") && !finder_member(&in_want, m->key + 2, m->klen - 2)) return true;
     JV_FOR_OBJ(m, want) {
-        const struct jv *below = jv_get(ours, arena_printf(a, "f:%s", m->key));
-        if (differs(a, below, m->val, jv_getn(have, m->key, m->klen))) return true;
+        const char *field = arena_printf(a, "f:%s", m->key);
+        const struct jmember *below = finder_member(&in_ours, field, strlen(field));
+        const struct jv *h = finder_counterpart(&in_have, m, (size_t)(m - want->members));
+        if (differs(a, below ? below->val : NULL, m->val, h)) return true;
     }
     return false;
 }

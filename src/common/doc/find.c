@@ -1,7 +1,7 @@
 /* A table of hashes beside a list or an object. Hashes agree with jv_eq: equal values have equal hashes, also numbers that
  * are written differently and objects in another order. Elements are entered in their order and never leave, so of several
  * equal ones the first is found. Recursion is as deep as the documents. */
-#include "smp_find.h"
+#include "doc/find.h"
 
 #include <stdlib.h>
 
@@ -97,6 +97,15 @@ int64_t finder_find(struct finder *f, const struct jv *id) {
     for (uint32_t i = 0; i < f->in->len; i++)
         if (is_at(f, i, id)) return i;
     return -1;
+}
+
+struct jv *finder_counterpart(struct finder *f, const struct jmember *m, size_t i) {
+    if (!jv_is(f->in, J_OBJ)) return NULL;
+    const struct jmember *same = i < f->in->len ? &f->in->members[i] : NULL;
+    if (same && same->klen == m->klen && jv_key_eq(same->key, m->key, m->klen)) return same->val;
+    if (f->in->len <= SEARCHED_MAX) return jv_getn(f->in, m->key, m->klen);
+    struct jmember *found = finder_member(f, m->key, m->klen);
+    return found ? found->val : NULL;
 }
 
 struct jmember *finder_member(struct finder *f, const char *key, size_t klen) {

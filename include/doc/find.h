@@ -1,7 +1,7 @@
-/* Inside the strategic merge patch: where in a list is the element with this identity, where in an object the member with
- * this key? The sender chooses how many there are, so long ones are found by hash; the rest is searched. */
-#ifndef RBG_DOC_SMP_FIND_H
-#define RBG_DOC_SMP_FIND_H
+/* Where in a list is the element with this identity, where in an object the member with this key? For who looks up many in one
+ * list: the sender chooses how many there are, so long ones are found by hash; the rest is searched. */
+#ifndef RBG_DOC_FIND_H
+#define RBG_DOC_FIND_H
 
 #include "doc/json.h"
 
@@ -23,5 +23,9 @@ int64_t finder_find(struct finder *f, const struct jv *id);
 
 /* The member of this key, in an object; NULL: none. */
 struct jmember *finder_member(struct finder *f, const char *key, size_t klen);
+
+/* The value of the member with the key of m, which is number i of its own object; NULL: none. Objects that are compared nearly
+ * always have the same keys at the same places, so that is tried first. */
+struct jv *finder_counterpart(struct finder *f, const struct jmember *m, size_t i);
 
 #endif
