@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,6 +31,7 @@
 #define LEASE_NAME "rbg-controller"
 #define DRAIN_MS 10000
 #define QUIET_MS 1000
+#define FILES 8192
 #define TRUST_EVERY_MS 1000
 
 struct manager {
@@ -246,12 +249,18 @@ static int64_t answering_left(const struct manager *m, int64_t since) {
     return quiet < last ? quiet : last;
 }
 
-static void drain_webhook(struct manager *m, const sigset_t *signals, int64_t since) {
-    if (!m->webhook) return;
+static bool drain_webhook(struct manager *m, const sigset_t *signals, int64_t since) {
+    if (!m->webhook) return true;
     server_drain(m->webhook);
     for (int64_t left; (left = answering_left(m, since)) > 0 && !signaled(signals, left);) {
     }
-    server_stop(m->webhook, DRAIN_MS);
+    return server_stop(m->webhook, DRAIN_MS);
+}
+
+/* A review that does not come to an end, or an API server that does not answer: whoever ends us does not have to wait for it. */
+static void leave_at_work(void) {
+    log_warn("ending while a request is still being worked on");
+    _exit(EXIT_SUCCESS);
 }
 
 static void stop(struct manager *m, const sigset_t *signals) {
@@ -260,8 +269,7 @@ static void stop(struct manager *m, const sigset_t *signals) {
     selfcert_stop(m->selfcert); /* first: an installation that goes over to other certificates must not find this CA put back */
     if (m->engine) engine_stop(m->engine);
     if (m->lease) lease_stop(m->lease);
-    drain_webhook(m, signals, since);
-    probes_stop(&m->probes);
+    if (!drain_webhook(m, signals, since) || !probes_stop(&m->probes)) leave_at_work();
     metrics_auth_free(m->metrics_auth);
     certs_free(m->metrics_certs);
     if (m->engine) engine_free(m->engine);
@@ -270,8 +278,25 @@ static void stop(struct manager *m, const sigset_t *signals) {
     if (m->config) kube_config_free(m->config);
 }
 
+/* Other processes of this user must not read the keys, nor may they come into a core file. Sanitizers have to be let in. */
+static void keep_to_oneself(void) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+/* The limits of connections are our own; some container runtimes give a process only 1024 files. */
+static void allow_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= FILES) return;
+    files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int manage(struct manager *m) {
     struct err e = ERR_INIT;
+    keep_to_oneself();
+    allow_files();
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

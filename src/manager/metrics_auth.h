@@ -13,7 +13,8 @@ struct metrics_auth *metrics_auth_new(struct kube *kube, const struct clock *clo
 void metrics_auth_free(struct metrics_auth *m); /* NULL is allowed */
 
 /* May the bearer of this Authorization header ("" when absent) GET /metrics? Errors: ERR_UNAUTHORIZED: no token, or one that the
- * API server does not know; ERR_FORBIDDEN: it names the user and what is missing; ERR_UNAVAILABLE: it could not be found out. */
-int metrics_auth_check(struct metrics_auth *m, const char *authorization, struct err *e);
+ * API server does not know; ERR_FORBIDDEN: it names the user and what is missing; ERR_UNAVAILABLE: it could not be found out;
+ * ERR_THROTTLED: there were too many unknown tokens in the last seconds, in all or of this peer (PEER_BYTES; NULL: unknown). */
+int metrics_auth_check(struct metrics_auth *m, const char *authorization, const unsigned char *peer, struct err *e);
 
 #endif

@@ -8,6 +8,7 @@
 
 #define CACHE_AGE_MAX_MS 180000
 #define SILENCE_MAX_MS 10000
+#define CONNECTIONS 64 /* on each port; kubelets and scrapers have one or two */
 
 static void healthz(void *ctx, struct serve_request *q, struct serve_response *r) {
     (void)ctx;
@@ -51,7 +52,7 @@ static void readyz(void *ctx, struct serve_request *q, struct serve_response *r)
 static void metrics(void *ctx, struct serve_request *q, struct serve_response *r) {
     struct probes *p = ctx;
     struct err e = ERR_INIT;
-    if (p->metrics_auth && metrics_auth_check(p->metrics_auth, q->authorization, &e)) {
+    if (p->metrics_auth && metrics_auth_check(p->metrics_auth, q->authorization, q->peer, &e)) {
         serve_text(r, err_http(e.code), "%s", e.msg);
         return;
     }
@@ -64,17 +65,15 @@ int probes_start(struct probes *p, const char *health_address, const char *metri
                  struct err *e) {
     const struct serve_route health[] = {{"GET", "/healthz", healthz, p}, {"GET", "/readyz", readyz, p}};
     const struct serve_route metric[] = {{"GET", "/metrics", metrics, p}};
-    struct serve_opts o = {.address = health_address, .routes = health, .nroutes = 2, .max_body = 1024, .threads = 1};
+    struct serve_opts o = {.address = health_address, .routes = health, .nroutes = 2, .max_body = 1024,
+                           .max_connections = CONNECTIONS, .threads = 1};
     p->health = server_start(&o, e);
     if (!p->health) return err_wrap(e, "--health-probe-bind-address");
     if (str_eq(metrics_address, "0")) return 0;
     o = (struct serve_opts){.address = metrics_address, .certs = metrics_certs, .routes = metric, .nroutes = 1, .max_body = 1024,
-                            .threads = 1};
+                            .max_connections = CONNECTIONS, .threads = 1};
     p->metrics = server_start(&o, e);
     return p->metrics ? 0 : err_wrap(e, "--metrics-bind-address");
 }
 
-void probes_stop(struct probes *p) {
-    if (p->metrics) server_stop(p->metrics, 1000);
-    if (p->health) server_stop(p->health, 1000);
-}
+bool probes_stop(struct probes *p) { return server_stop(p->metrics, 1000) && server_stop(p->health, 1000); }

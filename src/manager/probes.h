@@ -21,6 +21,7 @@ struct probes {
 /* Starts the servers. metrics_address "0": no metrics. metrics_certs NULL: plain HTTP. */
 int probes_start(struct probes *p, const char *health_address, const char *metrics_address, struct certs *metrics_certs,
                  struct err *e);
-void probes_stop(struct probes *p);
+/* False: the API server is still being asked who may read the metrics; only the end of the process is left (server_stop). */
+bool probes_stop(struct probes *p);
 
 #endif

@@ -123,19 +123,20 @@ static const struct {
     const char *path;
     serve_fn fn;
     size_t max_body;
+    bool apart; /* lists of objects must not be in the way of admission */
 } rows[WEBHOOK_ROUTES] = {
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", validate_group, 0},
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", validate_set, 0},
-    {"/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", validate_policy, 0},
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", validate_warmup, 0},
-    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", mutate_group, 0},
-    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", mutate_set, 0},
-    {"/convert", review_convert, CONVERSION_BYTES},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", validate_group, 0, false},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", validate_set, 0, false},
+    {"/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", validate_policy, 0, false},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", validate_warmup, 0, false},
+    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", mutate_group, 0, false},
+    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", mutate_set, 0, false},
+    {"/convert", review_convert, CONVERSION_BYTES, true},
 };
 
 size_t webhook_routes(const struct webhook_opts *o, struct serve_route *out, size_t max) {
     for (size_t i = 0; i < WEBHOOK_ROUTES && i < max; i++)
         out[i] = (struct serve_route){"POST", rows[i].path, rows[i].fn, (void *)(uintptr_t)o,
-                                      rows[i].max_body};
+                                      rows[i].max_body, rows[i].apart};
     return WEBHOOK_ROUTES;
 }

@@ -400,17 +400,10 @@ START_TEST(one_object_fails_a_large_review) {
 }
 END_TEST
 
-/* The status when it is the one that is waited for, or the last one: the server sees later what a client did before. */
-static int asked_until(struct line *l, const struct buf *body, int status) {
-    int got = 0;
-    for (int i = 0; got != status && i < 20; i++) got = post(l, "/convert", JSON, body->s, body->len);
-    return got;
-}
-
 /* Clients that ask for much and take nothing: what waits for them is bounded, and the others get their small answers meanwhile;
- * large ones too, as soon as they are gone. */
+ * large ones too, as soon as those who stand still are cut. */
 START_TEST(answers_that_nobody_takes_are_bounded) {
-    enum { CLIENTS = 8 }; /* of 10 MB each, which is more than all answers may have */
+    enum { CLIENTS = 5 }; /* of 10 MB each, which is more than one address may have of answers */
     struct rig g;
     rig_start(&g);
     struct line l = {.g = &g};
@@ -426,11 +419,9 @@ START_TEST(answers_that_nobody_takes_are_bounded) {
         ck_assert_int_eq(http_client_send(idle[i], head, (size_t)n) || http_client_send(idle[i], body.s, body.len), 0);
         still_answers(&l);
     }
-    ck_assert_int_eq(asked_until(&l, &body, 503), 503);
-    ck_assert_ptr_nonnull(strstr(buf_str(&l.body), "try again"));
+    ck_assert_int_eq(post(&l, "/convert", JSON, body.s, body.len), 200);
     still_answers(&l);
     for (int i = 0; i < CLIENTS; i++) http_client_close(idle[i]);
-    ck_assert_int_eq(asked_until(&l, &body, 200), 200);
     line_end(&l);
     rig_stop(&g);
 }

@@ -25,7 +25,13 @@ struct http_client {
     struct buf in; /* received, not yet consumed */
 };
 
-static int dial(unsigned port, unsigned timeout_ms) {
+static int bind_to(int fd, const char *from) {
+    struct sockaddr_in sa = {.sin_family = AF_INET};
+    if (!from) return 0;
+    return inet_pton(AF_INET, from, &sa.sin_addr) == 1 ? bind(fd, (struct sockaddr *)&sa, sizeof sa) : -1;
+}
+
+static int dial(unsigned port, unsigned timeout_ms, const char *from) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0) return -1;
     struct timeval t = {timeout_ms / 1000, (suseconds_t)(timeout_ms % 1000) * 1000};
@@ -33,7 +39,7 @@ static int dial(unsigned port, unsigned timeout_ms) {
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    if (connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0) return fd;
+    if (bind_to(fd, from) == 0 && connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0) return fd;
     close(fd);
     return -1;
 }
@@ -43,6 +49,11 @@ static int handshake(struct http_client *h, const struct http_client_opts *o, un
     gnutls_init(&h->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL);
     gnutls_certificate_allocate_credentials(&h->creds);
     gnutls_certificate_set_x509_trust_mem(h->creds, &ca, GNUTLS_X509_FMT_PEM);
+    if (o->cert_pem) {
+        gnutls_datum_t cert = {(unsigned char *)(uintptr_t)o->cert_pem, (unsigned)strlen(o->cert_pem)},
+                       key = {(unsigned char *)(uintptr_t)o->key_pem, (unsigned)strlen(o->key_pem)};
+        if (gnutls_certificate_set_x509_key_mem(h->creds, &cert, &key, GNUTLS_X509_FMT_PEM) < 0) return -1;
+    }
     gnutls_credentials_set(h->session, GNUTLS_CRD_CERTIFICATE, h->creds);
     if (gnutls_priority_set_direct(h->session, o->priority ? o->priority : "NORMAL", NULL) < 0) return -1;
     gnutls_session_set_verify_cert(h->session, "localhost", 0);
@@ -56,7 +67,7 @@ static int handshake(struct http_client *h, const struct http_client_opts *o, un
 
 struct http_client *http_client_open(const struct http_client_opts *o) {
     unsigned timeout_ms = o->timeout_ms ? o->timeout_ms : 20000;
-    int fd = dial(o->port, timeout_ms);
+    int fd = dial(o->port, timeout_ms, o->from);
     if (fd < 0) return NULL;
     struct http_client *h = calloc(1, sizeof *h);
     if (!h) abort();

@@ -16,6 +16,8 @@ struct http_client_opts {
     const char *ca_pem;   /* NULL: plain TCP */
     const char *priority; /* GnuTLS; NULL: the default */
     unsigned timeout_ms;  /* of each read and write; 0: 20 s */
+    const char *from;     /* the client's address, as "127.0.0.2"; NULL: any */
+    const char *cert_pem, *key_pem; /* shown when the server asks for a certificate; NULL: none */
 };
 
 /* NULL when the connection or the handshake fails. */

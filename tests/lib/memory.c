@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,13 +16,17 @@ const char *__asan_default_options(void) { return "quarantine_size_mb=8"; }
 #define SLACK (12 * MIB)
 #endif
 
-size_t memory_resident(void) {
-    long pages = 0;
+static size_t pages_of(bool resident) {
+    long mapped = 0, used = 0;
     FILE *f = fopen("/proc/self/statm", "r");
-    ck_assert(f && fscanf(f, "%*s %ld", &pages) == 1);
+    ck_assert(f && fscanf(f, "%ld %ld", &mapped, &used) == 2);
     fclose(f);
-    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+    return (size_t)(resident ? used : mapped) * (size_t)sysconf(_SC_PAGESIZE);
 }
+
+size_t memory_resident(void) { return pages_of(true); }
+
+size_t memory_mapped(void) { return pages_of(false); }
 
 void memory_assert_bounded(size_t before) {
     size_t after = memory_resident();

@@ -10,6 +10,9 @@
 /* The resident memory of the process, in bytes. */
 size_t memory_resident(void);
 
+/* The addresses that it has mapped, touched or not, in bytes. */
+size_t memory_mapped(void);
+
 /* Fails the test when the process has grown by 12 MiB or more since it had `before`; with a sanitizer, by some times that. */
 void memory_assert_bounded(size_t before);
 

@@ -482,7 +482,9 @@ START_TEST(certificates_change_under_handshakes_without_a_failure) {
     struct cert_set other = {0};
     ASSERT_OK(certs_generate(g.arena, NULL, NULL, "rbg.svc", clock_now_ms(clock_real()), 10, &other, &e));
     struct churn c = {.g = &g, .both_cas = arena_printf(g.arena, "%s%s", g.set.ca_cert, other.ca_cert)};
+    BUF_AUTO struct buf body = BUF_INIT;
     struct http_client *old = dial(&g); /* lives through all changes */
+    ask(old, "GET /echo HTTP/1.1\r\n" HOST "\r\n", 200, NULL, &body);
     pthread_t t[4];
     for (int i = 0; i < 4; i++) t[i] = thread_start("client", shake_hands, &c);
     uint64_t seen[2] = {0, 0};
@@ -499,7 +501,6 @@ START_TEST(certificates_change_under_handshakes_without_a_failure) {
     ck_assert_int_eq(atomic_load(&c.failed), 0);
     ck_assert_int_gt(atomic_load(&c.done), 50);
     ck_assert_msg(seen[0] && seen[1], "both certificates were presented");
-    BUF_AUTO struct buf body = BUF_INIT;
     ask(old, "GET /echo HTTP/1.1\r\n" HOST "\r\n", 200, NULL, &body);
     http_client_close(old);
     rig_stop(&g);

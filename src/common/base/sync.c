@@ -55,11 +55,11 @@ bool cond_wait_ms(pthread_cond_t *c, pthread_mutex_t *m, int64_t ms) {
     return true;
 }
 
-pthread_t thread_start(const char *name, void *(*fn)(void *), void *arg) {
+static pthread_t start(const char *name, void *(*fn)(void *), void *arg, size_t stack) {
     pthread_attr_t attr;
     pthread_t thread;
     must(pthread_attr_init(&attr));
-    must(pthread_attr_setstacksize(&attr, STACK_BYTES));
+    must(pthread_attr_setstacksize(&attr, stack));
     must(pthread_create(&thread, &attr, fn, arg));
     must(pthread_attr_destroy(&attr));
     char cut[16]; /* the kernel's limit */
@@ -67,3 +67,7 @@ pthread_t thread_start(const char *name, void *(*fn)(void *), void *arg) {
     pthread_setname_np(thread, cut); /* only for people who look at it; it may fail when the thread has ended */
     return thread;
 }
+
+pthread_t thread_start(const char *name, void *(*fn)(void *), void *arg) { return start(name, fn, arg, STACK_BYTES); }
+
+pthread_t thread_start_deep(const char *name, void *(*fn)(void *), void *arg) { return start(name, fn, arg, 4 * STACK_BYTES); }

@@ -1,11 +1,15 @@
 /* One request and its answer. libmicrohttpd calls exchange_begin with the request line, exchange_step once with the headers,
  * once for each piece of the body and once at its end, and exchange_end when the answer is sent or the client is gone; all on
  * the one thread that serves the connection. The exchange lives in its own arena; only the body is on the heap, because a
- * large one must neither be zeroed nor kept.
+ * large one must neither be zeroed nor kept. It grows by what comes, not by what is announced.
+ * Before a body is read it has a place in a lane (lanes.h), and so has a large answer before it is sent. Who waits for a place, and
+ * whose large body is worked on by a thread of its lane, has its connection suspended: while that lasts, exchange_step and
+ * exchange_end are not called. When it goes on, libmicrohttpd calls exchange_step as it did before.
  * A request that is going to be refused is read to its end without being stored: a server that closes while the client still
  * sends resets the connection, and the client may never see why. One that announces more than DRAIN limits, or asks first
  * (Expect: 100-continue), is refused at once; one that sends more than that unannounced is cut. */
 #include <malloc.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +21,34 @@
 #include "base/str.h"
 #include "server.h"
 
-#define CHUNKED_FIRST ((size_t)16 << 10)
+#define FIRST_ALLOC ((size_t)16 << 10)
 #define DRAIN 2 /* times the limit of a body: read, but not stored */
-#define ANSWER_BUDGET ((size_t)64 << 20)
 #define SMALL_ANSWER ((size_t)64 << 10)
 #define LARGE ((size_t)4 << 20) /* bytes of a body whose memory is worth giving back */
 #define PLAIN "text/plain; charset=utf-8"
+
+enum step {
+    STEP_HEAD,       /* nothing but the request line is known */
+    STEP_ADMISSION,  /* waits for a place for the body */
+    STEP_BODY,
+    STEP_COMPUTED,   /* the handler has answered */
+    STEP_COLLECTION, /* waits for a place for the answer */
+    STEP_ANSWERED,
+};
 
 struct exchange {
     struct serve_request q;
     struct server *s;
     struct conn *conn;
     const struct serve_route *route; /* NULL: refused */
-    bool started, answered;
+    enum step step;
     int64_t start_ns;
     char *body; /* heap; NUL-terminated at `len` when it is handed out */
     size_t len, cap;
     size_t seen; /* body bytes that came, stored or not */
-    size_t answer; /* bytes of it, counted in the server's */
-    struct serve_response refusal; /* status 0: none */
+    struct ticket body_place, answer_place;
+    struct job job;
+    struct serve_response response, refusal; /* status 0: none */
     const char *allow;
 };
 
@@ -84,12 +97,13 @@ void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *mc) {
     x->q.arena = a;
     x->q.path = arena_strndup(a, target, (size_t)(mark - target));
     x->q.query = arena_strdup(a, *mark ? mark + 1 : "");
-    conns_phase(&s->conns, x->conn, CONN_REQUEST);
+    x->q.peer = x->conn->peer->address;
+    conns_phase(&s->conns, x->conn, CONN_HEAD);
     return x;
 }
 
 static void body_drop(struct exchange *x) {
-    atomic_fetch_sub(&x->s->body_bytes, x->len);
+    lanes_release(&x->s->lanes, &x->body_place);
     free(x->body);
     x->body = NULL;
     x->len = x->cap = 0;
@@ -102,9 +116,10 @@ void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_R
     if (!x) return;
     *state = NULL;
     body_drop(x);
-    atomic_fetch_sub(&s->answer_bytes, x->answer);
+    lanes_release(&s->lanes, &x->answer_place);
+    buf_fini(&x->response.body);
     buf_fini(&x->refusal.body);
-    if (x->started) conns_end(&s->conns);
+    if (x->step != STEP_HEAD) conns_end(&s->conns);
     conns_phase(&s->conns, x->conn, CONN_IDLE);
     records_flush(x->conn);
     bool large = x->seen > LARGE;
@@ -164,13 +179,15 @@ static struct MHD_Response *to_mhd(struct exchange *x, struct serve_response *r)
     r->body = BUF_INIT;
     MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type ? r->content_type : "application/json");
     if (r->status == 405 && x->allow) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, x->allow);
-    if (r->status == 503) MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    if (r->status == 503 || r->status == 429) MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     return m;
 }
 
 /* Takes the response over and queues it; `last` closes the connection afterwards. */
 static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *mc, struct serve_response *r, bool last) {
-    x->answered = true;
+    x->step = STEP_ANSWERED;
+    conns_phase(&x->s->conns, x->conn, CONN_TAKEN);
+    if (r->body.len > SMALL_ANSWER) conns_large_answer(&x->s->conns, x->conn);
     count(x, r->status);
     bool has_body = r->status != 204 && r->status != 304 && !str_eq(x->q.method, "HEAD");
     records_answer(x->conn, has_body ? r->body.len : 0);
@@ -194,8 +211,11 @@ static void refuse_size(struct exchange *x) {
     refuse(x, 413, arena_printf(x->q.arena, "the request body is larger than the limit of %zu bytes", body_limit(x)));
 }
 
-static void body_alloc(struct exchange *x, size_t cap) {
-    x->body = must(realloc(x->body, cap + 1));
+/* Room for n more bytes and the NUL. */
+static void body_grow(struct exchange *x, size_t n) {
+    size_t cap = x->cap ? x->cap * 2 : FIRST_ALLOC;
+    if (cap <= x->len + n) cap = x->len + n + 1;
+    x->body = must(realloc(x->body, cap));
     x->cap = cap;
 }
 
@@ -206,11 +226,30 @@ static size_t declared_length(const char *text) {
     return *end || n > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)n;
 }
 
+/* The place for the body is there, or it is known that there is none. */
+static enum MHD_Result admitted(struct exchange *x) {
+    x->step = STEP_BODY;
+    conns_phase(&x->s->conns, x->conn, CONN_BODY);
+    if (lanes_state(&x->s->lanes, &x->body_place) == TICKET_REFUSED)
+        refuse(x, 503, "too many large requests at the same time; try again");
+    return MHD_YES;
+}
+
+/* A body of a length that is not known is taken for as large as it may be. Large ones share the lane of their route. */
+static enum MHD_Result admit(struct exchange *x, struct MHD_Connection *mc, size_t n) {
+    enum lane_id lane = n <= SMALL_BODY ? LANE_SMALL : x->route->apart ? LANE_APART : LANE_LARGE;
+    conns_phase(&x->s->conns, x->conn, CONN_HANDLER);
+    x->step = STEP_ADMISSION;
+    enum ticket_state t = lanes_take(&x->s->lanes, &x->body_place, mc, x->conn->peer, lane, n);
+    return t == TICKET_WAITS ? MHD_YES : admitted(x); /* who waits may be served by another thread already */
+}
+
 /* The headers are there. Refuses at once what has to be refused without reading on. */
 static enum MHD_Result start(struct exchange *x, struct MHD_Connection *mc, const char *method) {
-    x->started = true;
+    x->step = STEP_BODY;
     x->start_ns = mono_ns();
     conns_begin(&x->s->conns);
+    conns_phase(&x->s->conns, x->conn, CONN_BODY);
     x->q.method = arena_strdup(x->q.arena, method);
     x->q.content_type = header(mc, MHD_HTTP_HEADER_CONTENT_TYPE);
     x->q.authorization = header(mc, MHD_HTTP_HEADER_AUTHORIZATION);
@@ -227,8 +266,8 @@ static enum MHD_Result start(struct exchange *x, struct MHD_Connection *mc, cons
         bool asks = *header(mc, MHD_HTTP_HEADER_EXPECT) != '\0';
         if (asks || n / DRAIN > body_limit(x)) return answer(x, mc, &x->refusal, true);
     }
-    if (!x->refusal.status) body_alloc(x, chunked ? CHUNKED_FIRST : n);
-    return MHD_YES;
+    if (x->refusal.status || (!n && !chunked)) return MHD_YES;
+    return admit(x, mc, chunked ? body_limit(x) : n);
 }
 
 static void store(struct exchange *x, const char *data, size_t n) {
@@ -236,12 +275,7 @@ static void store(struct exchange *x, const char *data, size_t n) {
         refuse_size(x);
         return;
     }
-    if (atomic_fetch_add(&x->s->body_bytes, n) + n > x->s->body_budget) {
-        atomic_fetch_sub(&x->s->body_bytes, n);
-        refuse(x, 503, "too many large requests at the same time; try again");
-        return;
-    }
-    if (n > x->cap - x->len) body_alloc(x, x->len + n > x->cap * 2 ? x->len + n : x->cap * 2);
+    if (n >= x->cap - x->len) body_grow(x, n);
     memcpy(x->body + x->len, data, n);
     x->len += n;
 }
@@ -251,46 +285,70 @@ static enum MHD_Result receive(struct exchange *x, const char *data, size_t *siz
     size_t n = *size;
     *size = 0;
     x->seen += n;
+    conns_transferred(x->conn, n);
     if (x->seen / DRAIN > body_limit(x)) return MHD_NO;
     if (!x->refusal.status) store(x, data, n);
     return MHD_YES;
 }
 
-static void call_handler(struct exchange *x, struct serve_response *r) {
+/* Runs on the connection's thread, or on one of the lane's while the connection is suspended. */
+static void call_handler(struct exchange *x) {
+    struct serve_response *r = &x->response;
+    if (!x->body) body_grow(x, 0);
     x->body[x->len] = '\0';
     x->q.body = x->body;
     x->q.len = x->len;
-    conns_phase(&x->s->conns, x->conn, CONN_HANDLER);
-    x->route->fn(x->route->ctx, &x->q, r);
-    conns_phase(&x->s->conns, x->conn, CONN_TAKEN);
+    atomic_fetch_add(&x->s->computing, 1);
+    if (atomic_load(&x->s->closing)) serve_text(r, 503, "this server is ending; try again\n");
+    else x->route->fn(x->route->ctx, &x->q, r);
     if (r->status < 200 || r->status > 599) serve_text(r, 500, "the handler of %s gave no answer\n", x->route->path);
+    body_drop(x); /* before the answer is sent, which may take a while */
+    x->step = STEP_COMPUTED;
+    atomic_fetch_sub(&x->s->computing, 1);
+}
+
+static void run_job(struct job *j) { call_handler((struct exchange *)(void *)((char *)j - offsetof(struct exchange, job))); }
+
+static enum MHD_Result collected(struct exchange *x, struct MHD_Connection *mc) {
+    if (lanes_state(&x->s->lanes, &x->answer_place) == TICKET_REFUSED) {
+        buf_fini(&x->response.body);
+        serve_text(&x->response, 503, "too many large answers wait to be taken; try again\n");
+    }
+    return answer(x, mc, &x->response, false);
 }
 
 /* A client that does not take its answer keeps it in memory until its time is over: there must not be too many large ones. Small
  * ones are not counted, so that nobody who waits with large ones keeps the others from theirs. */
-static void answer_admit(struct exchange *x, struct serve_response *r) {
-    size_t n = r->body.len;
-    if (n <= SMALL_ANSWER) return;
-    if (atomic_fetch_add(&x->s->answer_bytes, n) + n <= ANSWER_BUDGET) {
-        x->answer = n;
-        return;
-    }
-    atomic_fetch_sub(&x->s->answer_bytes, n);
-    buf_fini(&r->body);
-    serve_text(r, 503, "too many large answers wait to be taken; try again\n");
+static enum MHD_Result deliver(struct exchange *x, struct MHD_Connection *mc) {
+    size_t n = x->response.body.len;
+    if (n <= SMALL_ANSWER) return answer(x, mc, &x->response, false);
+    x->step = STEP_COLLECTION;
+    enum ticket_state t = lanes_take(&x->s->lanes, &x->answer_place, mc, x->conn->peer, LANE_ANSWERS, n);
+    return t == TICKET_WAITS ? MHD_YES : collected(x, mc);
+}
+
+static enum MHD_Result complete(struct exchange *x, struct MHD_Connection *mc) {
+    if (x->refusal.status) return answer(x, mc, &x->refusal, false);
+    conns_phase(&x->s->conns, x->conn, CONN_HANDLER);
+    x->job.run = run_job;
+    if (x->len > SMALL_BODY && lanes_run(&x->s->lanes, x->body_place.lane, &x->job, mc)) return MHD_YES;
+    call_handler(x);
+    return deliver(x, mc);
 }
 
 enum MHD_Result exchange_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
                               const char *data, size_t *size, void **state) {
     (void)cls, (void)url, (void)version;
     struct exchange *x = *state;
-    if (!x->started) return start(x, mc, method);
-    if (*size > 0) return receive(x, data, size);
-    if (x->answered) return MHD_YES;
-    if (x->refusal.status) return answer(x, mc, &x->refusal, false);
-    struct serve_response r = {0};
-    call_handler(x, &r);
-    body_drop(x); /* before the answer is sent, which may take a while */
-    answer_admit(x, &r);
-    return answer(x, mc, &r, false);
+    switch (x->step) {
+    case STEP_HEAD: return start(x, mc, method);
+    case STEP_ADMISSION:
+        admitted(x);
+        return *size > 0 ? receive(x, data, size) : MHD_YES;
+    case STEP_BODY: return *size > 0 ? receive(x, data, size) : complete(x, mc);
+    case STEP_COMPUTED: return deliver(x, mc);
+    case STEP_COLLECTION: return collected(x, mc);
+    case STEP_ANSWERED: break;
+    }
+    return MHD_YES;
 }

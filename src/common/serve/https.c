@@ -26,7 +26,12 @@
 #define DEFAULT_REQUEST_S 30
 #define DEFAULT_IDLE_S 120
 #define MAX_THREADS 4
-#define BODY_BUDGET 8 /* full-sized bodies in memory at the same time */
+#define SMALL_BODIES ((size_t)32 << 20) /* bytes of all small bodies together */
+#define LARGE_BODIES 4 /* full-sized bodies in memory at the same time */
+#define APART_BODIES 2
+#define LARGE_ANSWERS ((size_t)64 << 20)
+#define LAST_MS 500
+#define PEERS_SHARE 2 /* one address has at most half of the connections */
 #define CONNECTION_MEMORY ((size_t)40 << 10) /* half of it reads, more than a TLS record; also the limit of a request's headers */
 #define SPARE_ARENA_BYTES ((size_t)128 << 10)
 #define STACK_BYTES ((size_t)2 << 20)
@@ -57,13 +62,26 @@ static gnutls_session_t session_of(struct MHD_Connection *mc) {
     return info ? info->tls_session : NULL;
 }
 
+/* The client's Finished has come. */
+static int on_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *message) {
+    (void)type, (void)when, (void)message;
+    gnutls_transport_ptr_t receives, sends;
+    gnutls_transport_get_ptr2(session, &receives, &sends);
+    struct conn *conn = sends;
+    if (incoming && conn && my_server && atomic_load(&conn->phase) == CONN_HELLO) conns_phase(&my_server->conns, conn, CONN_FIRST);
+    return 0;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mc, void **state, enum MHD_ConnectionNotificationCode code) {
     struct server *s = cls;
     gnutls_session_t session = session_of(mc); /* NULL: without TLS */
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         my_server = s;
-        *state = conns_add(&s->conns, MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-        if (session) records_begin(*state, session);
+        *state = conns_add(&s->conns, MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                           MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, session != NULL);
+        if (!session) return;
+        records_begin(*state, session);
+        gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, on_finished);
     } else if (*state) {
         if (session) records_end(session);
         conns_remove(&s->conns, *state);
@@ -121,9 +139,30 @@ static const struct serve_route *copy_routes(struct arena *a, const struct serve
     return r;
 }
 
+static size_t largest_body(const struct serve_opts *o, bool apart) {
+    size_t n = 0;
+    for (size_t i = 0; i < o->nroutes; i++) {
+        size_t max = o->routes[i].max_body ? o->routes[i].max_body : o->max_body;
+        if (o->routes[i].apart == apart && max > n) n = max;
+    }
+    return n;
+}
+
+static void start_lanes(struct server *s) {
+    size_t large = largest_body(&s->o, false), apart = largest_body(&s->o, true);
+    const size_t budgets[LANES] = {[LANE_SMALL] = SMALL_BODIES,
+                                   [LANE_LARGE] = large > SMALL_BODY ? large * LARGE_BODIES : 0,
+                                   [LANE_APART] = apart > SMALL_BODY ? apart * APART_BODIES : 0,
+                                   [LANE_ANSWERS] = LARGE_ANSWERS};
+    lanes_init(&s->lanes, budgets, s->o.threads > 1 ? s->o.threads / 2 : 1);
+}
+
+static void tick(void *ctx, int64_t now_ms) { lanes_expire(&((struct server *)ctx)->lanes, now_ms); }
+
 static struct server *server_new(const struct serve_opts *o) {
     struct server *s = must(calloc(1, sizeof *s));
     s->arena = arena_new();
+    s->listening = -1;
     s->o = *o;
     s->o.address = arena_strdup(s->arena, o->address);
     s->o.routes = copy_routes(s->arena, o);
@@ -133,14 +172,16 @@ static struct server *server_new(const struct serve_opts *o) {
     if (!s->o.idle_s) s->o.idle_s = DEFAULT_IDLE_S;
     s->o.threads = pool_size(o->threads);
     if (s->o.max_connections < s->o.threads) s->o.threads = s->o.max_connections;
-    s->body_budget = s->o.max_body * BODY_BUDGET;
+    if (!s->o.per_ip) s->o.per_ip = s->o.max_connections / PEERS_SHARE;
     pthread_mutex_init(&s->spare_lock, NULL);
-    conns_init(&s->conns, (int64_t)s->o.request_s * 1000, (int64_t)s->o.idle_s * 1000);
+    start_lanes(s);
+    conns_init(&s->conns, &s->o, tick, s);
     return s;
 }
 
 static void server_free(struct server *s) {
     conns_fini(&s->conns);
+    lanes_fini(&s->lanes);
     while (s->nspare > 0) arena_free(s->spare[--s->nspare]);
     pthread_mutex_destroy(&s->spare_lock);
     arena_free(s->arena);
@@ -153,8 +194,8 @@ static struct MHD_Daemon *start_daemon(struct server *s, int fd) {
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, s},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, s},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->o.max_connections, NULL},
-        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)s->o.per_ip, NULL},
+        /* more than ours: a connection that we have cut takes a place until its thread has seen it */
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(s->o.max_connections + s->o.max_connections / 4 + 8 * s->o.threads), NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)CONNECTION_MEMORY, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL}, /* no Host, bare line ends and the like: 400 */
         {MHD_OPTION_THREAD_STACK_SIZE, (intptr_t)STACK_BYTES, NULL},
@@ -162,7 +203,7 @@ static struct MHD_Daemon *start_daemon(struct server *s, int fd) {
         {s->o.threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)s->o.threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned flags = MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
     if (!s->o.certs)
         return MHD_start_daemon(flags | MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, exchange_step, s,
                                 MHD_OPTION_EXTERNAL_LOGGER, log_mhd, (void *)s, MHD_OPTION_ARRAY, common,
@@ -201,12 +242,24 @@ void server_drain(struct server *s) { atomic_store(&s->draining, true); }
 
 int64_t server_quiet_ms(const struct server *s) { return clock_mono_ms(clock_real()) - atomic_load(&s->conns.last_ms); }
 
-void server_stop(struct server *s, int64_t drain_ms) {
-    if (!s) return;
+/* After the time to drain no handler begins any more; one that has just begun gets a moment to find that out. */
+static bool at_work(struct server *s) {
+    atomic_store(&s->closing, true);
+    bool suspended = !lanes_end(&s->lanes, LAST_MS);
+    for (int i = 0; i < LAST_MS && atomic_load(&s->computing) > 0; i += 10) usleep(10000);
+    return suspended || atomic_load(&s->computing) > 0;
+}
+
+bool server_stop(struct server *s, int64_t drain_ms) {
+    if (!s) return true;
     server_drain(s);
     MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+    if (fd != MHD_INVALID_SOCKET) s->listening = fd;
+    lanes_close(&s->lanes);
     conns_wait_idle(&s->conns, drain_ms);
+    if (at_work(s)) return false;
     MHD_stop_daemon(s->daemon);
-    if (fd != MHD_INVALID_SOCKET) close(fd);
+    if (s->listening >= 0) close(s->listening);
     server_free(s);
+    return true;
 }

@@ -50,6 +50,7 @@ ssize_t records_push(gnutls_transport_ptr_t ptr, const giovec_t *v, int n) {
         return (ssize_t)all;
     }
     ssize_t sent = send_behind_kept(c, v, n);
+    if (sent > 0 && atomic_load(&c->phase) == CONN_TAKEN) conns_transferred(c, (size_t)sent);
     return sent == 0 && all > 0 ? (errno = EAGAIN, -1) : sent;
 }
 
