@@ -38,6 +38,9 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__(
 /* Registers `fn(arg)` to run when the arena is freed or reset: for what is not arena memory. */
 void arena_defer(struct arena *a, void (*fn)(void *), void *arg);
 
+/* What the arena holds, now or later, is wiped when it is freed or reset: for private keys. */
+void arena_secret(struct arena *a);
+
 /* Bytes held from the system: for memory limits and metrics. */
 size_t arena_bytes(const struct arena *a);
 

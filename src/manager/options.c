@@ -99,6 +99,18 @@ static int set_log(const struct manager_options *o, struct err *e) {
     return one_of("zap-encoder", o->log_encoder, "json", "console", e);
 }
 
+/* Who leads must have given up before another one may begin, and must have had time for a second try. */
+static int check_lease(const struct manager_options *o, struct err *e) {
+    if (o->retry_ms <= 0)
+        return err_set(e, ERR_INVALID, "--leader-elect-retry-period: must be more than 0");
+    if (o->lease_ms <= o->renew_ms)
+        return err_set(e, ERR_INVALID, "--leader-elect-lease-duration (%lld ms) must be more than --leader-elect-renew-deadline "
+                       "(%lld ms): else two replicas lead at the same time", (long long)o->lease_ms, (long long)o->renew_ms);
+    if ((double)o->renew_ms > (double)o->retry_ms * 1.2) return 0;
+    return err_set(e, ERR_INVALID, "--leader-elect-renew-deadline (%lld ms) must be more than 1.2 times --leader-elect-retry-period"
+                   " (%lld ms): else one request that fails costs the lease", (long long)o->renew_ms, (long long)o->retry_ms);
+}
+
 int options_parse(struct manager_options *o, int argc, char **argv, struct err *e) {
     int rest = 0;
     memset(o, 0, sizeof *o);
@@ -108,6 +120,7 @@ int options_parse(struct manager_options *o, int argc, char **argv, struct err *
     if (one_of("scheduler-name", o->scheduler, "scheduler-plugins", "volcano", e)) return -1;
     if (o->workers < 1 || o->workers > 1000)
         return err_set(e, ERR_INVALID, "--max-concurrent-reconciles=%lld: must be between 1 and 1000", (long long)o->workers);
+    if (o->leader_elect && check_lease(o, e)) return -1;
     return set_log(o, e);
 }
 

@@ -55,6 +55,7 @@ static int64_t mono_ms(const struct selfcert *s) { return clock_mono_ms(s->o.clo
 
 static void set(char **at, const char *value) {
     char *copy = value ? must(strdup(value)) : NULL;
+    if (*at) explicit_bzero(*at, strlen(*at)); /* it may be the key */
     free(*at);
     *at = copy;
 }
@@ -274,6 +275,7 @@ static int serve(struct selfcert *s, struct err *e) {
 
 static int tend(struct selfcert *s, struct err *e) {
     ARENA_AUTO struct arena *a = arena_new();
+    arena_secret(a); /* the Secret is in it, with the CA's key */
     if (refresh(s, a, e) || inject_all(s, a, e)) return -1;
     return serve(s, e);
 }

@@ -35,6 +35,18 @@ START_TEST(allocations_do_not_overlap) {
 }
 END_TEST
 
+START_TEST(secrets_are_wiped) {
+    ARENA_AUTO struct arena *a = arena_new();
+    arena_secret(a);
+    char *key = arena_strdup(a, "-----BEGIN PRIVATE KEY-----");
+    arena_reset(a); /* keeps the chunk, so that it can be looked at */
+#if defined(__SANITIZE_ADDRESS__)
+    ASAN_UNPOISON_MEMORY_REGION(key, 27);
+#endif
+    for (int i = 0; i < 27; i++) ck_assert_int_eq(key[i], 0);
+}
+END_TEST
+
 START_TEST(huge_allocations) {
     ARENA_AUTO struct arena *a = arena_new();
     char *big = arena_alloc(a, (size_t)5 << 20);
@@ -156,6 +168,6 @@ START_TEST(buffers) {
 }
 END_TEST
 
-TEST_MAIN("arena", memory_is_zeroed_and_aligned, allocations_do_not_overlap, huge_allocations,
+TEST_MAIN("arena", memory_is_zeroed_and_aligned, allocations_do_not_overlap, huge_allocations, secrets_are_wiped,
           reset_keeps_one_chunk_and_zeroes_again, the_sanitizer_sees_stray_pointers, grow_in_place_and_by_copy, strings,
           hooks_run_last_first, buffers)

@@ -46,6 +46,7 @@ struct arena {
     struct hook *hooks; /* in arena memory, newest first */
     size_t next_size;   /* of the next chunk, header included */
     size_t bytes;
+    bool secret; /* chunks are wiped before they go */
 };
 
 static size_t align_up(size_t n) {
@@ -70,6 +71,7 @@ static void run_hooks(struct arena *a) {
 
 static void chunk_free(struct arena *a, struct chunk *c) {
     UNPOISON(c->data, c->size);
+    if (a->secret) explicit_bzero(c->data, c->size);
     a->bytes -= sizeof *c + c->size;
     free(c);
 }
@@ -81,6 +83,8 @@ static void chunks_free(struct arena *a, struct chunk *c) {
         c = next;
     }
 }
+
+void arena_secret(struct arena *a) { a->secret = true; }
 
 void arena_free(struct arena *a) {
     if (!a) return;
@@ -109,6 +113,8 @@ void arena_reset(struct arena *a) {
     if (!keep) return;
     keep->next = NULL;
     keep->used = 0;
+    UNPOISON(keep->data, keep->size);
+    if (a->secret) explicit_bzero(keep->data, keep->size);
     POISON(keep->data, keep->size);
 }
 

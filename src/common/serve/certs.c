@@ -263,10 +263,15 @@ static int replace(struct certs *c, const char *cert_pem, const char *key_pem, s
     return 0;
 }
 
+static void wipe(struct buf *b) {
+    if (b->s) explicit_bzero(b->s, b->cap);
+    buf_fini(b);
+}
+
 /* Reads both files and takes them as the pair; *content gets the hash of what was read, 0 when a file can't be read. */
 static int load(struct certs *c, const struct watch *w, uint64_t *content, struct err *e) {
     BUF_AUTO struct buf cert = BUF_INIT;
-    BUF_AUTO struct buf key = BUF_INIT;
+    __attribute__((cleanup(wipe))) struct buf key = BUF_INIT;
     *content = 0;
     if (read_file(w->path[0], &cert, e) || read_file(w->path[1], &key, e)) return -1;
     *content = fnv1a_64(buf_str(&cert), cert.len) * 31 + fnv1a_64(buf_str(&key), key.len);
