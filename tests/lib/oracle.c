@@ -2,7 +2,8 @@
  * writes what takes it out of service (its deletion, a new spec, a pod's deletion, gate or image) until its pods have been unready
  * and are ready again; a pod that fails by itself takes nothing. So each fall of the service is laid to whoever caused it.
  * The rules:
- * - a write takes an instance that is available only while the others are replicas - maxUnavailable;
+ * - a write takes an instance that is available only while the others are replicas - maxUnavailable, but for the pods that a restart
+ *   policy makes anew after a crash;
  * - no instance is made beyond replicas + maxSurge, no pod beyond the sizes of its instance's components;
  * - objects of others do not change. */
 #include "oracle.h"
@@ -21,7 +22,13 @@
 enum taken { NOT_TAKEN, WAITS_FOR_POD, POD_TOUCHED, POD_FELL };
 
 struct o_set { char *name, *uid; int replicas, least_allowed, surge, least, most; int64_t min_ready_ms; };
-struct o_instance { char *name, *uid, *set; int ordinal, wanted; bool terminating; enum taken taken; int64_t taken_ms; };
+struct o_instance {
+    char *name, *uid, *set;
+    int ordinal, wanted;
+    bool terminating, crashed; /* crashed: a pod of it did, so its restart policy may make pods anew, at its own time */
+    enum taken taken;
+    int64_t taken_ms;
+};
 struct o_pod { char *name, *uid, *instance; bool ready, ending; int64_t since_ms; };
 struct o_foreign { enum kind kind; char *name, *text; };
 
@@ -158,7 +165,16 @@ static void judge_taken(struct oracle *o, struct o_instance *i) {
     if (i->taken == WAITS_FOR_POD && sim_now_ms(o->s) - i->taken_ms > TAKEN_FORGET_MS) i->taken = NOT_TAKEN;
 }
 
+static bool pod_crashed(const struct jv *is) {
+    if (!str_eq(jv_str(jv_path(is, "status", "phase", (char *)0), ""), "Running")) return false;
+    JV_FOR_ARR(c, jv_path(is, "status", "containerStatuses", (char *)0))
+        if (jv_get_int(jv_path(*c, "lastState", "terminated", (char *)0), "exitCode", 0)) return true;
+    return false;
+}
+
 static void see_pod(struct oracle *o, const struct jv *is) {
+    struct o_instance *of = instance_of(o, jv_get_str(meta_controller(is), "uid"));
+    if (of && pod_crashed(is)) of->crashed = true;
     struct o_pod *p = pod_of(o, meta_uid(is));
     if (!p) p = PUSH(o->pods, o->npods, ((struct o_pod){.name = copy(meta_name(is)), .uid = copy(meta_uid(is))}));
     free(p->instance);
@@ -181,10 +197,13 @@ static void forget(struct oracle *o, enum kind k, const char *uid) {
     }
 }
 
-static const char *without_versions(struct arena *a, const struct jv *doc) {
+/* What only its owner may change: not what the API server counts, nor what the scheduler and the kubelet say of a pod. */
+static const char *own_part(struct arena *a, const struct jv *doc) {
+    static const char *const counted[] = {"resourceVersion", "managedFields", "generation"};
     struct jv *d = jv_dup(a, doc);
-    jv_del(jv_get(d, "metadata"), "resourceVersion");
-    jv_del(jv_get(d, "metadata"), "managedFields");
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) jv_del(jv_get(d, "metadata"), counted[i]);
+    jv_del(d, "status");
+    if (jv_get(d, "spec")) jv_del(jv_get(d, "spec"), "nodeName");
     return json_text(a, d);
 }
 
@@ -198,7 +217,7 @@ static void on_change(void *ctx, enum kind k, const struct jv *was, const struct
     ARENA_AUTO struct arena *a = arena_new();
     struct oracle *o = ctx;
     const struct o_foreign *f = foreign(o, k, meta_name(is ? is : was));
-    const char *text = f && is ? without_versions(a, is) : "";
+    const char *text = f && is ? own_part(a, is) : "";
     SCENARIO_CHECK(o->s, !f || str_eq(f->text, text), "%s %s is somebody else's, and becomes\n%s\ninstead of\n%s",
                    kind_info(k)->name, f->name, text, f->text);
     if (!is) forget(o, k, meta_uid(was));
@@ -238,7 +257,7 @@ static void judge_pod(struct oracle *o, const struct action *w) {
     struct o_instance *i = p ? instance_of(o, p->instance) : NULL;
     bool touches = w->act == ACT_DELETE || (w->act == ACT_PATCH && jv_get(w->body, "spec")) ||
                    (w->act == ACT_PATCH_STATUS && lowers_a_gate(w));
-    if (i && !p->ending && touches) take(o, i, w, POD_TOUCHED);
+    if (i && !p->ending && touches && !(w->act == ACT_DELETE && i->crashed)) take(o, i, w, POD_TOUCHED);
     if (i) judge_taken(o, i);
 }
 
@@ -294,7 +313,7 @@ void oracle_refuse(struct oracle *o, int (*fn)(void *ctx, const struct action *w
 
 void oracle_foreign(struct oracle *o, enum kind k, const char *name) {
     ARENA_AUTO struct arena *a = arena_new();
-    const char *text = without_versions(a, cluster_get(sim_cluster(o->s), a, k, "default", name));
+    const char *text = own_part(a, cluster_get(sim_cluster(o->s), a, k, "default", name));
     PUSH(o->foreign, o->nforeign, ((struct o_foreign){k, copy(name), copy(text)}));
 }
 

@@ -190,13 +190,13 @@ void scenario_as_fresh(struct sim *s, const struct jv *group, uint64_t seed) {
 }
 
 size_t scenario_seeds(int64_t runs, void (*one)(uint64_t seed)) {
-    const char *alone = getenv("RBG_SEED"), *more = getenv("RBG_RUNS");
+    const char *alone = getenv("RBG_SEED"), *more = getenv("RBG_ROUNDS");
     int64_t seed;
     if (alone && str_to_i64(alone, &seed) == 0) {
         one((uint64_t)seed);
         return 0;
     }
-    if (more && str_to_i64(more, &runs)) ck_abort_msg("RBG_RUNS=%s is no number", more);
+    if (more && str_to_i64(more, &runs)) ck_abort_msg("RBG_ROUNDS=%s is no number", more);
     for (seed = 1; seed <= runs; seed++) one((uint64_t)seed);
     return (size_t)runs;
 }

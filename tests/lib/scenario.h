@@ -41,7 +41,7 @@ char *scenario_images(struct sim *s, struct arena *a);
 char *scenario_state(struct sim *s, struct arena *a);
 /* Whatever `s` has been through, once it is ready it is what a cluster is to which `group` alone was applied. Frees `s`. */
 void scenario_as_fresh(struct sim *s, const struct jv *group, uint64_t seed);
-/* Calls `one` with the seeds 1 to `runs`, or to $RBG_RUNS; or with $RBG_SEED alone. Returns how many there were, 0 for that one
+/* Calls `one` with the seeds 1 to `runs`, or to $RBG_ROUNDS; or with $RBG_SEED alone. Returns how many there were, 0 for that one
  * alone. */
 size_t scenario_seeds(int64_t runs, void (*one)(uint64_t seed));
 size_t scenario_events(struct sim *s, const char *reason);

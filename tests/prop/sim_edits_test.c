@@ -1,5 +1,5 @@
 /* Random scripts of edits, with random delays, orders and failing pods: whatever happens on the way, the end is that of a fresh
- * apply of the last spec. A failing seed is printed; RBG_SEED=n runs that one alone, RBG_RUNS=n changes how many are tried. */
+ * apply of the last spec. A failing seed is printed; RBG_SEED=n runs that one alone, RBG_ROUNDS=n changes how many are tried. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Random crashes, evictions, deletions, edits and ends of the manager: no recreation comes before its time, the pods of before it
  * and of after it never meet, no instance stays half, and the end is that of a fresh apply of the last spec. A failing seed is
- * printed; RBG_SEED=n runs that one alone, RBG_RUNS=n changes how many are tried. */
+ * printed; RBG_SEED=n runs that one alone, RBG_ROUNDS=n changes how many are tried. */
 #include <stdio.h>
 #include <string.h>
 
