@@ -42,6 +42,10 @@ struct jv *build_ri_revision_object(struct arena *a, const struct ri *i, const s
 
 /* A new stateful RoleInstance (part C 4.3). template: the roleInstanceTemplate document to use; revision: full name. */
 struct jv *build_ri(struct arena *a, const struct ris *s, int ordinal, const struct jv *template, const char *revision);
+/* What it is made with: the labels, and the annotations that the set hands down (ports are added by the allocator). */
+struct jv *build_ri_labels(struct arena *a, const struct ris *s, int ordinal, const char *revision);
+struct jv *build_ri_annotations(struct arena *a, const struct ris *s);
+bool ri_annotation_handed_down(const char *key);
 /* A new stateless RoleInstance (part C 5.3): "<set>-<id>". now: RFC 3339, the start of its life cycle. */
 struct jv *build_ri_stateless(struct arena *a, const struct ris *s, const char *id, const struct jv *template, const char *revision,
                               const char *now);

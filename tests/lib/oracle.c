@@ -2,8 +2,8 @@
  * writes what takes it out of service (its deletion, a new spec, a pod's deletion, gate or image) until its pods have been unready
  * and are ready again; a pod that fails by itself takes nothing. So each fall of the service is laid to whoever caused it.
  * The rules:
- * - a write takes an instance that is available only while the others are replicas - maxUnavailable, but for the pods that a restart
- *   policy makes anew after a crash;
+ * - a write takes an instance that is available only while the others are replicas - maxUnavailable, but for the pods that a
+ *   restart policy makes anew after a crash;
  * - no instance is made beyond replicas + maxSurge, no pod beyond the sizes of its instance's components;
  * - objects of others do not change. */
 #include "oracle.h"

@@ -1,6 +1,6 @@
-/* Random scripts against one set of instances, bare or a role's: edits of every kind, scaling, rollbacks, ends of the manager at any
- * write, pods that fail, writes that are refused, namesakes and labels of others. The oracle (lib/oracle.h) judges every write and
- * every change on the way; once the trouble is over, the set is as one to which the last spec alone was applied, and nothing is
+/* Random scripts against one set of instances, bare or a role's: edits of every kind, scaling, rollbacks, ends of the manager at
+ * any write, pods that fail, writes that are refused, namesakes and labels of others. The oracle (lib/oracle.h) judges every write
+ * and every change on the way; once the trouble is over, the set is as one to which the last spec alone was applied, and nothing is
  * written any more. A failing seed is printed; RBG_SEED=n runs that one alone, RBG_ROUNDS=n changes how many are tried. */
 #include <stdio.h>
 #include <string.h>
@@ -175,10 +175,20 @@ static void edit_order(struct script *t) {
     jv_set_str(t->a, role(t), "podManagementPolicy", policy);
 }
 
+static void edit_set_label(struct script *t) {
+    static const char *const maps[] = {"{}", "{\"team\":\"a\"}", "{\"team\":\"b\"}", "{\"tier\":\"gold\"}"};
+    const char *map = ANY(t, maps);
+    note(t, "labels %s", map);
+    struct jv *labels = doc_json(t->a, map), *into = t->bare ? jv_get(t->doc, "metadata") : role(t);
+    if (t->bare) jv_set_str(t->a, labels, "app", "w");
+    jv_set(t->a, into, "labels", labels);
+}
+
 static void edit(struct script *t) {
     static void (*const edits[])(struct script *) = {edit_image, edit_image, edit_env, edit_template_label, roll_back, roll_back,
                                                      edit_replicas, edit_replicas, edit_budget, edit_budget, edit_type,
-                                                     edit_partition, edit_paused, edit_min_ready, edit_order};
+                                                     edit_partition, edit_paused, edit_min_ready, edit_order,
+                                                     edit_set_label, edit_set_label};
     keep_template(t);
     edits[pick(t, sizeof edits / sizeof *edits)](t);
     scenario_apply(t->s, t->doc);

@@ -236,14 +236,20 @@ static struct jv *ri_labels(struct arena *a, const struct ris *s) {
     return labels;
 }
 
-/* What the set hands down to its instances; ports are added by the allocator. */
-static struct jv *ri_annotations(struct arena *a, const struct ris *s) {
-    static const char *const keys[] = {A_INSTANCE_GANG, A_INPLACE_SCHEDULING,
-                                       A_INPLACE_SCHEDULING_GRANULARITY, A_INPLACE_SCHEDULING_AVOID,
-                                       A_INPLACE_GRACE_SECONDS};
+static const char *const handed_down[] = {A_INSTANCE_GANG, A_INPLACE_SCHEDULING,
+                                          A_INPLACE_SCHEDULING_GRANULARITY, A_INPLACE_SCHEDULING_AVOID,
+                                          A_INPLACE_GRACE_SECONDS};
+
+bool ri_annotation_handed_down(const char *key) {
+    for (size_t i = 0; i < sizeof handed_down / sizeof *handed_down; i++)
+        if (str_eq(key, handed_down[i])) return true;
+    return false;
+}
+
+struct jv *build_ri_annotations(struct arena *a, const struct ris *s) {
     struct jv *out = jv_new_obj(a);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        jv_set_str(a, out, keys[i], meta_annotation(s->doc, keys[i]));
+    for (size_t i = 0; i < sizeof handed_down / sizeof *handed_down; i++)
+        jv_set_str(a, out, handed_down[i], meta_annotation(s->doc, handed_down[i]));
     return out;
 }
 
@@ -282,13 +288,17 @@ struct jv *build_ri_spec(struct arena *a, const struct ris *s, int ordinal,
     return spec;
 }
 
-struct jv *build_ri(struct arena *a, const struct ris *s, int ordinal, const struct jv *template,
-                    const char *revision) {
+struct jv *build_ri_labels(struct arena *a, const struct ris *s, int ordinal, const char *revision) {
     struct jv *labels = ri_labels(a, s);
     jv_set_str(a, labels, L_REVISION_HASH, revision);
     set_identity(a, labels, s, ordinal);
+    return labels;
+}
+
+struct jv *build_ri(struct arena *a, const struct ris *s, int ordinal, const struct jv *template,
+                    const char *revision) {
     const char *name = arena_printf(a, "%s-%d", s->name, ordinal);
-    return ri_object(a, s, name, labels, ri_annotations(a, s),
+    return ri_object(a, s, name, build_ri_labels(a, s, ordinal, revision), build_ri_annotations(a, s),
                      build_ri_spec(a, s, ordinal, template));
 }
 
@@ -303,7 +313,7 @@ static struct jv *stateless_spec(struct arena *a, const struct jv *template) {
 
 struct jv *build_ri_stateless(struct arena *a, const struct ris *s, const char *id,
                               const struct jv *template, const char *revision, const char *now) {
-    struct jv *labels = ri_labels(a, s), *annotations = ri_annotations(a, s);
+    struct jv *labels = ri_labels(a, s), *annotations = build_ri_annotations(a, s);
     jv_set_str(a, labels, L_INSTANCE_ID, id);
     jv_set_str(a, labels, L_INSTANCE_OWNER, s->uid);
     jv_set_str(a, labels, L_REVISION_HASH, name_short_hash(revision));

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"
 
@@ -67,14 +68,39 @@ static struct jv *project_pod(struct arena *a, const struct jv *doc) {
     return out;
 }
 
-/* Of managedFields only the entry of our own apply is ever looked at. */
-static void project_managed_fields(struct arena *a, struct jv *doc) {
+/* Of an instance's labels and annotations it has to be known which came from its set (ris/metadata.c); those under our own prefix
+ * and the identity are known by their names. */
+static struct jv *handed_down(struct arena *a, const struct jv *fields) {
+    static const char *const maps[] = {"f:labels", "f:annotations"};
+    struct jv *meta = jv_new_obj(a), *out = jv_new_obj(a);
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        struct jv *kept = jv_new_obj(a);
+        JV_FOR_OBJ(m, jv_path(fields, "f:metadata", maps[i], (char *)0)) {
+            const char *key = str_has_prefix(m->key, "f:") ? m->key + 2 : "";
+            bool known = i == 0 ? str_has_prefix(key, P_) || str_eq(key, L_REVISION_HASH) || str_eq(key, L_POD_NAME)
+                                : !ri_annotation_handed_down(key);
+            if (*key && !known) jv_set(a, kept, m->key, m->val);
+        }
+        if (jv_len(kept)) jv_set(a, meta, maps[i], kept);
+    }
+    if (!jv_len(meta)) return NULL;
+    jv_set(a, out, "f:metadata", meta);
+    return out;
+}
+
+/* Of managedFields only the entry of our own apply is ever looked at, and of instances, which are not applied, what our own writes
+ * handed down. */
+static void project_managed_fields(struct arena *a, enum kind k, struct jv *doc) {
     struct jv *meta = jv_get(doc, "metadata"), *kept = jv_new_arr(a);
     JV_FOR_ARR(entry, jv_get(meta, "managedFields")) {
         if (!str_eq(jv_get_str(*entry, "manager"), FIELD_MANAGER)) continue;
-        if (!str_eq(jv_get_str(*entry, "operation"), "Apply") || jv_get(*entry, "subresource")) continue;
         static const char *const keys[] = {"manager", "operation", "fieldsV1", NULL};
-        jv_push(a, kept, pick(a, *entry, keys));
+        bool applied = str_eq(jv_get_str(*entry, "operation"), "Apply");
+        if (jv_get(*entry, "subresource") || (!applied && k != KIND_RI)) continue;
+        struct jv *own = pick(a, *entry, keys), *down = applied ? NULL : handed_down(a, jv_get(own, "fieldsV1"));
+        if (!applied && !down) continue;
+        if (down) jv_set(a, own, "fieldsV1", down);
+        jv_push(a, kept, own);
     }
     jv_del(meta, "managedFields");
     if (jv_len(kept)) jv_set(a, meta, "managedFields", kept);
@@ -91,6 +117,6 @@ static bool is_our_revision(const struct jv *doc) {
 struct jv *source_project(struct arena *a, enum kind k, struct jv *doc) {
     if (k == KIND_POD) return project_pod(a, doc);
     if (k == KIND_REVISION && !is_our_revision(doc)) return NULL;
-    project_managed_fields(a, doc);
+    project_managed_fields(a, k, doc);
     return doc;
 }

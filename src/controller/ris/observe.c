@@ -79,7 +79,7 @@ static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
     if (!doc || meta_deleting(doc)) return NULL;
     struct ris_world *w = ARENA_NEW(c->a, struct ris_world);
     w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
-    w->stateless = str_eq(meta_annotation(doc, A_PATTERN), "Stateless");
+    w->pattern = meta_annotation(doc, A_PATTERN);
     if (ris_decode(c->a, doc, &w->set, &w->decode)) return &w->w;
     w->decode.code = ERR_NONE;
     observe_instances(c, w);

@@ -1,24 +1,14 @@
 /* Decides what a RoleInstanceSet needs (part C 4). Pure.
  *
- * A pass, in order: revisions, scaling (fill the wanted ordinals, remove the others), rolling update, status. OrderedReady makes or
- * removes one instance a pass and goes on when it serves or is gone; Parallel does all at once. */
+ * A pass, in order: revisions, scaling (fill the wanted ordinals, remove the others), rolling update, labels, status. OrderedReady
+ * makes or removes one instance a pass and goes on when it serves or is gone; Parallel does all at once. */
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/ris/world.h"
 
-struct pass {
-    struct arena *a;
-    const struct ris_world *w;
-    struct plan *p;
-    struct ris_revisions r;
-    struct topology t;
-    struct capacity c;
-    bool ordered;
-};
-
 /* ---- scaling ---- */
 
-static void create(const struct pass *s, int ordinal) {
+static void create(const struct ris_pass *s, int ordinal) {
     bool update = ordinal >= s->t.partition;
     struct jv *ri = build_ri(s->a, &s->w->set, ordinal, update ? s->r.update_template : s->r.current_template,
                              update ? s->r.update : s->r.current);
@@ -28,7 +18,7 @@ static void create(const struct pass *s, int ordinal) {
 }
 
 /* Returns false when the pass ends here: OrderedReady waits for what it made, or for one that does not serve. */
-static bool fill(const struct pass *s) {
+static bool fill(const struct ris_pass *s) {
     for (int o = 0; o < s->t.end; o++) {
         const struct instance *i = ris_instance(s->w, o);
         if (!i) create(s, o);
@@ -37,7 +27,8 @@ static bool fill(const struct pass *s) {
     return true;
 }
 
-static void condemn(const struct pass *s, const struct instance *i) {
+static void condemn(const struct ris_pass *s, const struct instance *i) {
+    s->written[i - s->w->instances] = true;
     struct action *act = plan_delete(s->p, KIND_RI, i->doc);
     action_on_ok(s->p, act, "SuccessfulDelete", "Deleted role instance %s", meta_name(i->doc));
     action_on_fail(act, "FailedDelete");
@@ -45,7 +36,7 @@ static void condemn(const struct pass *s, const struct instance *i) {
 
 /* Instances beyond the wanted ordinals go, the highest first: but one that serves only while the others are enough, also when the
  * set is scaled in. One that is going already is not told twice. */
-static void trim(struct pass *s) {
+static void trim(struct ris_pass *s) {
     for (size_t k = s->w->ninstances; k-- > 0;) {
         const struct instance *i = &s->w->instances[k];
         if (i->ordinal < s->t.keep) continue;
@@ -55,14 +46,14 @@ static void trim(struct pass *s) {
 }
 
 /* Left over from another pattern, or named by hand: not an instance of a stateful set. */
-static void remove_strangers(const struct pass *s) {
+static void remove_strangers(const struct ris_pass *s) {
     for (size_t k = 0; k < s->w->ninstances; k++)
         if (s->w->instances[k].ordinal < 0 && !s->w->instances[k].terminating) condemn(s, &s->w->instances[k]);
 }
 
 /* ---- status ---- */
 
-static void wake_when_available(const struct pass *s) {
+static void wake_when_available(const struct ris_pass *s) {
     int64_t soonest = 0;
     for (size_t k = 0; k < s->w->ninstances; k++) {
         int64_t ms = s->w->instances[k].available_in_ms;
@@ -72,7 +63,7 @@ static void wake_when_available(const struct pass *s) {
 }
 
 /* What the group waits for is told at once; counts on the way there may be collected. */
-static int64_t status_delay(const struct pass *s, const struct jv *status) {
+static int64_t status_delay(const struct ris_pass *s, const struct jv *status) {
     const struct jv *old = jv_get(s->w->w.root, "status");
     int64_t ready = jv_get_int(status, "readyReplicas", 0), before = jv_get_int(old, "readyReplicas", 0);
     bool arrived = ready == s->t.replicas && before != ready, left = ready < before;
@@ -81,17 +72,17 @@ static int64_t status_delay(const struct pass *s, const struct jv *status) {
     return arrived || left || rolling || (!seen && old) ? 0 : s->w->w.opt->settle_ms;
 }
 
-static void finish(const struct pass *s, const char *failed_update) {
-    struct jv *status = ris_status(s->a, s->w, &s->r, &s->t, failed_update);
+static void finish(const struct ris_pass *s) {
+    struct jv *status = ris_status(s);
     plan_status(s->p, KIND_RIS, s->w->w.root, status, status_delay(s, status));
     wake_when_available(s);
 }
 
 /* The stored object can't be worked with: say so in the status, once. */
-static void plan_failed(struct plan *p, const struct ris_world *w, const char *message) {
+static void plan_failed(struct plan *p, const struct ris_world *w, const char *reason, const char *message) {
     const struct jv *root = w->w.root, *old = jv_get(root, "status");
     struct jv *status = old ? jv_dup(p->a, old) : jv_new_obj(p->a), *list = jv_new_arr(p->a);
-    condition_put(p->a, list, jv_get(old, "conditions"), "FailedUpdate", true, "InvalidSpec", message, 0, w->w.now_ms);
+    condition_put(p->a, list, jv_get(old, "conditions"), "FailedUpdate", true, reason, message, 0, w->w.now_ms);
     jv_set_int(p->a, status, "observedGeneration", meta_generation(root)); /* it has been looked at */
     jv_set(p->a, status, "conditions", list);
     static const char *const counts[] = {"replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas",
@@ -101,29 +92,43 @@ static void plan_failed(struct plan *p, const struct ris_world *w, const char *m
     plan_status(p, KIND_RIS, root, status, 0);
 }
 
-void ris_plan(const struct world *world, struct plan *p) {
-    const struct ris_world *w = (const struct ris_world *)world;
-    struct pass s = {.a = p->a, .w = w, .p = p};
+/* Nothing is done then, rather than something that nobody asked for; the event is told once. */
+static void plan_unknown_pattern(struct plan *p, const struct ris_world *w) {
+    const struct jv *old = jv_find(jv_path(w->w.root, "status", "conditions", (char *)0), "type", "FailedUpdate");
+    const char *message = arena_printf(p->a, "annotation " A_PATTERN " is \"%.63s\": write Stateful, or remove it", w->pattern);
+    if (!str_eq(jv_get_str(old, "message"), message)) plan_event(p, "Warning", "UnknownRoleInstancePattern", "%s", message);
+    plan_failed(p, w, "UnknownRoleInstancePattern", message);
+}
+
+/* What can be worked with? Else the status says why not. */
+static bool begin(struct ris_pass *s) {
+    const struct ris_world *w = s->w;
     struct err e = ERR_INIT;
     if (w->decode.code != ERR_NONE) {
-        plan_failed(p, w, w->decode.msg);
-        return;
+        plan_failed(s->p, w, "InvalidSpec", w->decode.msg);
+    } else if (str_eq(w->pattern, "Stateless")) {
+        plan_failed(s->p, w, "InvalidSpec", "pattern Stateless is not served: set annotation " A_PATTERN " to Stateful");
+    } else if (!str_empty(w->pattern) && !str_eq(w->pattern, "Stateful")) {
+        plan_unknown_pattern(s->p, w);
+    } else if (ris_plan_revisions(s->a, w, s->p, &s->r, &e) || ris_topology(s->a, w, &s->r, &s->t, &e)) {
+        plan_failed(s->p, w, "InvalidSpec", arena_strdup(s->a, e.msg));
+    } else {
+        return true;
     }
-    if (w->stateless) {
-        plan_failed(p, w, "pattern Stateless is not served: set annotation " A_PATTERN " to Stateful");
-        return;
-    }
-    if (ris_plan_revisions(p->a, w, p, &s.r, &e) || ris_topology(w, &s.r, &s.t, &e)) {
-        plan_failed(p, w, arena_strdup(p->a, e.msg));
-        return;
-    }
+    return false;
+}
+
+void ris_plan(const struct world *world, struct plan *p) {
+    const struct ris_world *w = (const struct ris_world *)world;
+    struct ris_pass s = {.a = p->a, .w = w, .p = p, .written = ARENA_ARRAY(p->a, w->ninstances + 1, bool)};
+    if (!begin(&s)) return;
     s.c = ris_capacity(w, &s.t);
-    plan_barrier(p); /* instances name their revision */
-    const char *failed = NULL;
     s.ordered = !str_eq(w->set.spec.pod_management_policy, "Parallel") && w->set.spec.pod_management_policy;
+    plan_barrier(p); /* instances name their revision */
     remove_strangers(&s);
     if (fill(&s)) trim(&s);
     /* Also when OrderedReady waits for a broken instance: the update may be what mends it. */
-    if (s.t.rolling) failed = ris_plan_rollout(p->a, w, &s.r, &s.t, &s.c, p);
-    finish(&s, failed);
+    if (s.t.rolling) ris_plan_rollout(&s);
+    ris_plan_metadata(&s);
+    finish(&s);
 }

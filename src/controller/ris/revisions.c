@@ -38,10 +38,10 @@ static int candidate(struct arena *a, const struct ris_world *w, const struct hi
 int ris_plan_revisions(struct arena *a, const struct ris_world *w, struct plan *p, struct ris_revisions *out, struct err *e) {
     struct history h = {w->revisions, w->nrevisions};
     const struct jv *status = jv_get(w->w.root, "status");
-    struct revision r;
+    struct revision *r = &out->candidate;
     out->collisions = (int32_t)jv_get_int(status, "collisionCount", 0);
-    if (candidate(a, w, &h, &out->collisions, &r, e)) return -1;
-    out->update = history_plan(p, &h, &r, build_ris_revision_object(a, &w->set, &r, 0), false);
+    if (candidate(a, w, &h, &out->collisions, r, e)) return -1;
+    out->update = history_plan(p, &h, r, build_ris_revision_object(a, &w->set, r, 0), false);
     out->update_template = w->set.spec.template_doc;
     const char *current = jv_get_str(status, "currentRevision");
     bool known = current && history_find(&h, current);

@@ -26,16 +26,20 @@ static bool rolled_out(const struct ris_world *w, const struct ris_revisions *r,
     return !t->partition && ris_base_done(w, r, t);
 }
 
-static struct jv *conditions(struct arena *a, const struct ris_world *w, const char *failed_update) {
-    if (!failed_update) return NULL;
-    struct jv *list = jv_new_arr(a);
-    condition_put(a, list, jv_path(w->w.root, "status", "conditions", (char *)0), "FailedUpdate", true, "UpdateNotPossible",
-                  failed_update, 0, w->w.now_ms);
+static struct jv *conditions(const struct ris_pass *s) {
+    const struct ris_world *w = s->w;
+    if (!s->t.obstacle) return NULL;
+    struct jv *list = jv_new_arr(s->a);
+    condition_put(s->a, list, jv_path(w->w.root, "status", "conditions", (char *)0), "FailedUpdate", true, "UpdateNotPossible",
+                  s->t.obstacle, 0, w->w.now_ms);
     return list;
 }
 
-struct jv *ris_status(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
-                      const char *failed_update) {
+struct jv *ris_status(const struct ris_pass *pass) {
+    struct arena *a = pass->a;
+    const struct ris_world *w = pass->w;
+    const struct ris_revisions *r = &pass->r;
+    const struct topology *t = &pass->t;
     struct counts c = count(w, r);
     struct jv *s = jv_new_obj(a);
     jv_set_int(a, s, "observedGeneration", meta_generation(w->w.root));
@@ -49,7 +53,7 @@ struct jv *ris_status(struct arena *a, const struct ris_world *w, const struct r
     jv_set_str(a, s, "updateRevision", r->update);
     jv_set_str(a, s, "currentRevision", rolled_out(w, r, t) ? r->update : r->current);
     jv_set_int(a, s, "collisionCount", r->collisions);
-    jv_set(a, s, "conditions", conditions(a, w, failed_update));
+    jv_set(a, s, "conditions", conditions(pass));
     jv_set_str(a, s, "labelSelector", selector_text(a, w->set.spec.selector));
     return s;
 }

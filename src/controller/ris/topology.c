@@ -41,6 +41,23 @@ static bool base_has_targets(const struct ris_world *w, const struct ris_revisio
     return false;
 }
 
+/* Under InPlaceOnly: the first target, the highest, that can't be updated in place. Then nothing is updated: half a rollout would
+ * leave two templates side by side that nobody asked for. */
+static const char *obstacle(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
+    const char *fine = NULL;
+    if (!str_eq(w->set.spec.update_strategy.type, "InPlaceOnly")) return NULL;
+    for (int o = t->replicas - 1; o >= t->partition; o--) {
+        const struct instance *i = ris_instance(w, o);
+        if (!i || at_update(i, r) || str_eq(i->revision, fine)) continue;
+        const char *path = ris_obstacle(a, w, r, i->revision);
+        if (path)
+            return arena_printf(a, "%s can't be updated in place: roleInstanceTemplate.%s differs; undo that change, or set the "
+                                "update type to InPlaceIfPossible or RecreatePod", meta_name(i->doc), path);
+        fine = i->revision;
+    }
+    return NULL;
+}
+
 bool ris_base_done(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t) {
     for (int o = t->partition; o < t->replicas; o++) {
         const struct instance *i = ris_instance(w, o);
@@ -82,7 +99,7 @@ static int limits(const struct rolling_update *u, struct topology *t, struct err
     return 0;
 }
 
-int ris_topology(const struct ris_world *w, const struct ris_revisions *r, struct topology *t, struct err *e) {
+int ris_topology(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, struct topology *t, struct err *e) {
     const struct rolling_update *u = &w->set.spec.update_strategy;
     bool paused = u->paused.set && u->paused.v;
     *t = (struct topology){.replicas = w->set.spec.replicas.set ? max32(w->set.spec.replicas.v, 0) : 1};
@@ -90,7 +107,8 @@ int ris_topology(const struct ris_world *w, const struct ris_revisions *r, struc
     if (!t->surge_max) t->unavailable_max = max32(t->unavailable_max, 1);
     t->partition = min32(max32(t->partition, 0), t->replicas);
     bool has_targets = base_has_targets(w, r, t);
-    t->rolling = !paused && has_targets;
+    t->obstacle = has_targets ? obstacle(a, w, r, t) : NULL;
+    t->rolling = !paused && has_targets && !t->obstacle;
     surge(w, r, t, has_targets);
     return 0;
 }

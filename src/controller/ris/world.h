@@ -28,7 +28,7 @@ struct ris_world {
     size_t ninstances;
     struct jv **revisions;      /* ControllerRevisions that the set controls, oldest first */
     size_t nrevisions;
-    bool stateless;
+    const char *pattern;        /* annotation role-instance-pattern; NULL: none, which means Stateful */
 };
 
 /* The numbers of one pass (part C 4.4). */
@@ -37,6 +37,7 @@ struct topology {
     int32_t end;              /* wanted ordinals: [0, end); those from `replicas` on are the surge */
     int32_t keep;             /* extra instances below this ordinal stay while the base is not done */
     bool rolling;
+    const char *obstacle;     /* why nothing is updated under InPlaceOnly, for people; NULL: nothing is in the way */
 };
 
 /* What serves, and how much of it has to. One for each pass: whatever takes an instance out of service in it asks ris_take. */
@@ -47,7 +48,20 @@ struct ris_revisions {
     const char *update, *current;         /* full names */
     const struct jv *update_template;     /* roleInstanceTemplate documents */
     const struct jv *current_template;
+    struct revision candidate;            /* of the set as it is now: its bytes are the update revision's data */
     int32_t collisions;
+};
+
+/* One pass over a set. Filled by the phases, in the order of ris_plan. */
+struct ris_pass {
+    struct arena *a;
+    const struct ris_world *w;
+    struct plan *p;
+    struct ris_revisions r;
+    struct topology t;
+    struct capacity c;
+    bool ordered;   /* OrderedReady */
+    bool *written;  /* by instance: this pass updates or removes it */
 };
 
 /* revisions.c: picks or creates (plans to) the update revision, finds the current one, plans the truncation of the history. */
@@ -56,7 +70,7 @@ int ris_plan_revisions(struct arena *a, const struct ris_world *w, struct plan *
 const struct jv *ris_revision_template(struct arena *a, const struct ris_world *w, const char *name);
 
 /* topology.c */
-int ris_topology(const struct ris_world *w, const struct ris_revisions *r, struct topology *out, struct err *e);
+int ris_topology(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, struct topology *out, struct err *e);
 /* The instance of an ordinal, or NULL. */
 const struct instance *ris_instance(const struct ris_world *w, int ordinal);
 
@@ -71,13 +85,25 @@ bool ris_take(struct capacity *c, const struct instance *i);
 /* All base instances from the partition on are at the update revision, and serve. */
 bool ris_base_done(const struct ris_world *w, const struct ris_revisions *r, const struct topology *t);
 
-/* rollout.c: updates as many instances as the capacity allows. Returns a message when an update is impossible under InPlaceOnly. */
-const char *ris_plan_rollout(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
-                             struct capacity *c, struct plan *p);
+/* rollout.c: updates as many instances as the capacity allows. */
+void ris_plan_rollout(struct ris_pass *s);
+
+/* inplace.c */
+/* Can the instance itself stay (its components and their sizes are the same)? Its own controller then decides for each pod. */
+bool ris_in_place_possible(const struct jv *old_template, const struct jv *new_template);
+void ris_update_in_place(const struct ris_pass *s, const struct instance *i);
+/* What an instance of that revision has that can't be updated in place down to its pods, as a path; NULL: nothing. */
+const char *ris_obstacle(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const char *revision);
+
+/* metadata.c: labels and annotations that the set hands down. */
+/* A merge patch {labels, annotations} that makes the instance's follow; empty: they do. updated: the instance is brought to the
+ * update revision, so that the labels which tell of it change too. */
+struct jv *ris_metadata_patch(const struct ris_pass *s, const struct instance *i, bool updated);
+/* Plans it for all that this pass does not write anyway. */
+void ris_plan_metadata(const struct ris_pass *s);
 
 /* status.c */
-struct jv *ris_status(struct arena *a, const struct ris_world *w, const struct ris_revisions *r, const struct topology *t,
-                      const char *failed_update);
+struct jv *ris_status(const struct ris_pass *s);
 
 /* plan.c */
 void ris_plan(const struct world *world, struct plan *p);
