@@ -9,7 +9,7 @@
  * somebody made by hand has nobody who would look at its pods. */
 bool ri_is_fresh(const struct jv *doc);
 
-/* Of a fresh instance: are all its pods there and ready? *since_ms: since when, wall time. */
+/* Are all pods of the instance there and ready? *since_ms: since when, wall time. */
 bool ri_fresh_ready(struct rctx *c, const struct jv *doc, int64_t *since_ms);
 
 #endif

@@ -39,11 +39,19 @@ static bool is_healthy(struct rctx *c, const struct jv *doc, int64_t *since_ms) 
            jv_get_int(status, "observedGeneration", 0) >= meta_generation(doc);
 }
 
+/* A status may be written long after its pods were ready, in a burst: the pods tell since when. Else an instance that is available
+ * already, by its pods, would not be for a while when its first status comes. */
+static int64_t ready_since(struct rctx *c, const struct jv *doc, int64_t told) {
+    int64_t pods;
+    return ri_fresh_ready(c, doc, &pods) && pods < told ? pods : told;
+}
+
 static struct instance view(struct rctx *c, const struct ris_world *w, const struct jv *doc) {
     struct instance i = {.doc = doc, .ordinal = name_ordinal(meta_name(doc), w->set.name)};
     const char *revision = meta_label(doc, L_REVISION_HASH);
     int64_t since, min_ready = (int64_t)w->set.spec.min_ready_seconds * 1000;
     i.healthy = is_healthy(c, doc, &since);
+    if (i.healthy && w->w.now_ms - since < min_ready) since = ready_since(c, doc, since);
     int64_t age = w->w.now_ms - since;
     i.revision = revision ? revision : "";
     i.terminating = meta_deleting(doc);
