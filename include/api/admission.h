@@ -28,6 +28,9 @@ void problem_warn(struct problems *p, const char *fmt, ...) __attribute__((cold,
  * are spelled out. */
 char *problems_text(struct arena *a, const struct problems *p);
 
+/* The same with each of several on a line of its own, as the API server's own lists look behind "is invalid: ". */
+char *problems_lines(struct arena *a, const struct problems *p);
+
 /* What validation may ask about the cluster; any member may be NULL (then the rule is skipped). Errors: -1. */
 struct lookup {
     void *ctx;

@@ -28,6 +28,8 @@ struct jv *build_set_group(struct arena *a, const struct jv *set, int32_t i, con
 /* The scaling adapter of a role, not bound yet (part B 7.2). */
 struct jv *build_adapter(struct arena *a, const struct rbg *g, const struct role *r);
 /* The discovery ConfigMap; NULL when no role is stateful. services: name of each role's service, by role index. */
+/* Under what key the file says a port: its name in lower case, '_' for '-'; without a name "port<number>". */
+char *discovery_port_key(struct arena *a, const char *name, int64_t number);
 struct jv *build_discovery(struct arena *a, const struct rbg *g, const char *const *services);
 char *build_discovery_text(struct arena *a, const struct rbg *g, const char *const *services);
 

@@ -111,7 +111,17 @@ struct name_info {
     const char *name;
     const char *on; /* the kinds that carry it; of a reason the condition, of an event also its type */
     const char *desc;
+    unsigned user; /* AT_*: where a user may write it; 0: the controllers do */
 };
 const struct name_info *names_table(size_t *n);
+
+/* Where labels and annotations stand that users write: on a group (or a set's groupTemplate), a role, a pod template (or a
+ * component); on a set itself, where none has an effect. */
+enum { AT_GROUP = 1, AT_ROLE = 2, AT_TEMPLATE = 4, AT_SET = 8 };
+
+/* Names of older versions, and those of today. */
+struct name_old { enum name_kind kind; const char *name, *now; };
+const struct name_old *names_old(size_t *n);
+const struct name_old *name_old(const char *key); /* NULL: none of them. A prefix of L_ROLE_REVISION_PREFIX counts */
 
 #endif

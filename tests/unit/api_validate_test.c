@@ -175,11 +175,14 @@ START_TEST(test_autoscaler_may_go_below_partition) {
         a,
         group(
             a,
-            "roles: [{name: a, replicas: 1, rolloutStrategy: {rollingUpdate: {partition: 50%}}, " T
+            "roles: [{name: a, replicas: 1, rolloutStrategy: {rollingUpdate: {partition: 1}}, " T
             "}]"),
         NULL);
     ck_assert_uint_eq(p.n, 0);
     ck_assert_uint_eq(p.nwarnings, 1);
+    /* Half of one is none that is kept back, as the set counts. */
+    p = check(a, group(a, "roles: [{name: a, replicas: 1, rolloutStrategy: {rollingUpdate: {partition: 50%}}, " T "}]"), NULL);
+    ck_assert_uint_eq(p.nwarnings, 0);
 }
 END_TEST
 

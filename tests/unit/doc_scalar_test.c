@@ -40,7 +40,7 @@ START_TEST(names_as_go) {
 END_TEST
 
 START_TEST(reasons_fit_the_mistake) {
-    ck_assert_str_eq(name_dns1123_label("a.b"), "must not contain dots");
+    ck_assert_str_eq(name_dns1123_label("a.b"), "must be an RFC 1123 label, without dots");
     ck_assert_ptr_nonnull(strstr(name_qualified("/b"), "prefix"));
     ck_assert_ptr_nonnull(strstr(name_qualified("a/"), "must not be empty"));
     ck_assert_ptr_nonnull(strstr(name_port("0123456789abcdef"), "15"));

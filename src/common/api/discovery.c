@@ -15,21 +15,24 @@ struct listing {
     struct jv *ports, *instances;
 };
 
+char *discovery_port_key(struct arena *a, const char *name, int64_t number) {
+    char *key = str_empty(name) ? arena_printf(a, "port%lld", (long long)number) : arena_strdup(a, name);
+    for (char *p = key; *p; p++) {
+        if (*p == '-')
+            *p = '_';
+        else if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
+    }
+    return key;
+}
+
 /* Name -> number; unnamed ports under their number. */
 static struct jv *port_map(struct arena *a, const struct jv *service_ports) {
     struct jv *out = jv_new_obj(a);
     struct finder there = finder_of(a, out, NULL);
     JV_FOR_ARR (it, service_ports) {
         int64_t number = jv_get_int(*it, "port", 0);
-        const char *name = jv_get_str(*it, "name");
-        char *key = str_empty(name) ? arena_printf(a, "port%lld", (long long)number)
-                                    : arena_strdup(a, name);
-        for (char *p = key; *p; p++) {
-            if (*p == '-')
-                *p = '_';
-            else if (*p >= 'A' && *p <= 'Z')
-                *p = (char)(*p - 'A' + 'a');
-        }
+        char *key = discovery_port_key(a, jv_get_str(*it, "name"), number);
         struct jmember *m = finder_member(&there, key, strlen(key));
         if (m) m->val = jv_new_int(a, number);
         else jv_add(a, out, key, strlen(key), jv_new_int(a, number));

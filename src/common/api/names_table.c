@@ -3,8 +3,11 @@
  * that each reason here is one that the controllers give. */
 #include "api/names.h"
 
-#define LABEL(name, on, text) {NAME_LABEL, name, on, text}
-#define ANNOTATION(name, on, text) {NAME_ANNOTATION, name, on, text}
+#include "base/str.h"
+
+/* A fourth argument: where users write it. */
+#define LABEL(name, on, text, ...) {NAME_LABEL, name, on, text, ##__VA_ARGS__}
+#define ANNOTATION(name, on, text, ...) {NAME_ANNOTATION, name, on, text, ##__VA_ARGS__}
 #define ENV(name, on, text) {NAME_ENV, name, on, text}
 #define CONDITION(name, on, text) {NAME_CONDITION, name, on, text}
 #define REASON(name, on, text) {NAME_REASON, name, on, text}
@@ -19,8 +22,8 @@ static const struct name_info rows[] = {
     LABEL(L_GROUP_UNIQUE_HASH, "pod",
           "The same value, on pods of a group with exclusive topology only: their affinity terms select it."),
     LABEL(L_GROUP_REVISION, "ControllerRevision", "Hash of the group's spec in this revision."),
-    LABEL(L_GROUPSET_NAME, "RoleBasedGroup", "The set that the group belongs to."),
-    LABEL(L_GROUPSET_INDEX, "RoleBasedGroup", "Which of the set's groups this is, from 0."),
+    LABEL(L_GROUPSET_NAME, "RoleBasedGroup", "The set that the group belongs to.", AT_GROUP),
+    LABEL(L_GROUPSET_INDEX, "RoleBasedGroup", "Which of the set's groups this is, from 0.", AT_GROUP),
     LABEL(L_RBG_OWNER_UID, TREE, "metadata.uid of the group; only with in-place scheduling."),
     LABEL(L_ROLE_NAME, CHILDREN, "Name of the role."),
     LABEL(L_ROLE_TYPE, TREE, "Pattern of the role: PodTemplate, LeaderWorkerSet or Components. It decides what pods are called."),
@@ -43,51 +46,54 @@ static const struct name_info rows[] = {
     LABEL(L_POD_GROUP, "pod", "Gang scheduling by scheduler-plugins: the PodGroup, named as the group."),
 
     ANNOTATION(A_EXCLUSIVE_TOPOLOGY, "RoleBasedGroup",
-               "A node label key, such as kubernetes.io/hostname: each of its domains holds pods of one group at most."),
-    ANNOTATION(A_DISABLE_EXCLUSIVE, "role, pod template", "Any value: the role's pods do not follow the exclusive topology."),
-    ANNOTATION(A_GANG, "RoleBasedGroup", "\"true\": the scheduler places the group's pods together or not at all."),
-    ANNOTATION(A_GANG_TIMEOUT, "RoleBasedGroup", "Seconds that the scheduler waits for the whole gang; 60 if unset."),
-    ANNOTATION(A_GANG_VOLCANO_QUEUE, "RoleBasedGroup", "Queue of the gang in volcano."),
-    ANNOTATION(A_GANG_VOLCANO_PRIORITY, "RoleBasedGroup", "Priority class of the gang in volcano."),
+               "A node label key, such as kubernetes.io/hostname: each of its domains holds pods of one group at most.", AT_GROUP),
+    ANNOTATION(A_DISABLE_EXCLUSIVE, "role, pod template", "Any value: the role's pods do not follow the exclusive topology.",
+               AT_ROLE | AT_TEMPLATE),
+    ANNOTATION(A_GANG, "RoleBasedGroup", "\"true\": the scheduler places the group's pods together or not at all.", AT_GROUP),
+    ANNOTATION(A_GANG_TIMEOUT, "RoleBasedGroup", "Seconds that the scheduler waits for the whole gang; 60 if unset.", AT_GROUP),
+    ANNOTATION(A_GANG_VOLCANO_QUEUE, "RoleBasedGroup", "Queue of the gang in volcano.", AT_GROUP),
+    ANNOTATION(A_GANG_VOLCANO_PRIORITY, "RoleBasedGroup", "Priority class of the gang in volcano.", AT_GROUP),
     ANNOTATION(A_INSTANCE_GANG, "role; copied to " TREE,
-               "\"true\": each instance of the role is a gang. Not together with " A_GANG "."),
+               "\"true\": each instance of the role is a gang. Not together with " A_GANG ".", AT_ROLE),
     ANNOTATION(A_ROLE_SIZE, "RoleInstanceSet, Service",
                "Replicas of the role. Written by the controller; a user's value is dropped."),
     ANNOTATION(A_WORKLOAD_TYPE, "role",
-               "What the role runs as, \"<apiVersion>/<kind>\". Unset: " WORKLOAD_RIS "."),
-    ANNOTATION(A_PATTERN, "role, RoleInstanceSet", "Stateful (the default): instances have ordinals. Stateless: random names."),
+               "What the role runs as, \"<apiVersion>/<kind>\". Unset: " WORKLOAD_RIS ".", AT_ROLE),
+    ANNOTATION(A_PATTERN, "role, RoleInstanceSet", "Stateful (the default): instances have ordinals. Stateless: random names.",
+               AT_ROLE),
     ANNOTATION(A_DISCOVERY_MODE, "RoleBasedGroup",
-               "refine: one ConfigMap for the group. legacy: none is written. Set when the group is created."),
+               "refine: one ConfigMap for the group. legacy: none is written. Set when the group is created.", AT_GROUP),
     ANNOTATION(A_LIFECYCLE_TIME, "RoleInstance", "When the life cycle state changed last, RFC 3339; stateless sets only."),
     ANNOTATION(A_INPLACE_STATE, "RoleInstance, pod",
                "JSON about the last in-place update: revision, updateTimestamp, lastContainerStatuses."),
     ANNOTATION(A_INPLACE_GRACE, "RoleInstance, pod", "JSON about an in-place update that waits for its grace period to pass."),
     ANNOTATION(A_INPLACE_GRACE_SECONDS, TREE, "Seconds between taking a pod out of service and updating it in place."),
-    ANNOTATION(A_RESTART_TRIGGER, "component, pod", "Ignore: restarts of this pod do not trigger the restart policy."),
+    ANNOTATION(A_RESTART_TRIGGER, "component, pod", "Ignore: restarts of this pod do not trigger the restart policy.", AT_TEMPLATE),
     ANNOTATION(A_RESTART_BASELINE, "pod",
                "JSON {container: restarts} before the pod was first in service; they are no crashes. Absent: there were none."),
     ANNOTATION(A_RESTART_ID, "pod",
                "The recreation of its instance after which the pod was made: restartCount/lastRestartTime. Absent before "
                "the first."),
     ANNOTATION(A_INPLACE_SCHEDULING, "role; copied to " TREE,
-               "Preferred or Required: a recreated pod goes back to the node that it was on."),
-    ANNOTATION(A_INPLACE_SCHEDULING_GRANULARITY, "role; copied to " TREE, "Pod or Component: whose nodes are remembered."),
+               "Preferred or Required: a recreated pod goes back to the node that it was on.", AT_ROLE),
+    ANNOTATION(A_INPLACE_SCHEDULING_GRANULARITY, "role; copied to " TREE, "Pod or Component: whose nodes are remembered.", AT_ROLE),
     ANNOTATION(A_INPLACE_SCHEDULING_AVOID, "role; copied to " TREE,
-               "Node label keys, comma-separated: nodes with one of them are avoided."),
+               "Node label keys, comma-separated: nodes with one of them are avoided.", AT_ROLE),
     ANNOTATION(A_PORT_ALLOCATOR, "pod template, component",
                "JSON {allocations: [{name, env, annotationKey, scope}], references: [{env, from}]}: ports to allocate, and ports "
-               "(\"role.component.port\") to be told of."),
+               "(\"role.component.port\") to be told of.", AT_TEMPLATE),
     ANNOTATION(A_COMPONENT_DISCOVERY, "pod template, component",
                "JSON {addressRefs: [{env, component, index}], portRefs: [{env, component, portName, index}]}: variables that hold "
-               "addresses and ports of other components of the instance. Not on pods."),
+               "addresses and ports of other components of the instance. Not on pods.", AT_TEMPLATE),
     ANNOTATION(A_COMPONENT_DEPENDS, "component, pod template",
-               "JSON {startAfter: [], deleteAfter: []}: components that must be ready before, or gone before, this one."),
+               "JSON {startAfter: [], deleteAfter: []}: components that must be ready before, or gone before, this one.",
+               AT_TEMPLATE),
     ANNOTATION(A_RUNTIME_META, "pod",
                "Read, never written: a node agent's report of the containers that run, as JSON."),
     ANNOTATION(A_V1_POD_GROUP_POLICY, "RoleBasedGroup, RoleBasedGroupSet",
-               "v1alpha1 spec.podGroupPolicy of a converted object, as JSON."),
+               "v1alpha1 spec.podGroupPolicy of a converted object, as JSON.", AT_GROUP),
     ANNOTATION(A_V1_COORDINATION, "RoleBasedGroup, RoleBasedGroupSet",
-               "v1alpha1 spec.coordination of a converted object, as JSON."),
+               "v1alpha1 spec.coordination of a converted object, as JSON.", AT_GROUP),
     ANNOTATION(A_V1_EXCLUSIVE_TOPOLOGY, "RoleBasedGroup v1alpha1",
                "The older name of " A_EXCLUSIVE_TOPOLOGY "; conversion writes both."),
 
@@ -211,6 +217,55 @@ static const struct name_info rows[] = {
     EVENT("RestartLimitExceeded", "RoleInstance, Warning", "As the condition's reason: no further recreation."),
     EVENT("RevisionNotFound", "RoleInstance, Warning", "A pod's revision is gone, so the pod is recreated."),
 };
+
+#define INSTANCESET_ "instanceset." API_GROUP "/"
+#define INSTANCE_ "instance." API_GROUP "/"
+#define LIFECYCLE_ "lifecycle." API_GROUP "/"
+#define SET_ "rolebasedgroupset." API_GROUP "/"
+
+static const struct name_old old_rows[] = {
+    {NAME_LABEL, O_ "name", L_GROUP_NAME},
+    {NAME_LABEL, O_ "role", L_ROLE_NAME},
+    {NAME_LABEL, O_ "group-unique-key", L_GROUP_UID},
+    {NAME_LABEL, O_ "controller-revision-hash", L_GROUP_REVISION},
+    {NAME_LABEL, O_ "role-revision-hash-", L_ROLE_REVISION_PREFIX},
+    {NAME_LABEL, SET_ "name", L_GROUPSET_NAME},
+    {NAME_LABEL, SET_ "rbg-index", L_GROUPSET_INDEX},
+    {NAME_LABEL, "component." O_ "name", L_COMPONENT_NAME},
+    {NAME_LABEL, "component." O_ "index", L_COMPONENT_INDEX},
+    {NAME_LABEL, "component." O_ "size", L_COMPONENT_SIZE},
+    {NAME_LABEL, "role." O_ "template-type", L_ROLE_TYPE},
+    {NAME_LABEL, INSTANCESET_ "owner-uid", L_INSTANCE_OWNER},
+    {NAME_LABEL, INSTANCESET_ "instance-id", L_INSTANCE_ID},
+    {NAME_LABEL, INSTANCESET_ "instance-name", L_INSTANCE_NAME},
+    {NAME_LABEL, INSTANCESET_ "instance-component-id", L_COMPONENT_ID},
+    {NAME_LABEL, INSTANCESET_ "instance-component-name", L_COMPONENT_NAME},
+    {NAME_LABEL, INSTANCESET_ "specified-delete", L_INSTANCE_DELETE},
+    {NAME_LABEL, INSTANCE_ "instance-name", L_INSTANCE_NAME},
+    {NAME_LABEL, INSTANCE_ "component-name", L_COMPONENT_NAME},
+    {NAME_LABEL, INSTANCE_ "component-id", L_COMPONENT_ID},
+    {NAME_LABEL, LIFECYCLE_ "state", L_LIFECYCLE_STATE},
+    {NAME_ANNOTATION, LIFECYCLE_ "timestamp", A_LIFECYCLE_TIME},
+    {NAME_ANNOTATION, O_ "role-size", A_ROLE_SIZE},
+    {NAME_ANNOTATION, A_V1_EXCLUSIVE_TOPOLOGY, A_EXCLUSIVE_TOPOLOGY},
+    {NAME_ANNOTATION, O_ "disable-exclusive-topology", A_DISABLE_EXCLUSIVE},
+    {NAME_ANNOTATION, O_ "discovery-config-mode", A_DISCOVERY_MODE},
+    {NAME_ANNOTATION, "instance." O_ "pattern", A_PATTERN},
+};
+
+const struct name_old *names_old(size_t *n) {
+    *n = sizeof old_rows / sizeof *old_rows;
+    return old_rows;
+}
+
+const struct name_old *name_old(const char *key) {
+    for (size_t i = 0; i < sizeof old_rows / sizeof *old_rows; i++) {
+        const char *name = old_rows[i].name;
+        bool prefix = str_has_suffix(name, "-");
+        if (prefix ? str_has_prefix(key, name) : str_eq(key, name)) return &old_rows[i];
+    }
+    return NULL;
+}
 
 const struct name_info *names_table(size_t *n) {
     *n = sizeof rows / sizeof *rows;

@@ -82,7 +82,8 @@ static char *problem_text(struct arena *a, const struct problem *p) {
     return arena_printf(a, "%s: %s%s: %s", p->path, kinds[p->kind].text, value, p->message);
 }
 
-char *problems_text(struct arena *a, const struct problems *p) {
+/* first, between, last: what stands around several. */
+static char *joined(struct arena *a, const struct problems *p, const char *first, const char *between, const char *last) {
     struct map *seen = map_in(a);
     BUF_AUTO struct buf out = BUF_INIT;
     size_t shown = 0, more = 0;
@@ -93,18 +94,22 @@ char *problems_text(struct arena *a, const struct problems *p) {
             more++;
             continue;
         }
-        if (shown++) buf_puts(&out, ", ");
+        if (shown++) buf_puts(&out, between);
         buf_puts(&out, text);
     }
-    if (more) buf_printf(&out, ", and %zu more", more);
-    return shown > 1 ? arena_printf(a, "[%s]", buf_str(&out)) : arena_strdup(a, buf_str(&out));
+    if (more) buf_printf(&out, "%sand %zu more", between, more);
+    return shown > 1 ? arena_printf(a, "%s%s%s", first, buf_str(&out), last) : arena_strdup(a, buf_str(&out));
 }
 
-const char *did_you_mean(struct arena *a, const char *word, const struct words *known) {
+char *problems_text(struct arena *a, const struct problems *p) { return joined(a, p, "[", ", ", "]"); }
+
+char *problems_lines(struct arena *a, const struct problems *p) { return joined(a, p, "\n* ", "\n* ", ""); }
+
+const char *nearest_word(const char *word, const struct words *known) {
     enum { SEARCHED = 256 }; /* who has more names to choose from does not look for them here */
     const char *best = NULL;
     size_t n = strlen(word), nearest = n < 4 ? 1 : n < 9 ? 2 : 3;
-    if (n > VALUE_SHOWN) return "";
+    if (n > VALUE_SHOWN) return NULL;
     for (size_t i = 0; i < known->n && i < SEARCHED; i++) {
         if (!known->items[i] || known->items[i] == known->except) continue;
         size_t d = str_distance_within(word, known->items[i], nearest);
@@ -113,6 +118,11 @@ const char *did_you_mean(struct arena *a, const char *word, const struct words *
         best = known->items[i];
         nearest = d;
     }
+    return best;
+}
+
+const char *did_you_mean(struct arena *a, const char *word, const struct words *known) {
+    const char *best = nearest_word(word, known);
     return best ? arena_printf(a, " (did you mean \"%s\"?)", best) : "";
 }
 

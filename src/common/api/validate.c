@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "doc/find.h"
 #include "doc/scalar.h"
 #include "validate.h"
 #include "validate_place.h"
@@ -23,6 +24,7 @@ static const char *note_path(struct problems *p, const char *path, const char *k
 }
 
 static void check_gang(struct problems *p, const struct jv *notes, const char *path) {
+    static const char *const settings[] = {A_GANG_TIMEOUT, A_GANG_VOLCANO_QUEUE, A_GANG_VOLCANO_PRIORITY};
     const struct jv *gang = jv_get(notes, A_GANG), *timeout = jv_get(notes, A_GANG_TIMEOUT);
     int64_t seconds;
     if (str_eq(jv_str(gang, ""), "true") && str_eq(jv_get_str(notes, A_INSTANCE_GANG), "true"))
@@ -36,6 +38,9 @@ static void check_gang(struct problems *p, const struct jv *notes, const char *p
         (str_to_i64(timeout->s, &seconds) || seconds < 1 || seconds > INT32_MAX))
         problem_add(p, note_path(p, path, A_GANG_TIMEOUT), PROBLEM_INVALID, timeout,
                     "write a number of seconds, such as \"60\"");
+    const struct place at = place_at(path, notes);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        check_needs(p, &at, settings[i], A_GANG ": \"true\"", str_eq(jv_str(gang, ""), "true"));
 }
 
 void check_group_annotations(struct problems *p, const struct jv *notes, const char *path) {
@@ -121,6 +126,14 @@ static void check_role_names(const struct check *c) {
     }
 }
 
+static void warn_role_templates(const struct check *c, const struct jv *spec) {
+    const struct place at = place_at(c->path, spec), list = place_field(&at, "roleTemplates");
+    for (size_t i = 0; i < place_len(&list); i++) {
+        const struct place item = place_item(&list, i), template = place_field(&item, "template");
+        check_template_names(c->p, &template);
+    }
+}
+
 /* A role that is too large by itself is reported there. */
 static void check_group_pods(const struct check *c) {
     int64_t pods = 0;
@@ -177,6 +190,7 @@ static void check_spec(struct check *c, const struct jv *spec) {
     check_group_pods(c);
     check_template_sizes(c);
     check_role_templates(c, spec);
+    warn_role_templates(c, spec);
     check_role_names(c);
     check_roles(c);
     check_cycle(c);
@@ -211,6 +225,16 @@ static void check_adapters(const struct check *c, const char *ns, const char *gr
     }
 }
 
+/* Labels and annotations under our prefixes, of what becomes a group (AT_GROUP), or of a set. */
+static void check_own_names(struct problems *p, const struct jv *labels, const struct jv *notes, const char *path,
+                            unsigned where) {
+    const struct place meta = place_at(path, NULL),
+                       l = {.up = &meta, .field = "labels", .v = labels},
+                       n = {.up = &meta, .field = "annotations", .v = notes};
+    check_our_names(p, &l, true, where);
+    check_our_names(p, &n, false, where);
+}
+
 static void validate_group(struct check *c, const struct jv *doc, const struct jv *old) {
     const char *name = meta_name(doc), *wrong = *name ? name_dns1123_label(name) : NULL;
     struct rbg_spec spec, was;
@@ -221,6 +245,8 @@ static void validate_group(struct check *c, const struct jv *doc, const struct j
                     "the name becomes part of the names of pods and Services: it %s", wrong);
     check_group_annotations(c->p, jv_path(doc, "metadata", "annotations", (char *)0),
                             "metadata.annotations");
+    check_own_names(c->p, jv_path(doc, "metadata", "labels", (char *)0), jv_path(doc, "metadata", "annotations", (char *)0),
+                    "metadata", AT_GROUP);
     if (rbg_spec_decode(c->a, jv_get(doc, "spec"), &spec, &e)) {
         problem_add(c->p, "spec", PROBLEM_INVALID, NULL, "%s", e.msg);
         return;
@@ -233,6 +259,15 @@ static void validate_group(struct check *c, const struct jv *doc, const struct j
     check_coordination_note(c->p, jv_path(doc, "metadata", "annotations", (char *)0),
                             "metadata.annotations", &spec);
     if (c->was) check_adapters(c, meta_ns(doc), name);
+}
+
+/* The annotations that a set has and its template has not: conversion writes some on both. */
+static const struct jv *notes_of_set(struct arena *a, const struct jv *notes, const struct jv *of_groups) {
+    struct jv *out = jv_new_obj(a);
+    struct finder there = finder_of(a, of_groups, NULL);
+    JV_FOR_OBJ(m, notes)
+        if (!finder_member(&there, m->key, m->klen)) jv_add(a, out, m->key, m->klen, m->val);
+    return out;
 }
 
 /* A set's groups are "<set>-<index>": the longest of them is what has to fit. */
@@ -259,6 +294,10 @@ static void validate_set(struct check *c, const struct jv *doc, const struct jv 
                             "metadata.annotations");
     check_group_annotations(c->p, jv_get(template, "annotations"),
                             "spec.groupTemplate.annotations");
+    check_own_names(c->p, jv_path(doc, "metadata", "labels", (char *)0),
+                    notes_of_set(c->a, jv_path(doc, "metadata", "annotations", (char *)0), jv_get(template, "annotations")),
+                    "metadata", AT_SET);
+    check_own_names(c->p, jv_get(template, "labels"), jv_get(template, "annotations"), "spec.groupTemplate", AT_GROUP);
     const struct place labels = place_at("spec.groupTemplate.labels", jv_get(template, "labels")),
                        notes = place_at("spec.groupTemplate.annotations",
                                         jv_get(template, "annotations"));
@@ -295,6 +334,7 @@ static void validate_all(struct problems *p, enum kind k, const struct jv *doc,
         return;
     }
     size_t before = p->n;
+    warn_kind(p, k);
     check_spec_types(p, doc, k);
     if (p->n > before) return; /* nothing below can be decoded */
     if (k == KIND_POLICY)

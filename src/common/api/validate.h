@@ -45,6 +45,8 @@ struct words {
     unsigned asked;     /* times that the nearest was looked for in a long list */
 };
 
+/* The known word that is nearest to one that is none of them; NULL: none is near. */
+const char *nearest_word(const char *word, const struct words *known);
 /* " (did you mean \"x\"?)" when one of the words is near, else "". */
 const char *did_you_mean(struct arena *a, const char *word, const struct words *known);
 /* The same for a list whose length a user chooses: the first mistakes get a suggestion, and who makes more finds the others by
@@ -64,6 +66,16 @@ void check_role_annotations(const struct role_check *k);
 void check_template_sizes(struct check *c);
 void check_templates(const struct role_check *k); /* effective pod templates and their directives */
 void check_role(const struct role_check *k);
+
+
+/* What has no effect (validate_unused.c): in a role; a kind; names under our prefixes, in a map at AT_* and in a template. */
+void check_unused(const struct role_check *k);
+void warn_kind(struct problems *p, enum kind k);
+struct place;
+void check_our_names(struct problems *p, const struct place *map, bool label, unsigned where);
+void warn_above_all(struct problems *p, const struct place *at);
+void check_template_names(struct problems *p, const struct place *template);
+void check_needs(struct problems *p, const struct place *notes, const char *key, const char *needs, bool given);
 
 /* Group annotations: of the group itself, or what a set writes onto its groups. */
 void check_group_annotations(struct problems *p, const struct jv *annotations, const char *path);

@@ -41,6 +41,7 @@ static void check_count(struct problems *p, const struct place *holder, const ch
     struct place at = place_field(holder, field);
     if (!place_given(&at)) return;
     bool negative = jv_is(at.v, J_NUM) ? jv_int(at.v, 0) < 0 : *place_text(&at) == '-';
+    warn_above_all(p, &at);
     if (!intstr_valid(at.v) || negative)
         place_problem(p, &at, PROBLEM_INVALID,
                       "write a number of instances, such as 1, or a percentage in quotes, such as "

@@ -236,10 +236,13 @@ int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *su
 static bool check_number(const struct role_check *k, const char *field, const struct jv *v) {
     if (!v || v->type == J_NULL) return true;
     bool negative = jv_is(v, J_NUM) ? jv_int(v, 0) < 0 : jv_is(v, J_STR) && v->s[0] == '-';
+    const struct place role = place_at(k->path, NULL), rollout = place_field(&role, "rolloutStrategy"),
+                       update = place_field(&rollout, "rollingUpdate"),
+                       at = {.up = &update, .field = field, .v = v};
+    warn_above_all(k->c->p, &at);
     if (intstr_valid(v) && !negative) return true;
-    problem_add(
-        k->c->p, arena_printf(k->c->a, "%s.rolloutStrategy.rollingUpdate.%s", k->path, field),
-        PROBLEM_INVALID, v,
+    place_problem(
+        k->c->p, &at, PROBLEM_INVALID,
         "write a number of instances, such as 1, or a percentage in quotes, such as \"25%%\"%s",
         negative ? "; not a negative one" : "");
     return false;
@@ -268,7 +271,7 @@ void check_rollout(const struct role_check *k) {
         problem_add(k->c->p, path, PROBLEM_INVALID, NULL,
                     "maxUnavailable and maxSurge can't both be 0, no instance could ever be "
                     "replaced: set one of them to at least 1");
-    if (partition_ok && scaled(u->partition, 0, n, true, "partition", &partition, NULL) == 0 &&
+    if (partition_ok && scaled(u->partition, 0, n, false, "partition", &partition, NULL) == 0 &&
         partition >= n)
         problem_warn(k->c->p,
                      "%s.partition: %s keeps back all %d replicas of role \"%s\": no instance is "
@@ -368,5 +371,6 @@ void check_role(const struct role_check *k) {
     check_role_annotations(k);
     check_metadata(k);
     check_runtimes(k);
+    check_unused(k);
     check_templates(k);
 }

@@ -45,26 +45,26 @@ static bool subdomain_shaped(const char *s, size_t n) {
 
 const char *name_dns1123_label(const char *s) {
     size_t n = strlen(s);
-    if (n > LABEL_MAX) return "must be no more than 63 characters";
+    if (n > LABEL_MAX) return "must be an RFC 1123 label, of no more than 63 characters";
     if (dns_label_shaped(s, n)) return NULL;
-    if (subdomain_shaped(s, n)) return "must not contain dots";
-    return "must consist of lower-case letters, digits and '-', and start and end with a letter or digit "
+    if (subdomain_shaped(s, n)) return "must be an RFC 1123 label, without dots";
+    return "must be an RFC 1123 label: lower-case letters, digits and '-', a letter or digit first and last "
            "(for example 'my-name' or '123-abc')";
 }
 
 const char *name_dns1123_subdomain(const char *s) {
     size_t n = strlen(s);
-    if (n > SUBDOMAIN_MAX) return "must be no more than 253 characters";
+    if (n > SUBDOMAIN_MAX) return "must be an RFC 1123 subdomain, of no more than 253 characters";
     if (subdomain_shaped(s, n)) return NULL;
-    return "must consist of lower-case letters, digits, '-' and '.', and every part between dots must start and end "
-           "with a letter or digit (for example 'example.com')";
+    return "must be an RFC 1123 subdomain: lower-case letters, digits, '-' and '.', a letter or digit first and last in every "
+           "part between dots (for example 'example.com')";
 }
 
 const char *name_dns1035_label(const char *s) {
     size_t n = strlen(s);
-    if (n > LABEL_MAX) return "must be no more than 63 characters";
+    if (n > LABEL_MAX) return "must be an RFC 1035 label, of no more than 63 characters";
     if (shaped(s, n, LOWER, LOWER | DIGITS | DASH, LOWER | DIGITS)) return NULL;
-    return "must consist of lower-case letters, digits and '-', start with a letter, and end with a letter or digit "
+    return "must be an RFC 1035 label: lower-case letters, digits and '-', a letter first, a letter or digit last "
            "(for example 'my-name' or 'abc-123')";
 }
 
@@ -74,9 +74,9 @@ static bool label_shaped(const char *s, size_t n) {
 
 static const char *prefix_reason(const char *s, size_t n) {
     if (n == 0) return "the prefix before '/' must not be empty";
-    if (n > SUBDOMAIN_MAX) return "the prefix before '/' must be no more than 253 characters";
+    if (n > SUBDOMAIN_MAX) return "the prefix before '/' must be an RFC 1123 subdomain, of no more than 253 characters";
     if (subdomain_shaped(s, n)) return NULL;
-    return "the prefix before '/' must be a DNS subdomain of lower-case letters, digits, '-' and '.' "
+    return "the prefix before '/' must be an RFC 1123 subdomain: lower-case letters, digits, '-' and '.' "
            "(for example 'example.com')";
 }
 
