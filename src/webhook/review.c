@@ -148,7 +148,7 @@ static void validate(struct review *v) {
                        v->o->lookup, &v->o->admission);
     set_warnings(v, &p);
     if (p.n == 0) return;
-    deny(v, 403, "Forbidden", problems_text(v->q->arena, &p));
+    deny(v, 403, "Forbidden", problems_lines(v->q->arena, &p));
     jv_set(v->q->arena, jv_get(v->response, "status"), "details", details(v, &p));
 }
 

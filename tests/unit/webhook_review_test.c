@@ -112,6 +112,9 @@ START_TEST(test_denial_names_every_field) {
     ck_assert_msg(strstr(message(&x), "spec.roles[0].name: ") &&
                       strstr(message(&x), "spec.roles[0].dependencies[0]: "),
                   "%s", message(&x));
+    /* A line each: kubectl prints the message as it is. */
+    ck_assert(str_has_prefix(message(&x), "\n* spec.roles[0].name: "));
+    ck_assert_ptr_nonnull(strstr(message(&x), "\n* spec.roles[0].dependencies[0]: "));
     const struct jv *causes = jv_path(status, "details", "causes", (char *)0);
     ck_assert_uint_eq(jv_len(causes), 2);
     ck_assert_str_eq(jv_get_str(jv_idx(causes, 0), "field"), "spec.roles[0].name");
