@@ -52,7 +52,7 @@ struct field {
     const char *enums;         /* allowed strings, '|'-separated; NULL: any */
     const char *pattern;       /* regular expression of the CRD schema; NULL: none */
     const char *min, *max;     /* bounds of a number, as text */
-    uint32_t min_items, max_items, min_length, max_length, min_properties;
+    uint32_t min_items, max_items, min_length, max_length, min_properties, max_properties;
     const char *desc;          /* one or two sentences; NULL inside the pod template */
     size_t off;                /* offset of the struct member that decode fills (schema_decode); see type.size */
 };

@@ -16,7 +16,7 @@
 static void known_keywords(const struct jv *schema) {
     static const char *const known[] = {
         "description", "type", "format", "properties", "required", "items", "additionalProperties", "enum", "pattern", "minimum",
-        "maximum", "minItems", "maxItems", "minLength",
+        "maximum", "minItems", "maxItems", "maxProperties", "minLength",
         "maxLength", "minProperties", "default", "anyOf", "x-kubernetes-int-or-string",
         "x-kubernetes-preserve-unknown-fields", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
         "x-kubernetes-map-type", "x-kubernetes-validations"};
@@ -166,6 +166,7 @@ static void check_array(const struct check *c, const struct jv *schema, const st
 static void check_object(const struct check *c, const struct jv *schema, const struct jv *v, const char *path) {
     const struct jv *properties = jv_get(schema, "properties"), *values = jv_get(schema, "additionalProperties");
     if (v->len < jv_get_int(schema, "minProperties", 0)) add(c, path, "has too few members");
+    if (v->len > jv_get_int(schema, "maxProperties", INT64_MAX)) add(c, path, "has too many members");
     JV_FOR_ARR(r, jv_get(schema, "required")) {
         const struct jv *p = jv_get(properties, (*r)->s), *m = jv_get(v, (*r)->s);
         bool given = (m && m->type != J_NULL) || jv_get(p, "default");

@@ -105,6 +105,64 @@ START_TEST(print_schema_of_a_map_of_maps) {
 }
 END_TEST
 
+/* ---- what the rules may cost ---- */
+
+/* API servers estimate what a rule can cost at most, and refuse the definition above a limit of each rule and of all of a
+ * definition's. Kubernetes 1.28 counts most strictly. This is an upper bound of its estimate: each token of the rule is at most
+ * one step, each character of a literal a tenth of one; inside a list or map without a bound it is as many elements as the
+ * smallest possible ones of a request of 3 MiB. */
+enum { REQUEST_BYTES = 3 << 20, SMALLEST_ELEMENT = 3 };
+static const double rule_cost_max = 1e7, crd_cost_max = 1e8, margin = 10;
+
+static double rule_cost(const char *cel) {
+    double cost = 0;
+    for (const char *c = cel; *c; c++) {
+        if (*c == '\'') {
+            size_t literal = strcspn(c + 1, "'");
+            cost += 1 + (double)literal / 10;
+            c += literal + 1;
+        } else if (*c != ' ') {
+            size_t word = strspn(c, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+            cost += 1;
+            c += word ? word - 1 : 0;
+        }
+    }
+    return cost;
+}
+
+static double elements(const struct jv *node, const char *bound) {
+    return (double)jv_get_int(node, bound, REQUEST_BYTES / SMALLEST_ELEMENT);
+}
+
+static double node_cost(const struct jv *node, double times, const char *path) {
+    ARENA_AUTO struct arena *a = arena_new();
+    double sum = 0;
+    JV_FOR_ARR(r, jv_get(node, "x-kubernetes-validations")) {
+        double cost = times * rule_cost(jv_get_str(*r, "rule"));
+        ck_assert_msg(cost * margin < rule_cost_max, "%s: the rule %s may cost %.0f, %.2f times as much as is allowed", path,
+                      jv_get_str(*r, "rule"), cost, cost / rule_cost_max);
+        sum += cost;
+    }
+    JV_FOR_OBJ(m, jv_get(node, "properties")) sum += node_cost(m->val, times, arena_printf(a, "%s.%s", path, m->key));
+    const struct jv *items = jv_get(node, "items"), *values = jv_get(node, "additionalProperties");
+    if (items) sum += node_cost(items, times * elements(node, "maxItems"), arena_printf(a, "%s[]", path));
+    if (values) sum += node_cost(values, times * elements(node, "maxProperties"), arena_printf(a, "%s{}", path));
+    return sum;
+}
+
+START_TEST(print_rules_are_cheap_enough_for_every_api_server) {
+    ck_assert(rule_cost("!has(self.a) || self.a == 'abcdefghij'") > 10);
+    for (enum kind k = KIND_NONE + 1; k < KIND_COUNT; k++) {
+        if (!kind_info(k)->ours) continue;
+        ARENA_AUTO struct arena *a = arena_new();
+        JV_FOR_ARR(v, jv_path(print_crd(a, k, NULL), "spec", "versions", (char *)0)) {
+            double all = node_cost(jv_path(*v, "schema", "openAPIV3Schema", (char *)0), 1, kind_info(k)->name);
+            ck_assert_msg(all * margin < crd_cost_max, "%s: %.0f", kind_info(k)->name, all);
+        }
+    }
+}
+END_TEST
+
 /* ---- definitions ---- */
 
 START_TEST(print_crd_versions_names_and_subresources) {
@@ -219,5 +277,5 @@ START_TEST(print_rights_are_the_least) {
 END_TEST
 
 TEST_MAIN("print", print_schemas_are_structural_and_small, print_schema_of_a_role, print_schema_of_a_map_of_maps,
-          print_crd_versions_names_and_subresources, print_crd_conversion_needs_a_webhook,
-          print_webhooks_of_the_contract, print_rights_are_the_least)
+          print_rules_are_cheap_enough_for_every_api_server, print_crd_versions_names_and_subresources,
+          print_crd_conversion_needs_a_webhook, print_webhooks_of_the_contract, print_rights_are_the_least)

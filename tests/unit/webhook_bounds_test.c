@@ -215,6 +215,12 @@ static struct jv *many(struct arena *a, const struct specimen *s, const struct j
     return out;
 }
 
+static struct jv *many_members(struct arena *a, const struct jv *one, uint32_t n) {
+    struct jv *all = jv_new_obj(a);
+    for (uint32_t i = 0; i < n; i++) jv_set(a, all, arena_printf(a, "n%u", i), jv_dup(a, one->members[0].val));
+    return all;
+}
+
 static void counts(struct tour *t, const struct specimen *s) {
     ck_assert_uint_le(s->f->min_items + s->f->min_properties, 1); /* a specimen has one element */
     if (s->f->min_items + s->f->min_properties)
@@ -222,6 +228,10 @@ static void counts(struct tour *t, const struct specimen *s) {
     struct jv *doc = specimen_new(t->a, t->kind, t->version, s->path);
     const struct jv *one = *specimen_at(doc, s->path);
     with_value(t, s, COUNT, jv_dup(t->a, one), false);
+    if (s->f->max_properties) {
+        with_value(t, s, COUNT, many_members(t->a, one, s->f->max_properties), false);
+        with_value(t, s, COUNT, many_members(t->a, one, s->f->max_properties + 1), true);
+    }
     if (!s->f->max_items) return;
     with_value(t, s, COUNT, many(t->a, s, one, s->f->max_items + 1), true);
     if (str_has_suffix(s->path, "ependencies")) return; /* of roles that have to be there */

@@ -57,7 +57,7 @@ static const struct type target_nodes_type = {
 static const struct field target_group_rows[] = {
     {.key = "name", .kind = F_STRING, .flags = REQ, .min_length = 1, .desc = "The group."},
     {.key = "roles", .kind = F_MAP, .elem = F_OBJECT, .flags = REQ, .type = &actions_type,
-     .min_properties = 1, .desc = "For each role: what is done on the nodes of its pods."},
+     .min_properties = 1, .max_properties = ROLES_MAX, .desc = "For each role: what is done on the nodes of its pods."},
 };
 static const struct type target_group_type = {
     .name = "TargetRoleBasedGroup", ROWS(target_group_rows),

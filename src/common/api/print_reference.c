@@ -59,6 +59,7 @@ static void put_bounds(struct buf *out, const struct field *f) {
         {"length at least %u", f->min_length},
         {"length at most %u", f->max_length},
         {"at least %u members", f->min_properties},
+        {"at most %u members", f->max_properties},
     };
     const char *sep = "";
     if (f->enums) {

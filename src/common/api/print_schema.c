@@ -108,6 +108,7 @@ static void set_bounds(struct arena *a, struct jv *out, const struct field *f) {
         {"minLength", f->min_length},
         {"maxLength", f->max_length},
         {"minProperties", f->min_properties},
+        {"maxProperties", f->max_properties},
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (counts[i].v) jv_set_int(a, out, counts[i].key, counts[i].v);

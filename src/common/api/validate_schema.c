@@ -104,6 +104,8 @@ static void check_elements(struct problems *p, const struct field *f, const stru
         struct place entry = place_key(at, m);
         if (place_given(&entry)) check_value(p, f->elem, f->type, &entry);
     }
+    if (f->max_properties && jv_len(at->v) > f->max_properties)
+        place_problem(p, at, PROBLEM_TOO_MANY, "has %zu members, at most %u are allowed", jv_len(at->v), f->max_properties);
     if (jv_len(at->v) < f->min_items || jv_len(at->v) < f->min_properties)
         place_problem(p, at, PROBLEM_REQUIRED, "write at least one");
     if (f->max_items && place_len(at) > f->max_items) {
