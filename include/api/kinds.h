@@ -44,6 +44,7 @@ struct kind_info {
     bool optional;       /* the CRD may be absent */
     const struct kind_version *versions;
     size_t nversions;
+    const struct type *type;   /* of a kind that is not ours: the whole object; NULL: not known here. See kind_type */
     const char *verbs;         /* RBAC of the manager: "list,watch,create,patch,delete"; NULL: none */
     const char *status_verbs;  /* of the status subresource */
     bool owner;                /* children name it in blocking owner references, which needs update on its finalizers */
@@ -56,6 +57,9 @@ enum kind kind_find(const char *group, const char *kind_name); /* KIND_NONE if u
 enum kind kind_of(const struct jv *doc); /* by the group of its apiVersion, and its kind; also of a reference that has both */
 enum kind kind_by_name(const char *kind_name);
 const struct kind_version *kind_version(enum kind k, const char *version);
+
+/* The whole object in the version that this program uses on the wire; NULL: not known here. */
+const struct type *kind_type(enum kind k);
 
 const char *kind_api_version(enum kind k); /* "workloads.x-k8s.io/v1alpha2", "v1" */
 

@@ -36,6 +36,7 @@ enum {
     FF_SCHEMALESS = 64, /* typed here, but F_ANY in the CRD: the stored object has no server defaults below it */
     FF_NODEFAULT = 128, /* default written by our webhook only, not by the CRD */
     FF_PATCH_MERGE = 256, /* primitive list merged as a set (finalizers) */
+    FF_ATOMIC = 1024, /* a map, or a value without a type, that server-side apply takes as a whole */
     FF_OPT = 512, /* decoded with its .set although Go has no pointer there (zero values vanish in the canonical form) */
 };
 
@@ -65,6 +66,7 @@ struct type {
     const char *name;
     const struct field *fields;
     size_t nfields;
+    bool atomic;               /* server-side apply takes it as one value */
     size_t size;               /* of the C struct that decode fills; 0: none */
     const struct rule *rules;
     size_t nrules;
@@ -97,5 +99,8 @@ void schema_default(struct arena *a, struct jv *v, const struct type *t, bool be
 extern const struct type core_PodTemplateSpec, core_PodSpec, core_Container, core_Volume, core_ServicePort, core_Toleration,
     core_ObjectMeta, core_LocalObjectReference, core_Affinity, core_EnvVar, core_VolumeMount, core_ContainerPort,
     core_ResourceRequirements, core_ObjectReference, meta_LabelSelector;
+/* Whole objects. */
+extern const struct type core_Pod, core_Service, core_ConfigMap, apps_ControllerRevision, apps_StatefulSet, apps_Deployment,
+    meta_ObjectMeta;
 
 #endif

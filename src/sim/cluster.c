@@ -32,11 +32,26 @@ static int not_found(enum kind k, const char *name, struct err *e) {
     return -1;
 }
 
+/* Kubernetes' own kinds are Go structs: what is null, or empty and marked omitempty, is not stored. */
+static void drop_empty(struct jv *v, const struct type *t) {
+    for (size_t i = jv_len(v); jv_is(v, J_OBJ) && i-- > 0;) {
+        struct jmember *m = &v->members[i];
+        const struct field *f = type_fieldn(t, m->key, m->klen);
+        if (!f) continue;
+        if (f->type && f->kind == F_OBJECT) drop_empty(m->val, f->type);
+        JV_FOR_ARR(it, m->val)
+            if (f->type) drop_empty(*it, f->type);
+        bool zero = jv_is_empty(m->val) || (m->val->type == J_BOOL && !m->val->b) || (m->val->type == J_NUM && !jv_int(m->val, 1));
+        if (m->val->type == J_NULL || (zero && (f->flags & FF_OMITEMPTY))) jv_deln(v, m->key, m->klen);
+    }
+}
+
 /* What the structural schema of a definition adds. Kubernetes' own kinds get the few defaults that anybody here looks at. */
 static void set_defaults(struct arena *a, enum kind k, struct jv *doc) {
     const struct kind_info *info = kind_info(k);
-    const struct kind_version *v = info->ours ? kind_version(k, info->version) : NULL;
-    if (v && v->type) schema_default(a, doc, v->type, false);
+    const struct type *t = kind_type(k);
+    if (t) schema_default(a, doc, t, !info->ours);
+    if (t && !info->ours) drop_empty(doc, t);
     if (k == KIND_POD) {
         struct jv *status = jv_need_obj(a, doc, "status");
         if (!jv_get(status, "phase")) jv_set_str(a, status, "phase", "Pending");
@@ -67,6 +82,18 @@ static bool has_generation(enum kind k) {
     return kind_info(k)->ours || k == KIND_POD || k == KIND_STATEFULSET || k == KIND_DEPLOYMENT || k == KIND_LWS;
 }
 
+static struct shape shape_of_kind(enum kind k) { return shape_of(kind_type(k)); }
+
+/* Lists with keys of our definitions, and of the kinds whose validation looks for it, have each element once. */
+static int check_lists(struct arena *a, enum kind k, const struct jv *doc, struct err *e) {
+    struct shape s = shape_of_kind(k);
+    const char *list = kind_info(k)->ours || k == KIND_SERVICE ? fields_doubled(a, &s, doc) : NULL;
+    if (!list) return 0;
+    err_set(e, ERR_REJECTED, "%s \"%s\" is invalid: %s: Duplicate value", kind_info(k)->name, meta_name(doc), list);
+    if (e) e->http = 422;
+    return -1;
+}
+
 /* ---- storing ---- */
 
 static void store_new(struct cluster *c, struct arena *a, enum kind k, struct jv *doc) {
@@ -92,18 +119,26 @@ static void store_changed(struct cluster *c, struct arena *a, enum kind k, const
     else objects_write(c, a, k, was, doc);
 }
 
-/* A plain write takes over what it changes. */
+/* Takes the set out of what another manager has; an entry without fields goes. */
+static void take_from(struct arena *a, struct jv *managed, size_t at, const struct jv *set) {
+    struct jv *entry = jv_idx(managed, at), *rest = fields_minus(a, jv_get(entry, "fieldsV1"), set);
+    if (rest) jv_set(a, entry, "fieldsV1", rest);
+    else jv_remove(managed, at);
+}
+
+/* A plain write takes over what it changes; what it removes is nobody's. */
 static void note_update(struct arena *a, enum kind k, const char *manager, const struct jv *was, struct jv *doc, bool status) {
     struct jv *managed = managed_fields(a, doc);
-    const struct jv *changed = fields_changed(a, was, doc);
-    if (!jv_len(changed)) return;
-    for (size_t i = jv_len(managed); i-- > 0;) {
-        struct jv *entry = jv_idx(managed, i), *rest = fields_minus(a, jv_get(entry, "fieldsV1"), changed);
-        if (jv_len(rest)) jv_set(a, entry, "fieldsV1", rest);
-        else jv_remove(managed, i);
-    }
-    const struct jv *own = jv_get(fields_entry(managed, manager, "Update", status), "fieldsV1");
-    fields_entry_set(a, managed, manager, "Update", status, kind_api_version(k), fields_union(a, own, changed));
+    struct shape s = shape_of_kind(k);
+    struct fields_diff d = fields_compare(a, &s, was ? was : jv_new_obj(a), doc);
+    const struct jv *set = fields_union(a, d.added, d.modified), *gone = fields_strip(a, d.removed), *own;
+    set = fields_strip(a, set);
+    if (!set && !gone) return;
+    const struct jv *mine = fields_entry(managed, manager, "Update", status), *all = fields_union(a, set, gone);
+    for (size_t i = jv_len(managed); i-- > 0;)
+        if (jv_idx(managed, i) != mine) take_from(a, managed, i, all);
+    own = jv_get(fields_entry(managed, manager, "Update", status), "fieldsV1");
+    fields_entry_set(a, managed, manager, "Update", status, kind_api_version(k), fields_union(a, fields_minus(a, own, gone), set));
 }
 
 /* Whatever part of a revision a patch is about, its data are written anew, in canonical form; and data never change. */
@@ -152,92 +187,66 @@ int cluster_create(struct cluster *c, const char *manager, enum kind k, const st
 
 /* ---- apply ---- */
 
-static struct jv *value_at(const struct jv *doc, const char *key) {
-    if (str_has_prefix(key, "f:")) return jv_get(doc, key + 2);
-    JV_FOR_ARR(it, doc) {
-        const char *uid = jv_get_str(*it, "uid");
-        if (uid && strstr(key, uid)) return *it;
-    }
-    return NULL;
-}
-
-/* Those of the fields whose values differ between the two documents. */
-static struct jv *differing(struct arena *a, const struct jv *fields, const struct jv *x, const struct jv *y) {
-    struct jv *out = jv_new_obj(a);
-    JV_FOR_OBJ(m, fields) {
-        const struct jv *vx = value_at(x, m->key), *vy = value_at(y, m->key);
-        if (jv_eq(vx, vy)) continue;
-        struct jv *below = jv_len(m->val) ? differing(a, m->val, vx, vy) : NULL;
-        if (!below || jv_len(below)) jv_set(a, out, m->key, below ? below : jv_new_obj(a));
-    }
-    return out;
-}
-
-static void merge_owners(struct arena *a, struct jv *onto, const struct jv *from) {
-    JV_FOR_ARR(ref, from) {
-        size_t i = 0;
-        while (i < jv_len(onto) && !str_eq(jv_get_str(jv_idx(onto, i), "uid"), jv_get_str(*ref, "uid"))) i++;
-        if (i < jv_len(onto)) jv_remove(onto, i);
-        jv_insert(a, onto, i, jv_dup(a, *ref));
-    }
-}
-
-static void overlay(struct arena *a, struct jv *onto, const struct jv *from) {
-    JV_FOR_OBJ(m, from) {
-        struct jv *live = jv_get(onto, m->key);
-        if (str_eq(m->key, "ownerReferences")) merge_owners(a, jv_need_arr(a, onto, m->key), m->val);
-        else if (jv_is(live, J_OBJ) && jv_is(m->val, J_OBJ)) overlay(a, live, m->val);
-        else jv_set(a, onto, m->key, jv_dup(a, m->val));
-    }
-}
-
-/* Fields of other managers that this apply would change: a conflict, or with force taken from them. */
-static int settle_conflicts(struct arena *a, const struct jv *live, const struct jv *want, struct jv *managed,
-                            const struct jv *set, const char *manager, bool force, struct err *e) {
+/* Fields of other managers that this apply changes: a conflict, or with force taken from them. */
+static int settle_conflicts(struct arena *a, struct jv *managed, const struct jv *own, const struct fields_diff *d, bool force,
+                            struct err *e) {
+    const struct jv *changed = fields_union(a, d->added, d->modified);
     for (size_t i = jv_len(managed); i-- > 0;) {
-        struct jv *entry = jv_idx(managed, i), *theirs = jv_get(entry, "fieldsV1");
-        const char *who = jv_str(jv_get(entry, "manager"), "");
-        if (str_eq(who, manager) && str_eq(jv_get_str(entry, "operation"), "Apply")) continue;
-        struct jv *fight = differing(a, fields_both(a, theirs, set), live, want);
-        if (!jv_len(fight)) continue;
-        if (!force) {
-            err_set(e, ERR_CONFLICT, "Apply failed with 1 conflict: conflict with \"%s\": .%s", who, fields_first_path(a, fight));
+        const struct jv *entry = jv_idx(managed, i), *fight = fields_both(a, jv_get(entry, "fieldsV1"), changed);
+        if (entry == own) continue;
+        if (fight && !force) {
+            err_set(e, ERR_CONFLICT, "Apply failed with 1 conflict: conflict with \"%s\": .%s",
+                    jv_str(jv_get(entry, "manager"), ""), fields_first_path(a, fight));
             if (e) e->http = 409;
             return -1;
         }
-        struct jv *rest = fields_minus(a, theirs, fight);
-        if (jv_len(rest)) jv_set(a, entry, "fieldsV1", rest);
-        else jv_remove(managed, i);
+        take_from(a, managed, i, fields_union(a, fight, d->removed));
     }
     return 0;
 }
 
-/* What an earlier apply of this manager set, this one does not, and nobody else claims. */
-static struct jv *abandoned(struct arena *a, const struct jv *managed, const char *manager, const struct jv *set) {
-    const struct jv *own = fields_entry(managed, manager, "Apply", false);
-    struct jv *gone = fields_minus(a, jv_get(own, "fieldsV1"), set);
-    JV_FOR_ARR(entry, managed)
-        if (*entry != own) gone = fields_minus(a, gone, jv_get(*entry, "fieldsV1"));
-    return gone;
+/* What an earlier apply of this manager set, and nobody claims any more, goes. */
+static struct jv *prune(struct arena *a, const struct shape *s, const struct jv *merged, const struct jv *last,
+                        const struct jv *managed) {
+    if (!last) return jv_dup(a, merged);
+    const struct jv *claimed = NULL, *all = fields_named(a, s, fields_of(a, s, merged)), *before = fields_named(a, s, last);
+    JV_FOR_ARR(entry, managed) claimed = fields_union(a, claimed, jv_get(*entry, "fieldsV1"));
+    struct jv *kept = fields_take_out(a, s, merged, before);
+    const struct jv *stays = fields_union(a, fields_named(a, s, fields_of(a, s, kept)), fields_named(a, s, claimed));
+    kept = fields_take_out(a, s, merged, fields_minus(a, all, stays));
+    return fields_take_out(a, s, merged, fields_both(a, fields_minus(a, all, fields_named(a, s, fields_of(a, s, kept))), before));
+}
+
+/* live NULL: the object is new. NULL: refused. */
+static struct jv *applied(struct arena *a, const char *manager, enum kind k, const struct jv *live, const struct jv *want,
+                          bool force, struct err *e) {
+    struct shape s = shape_of_kind(k);
+    struct jv *from = live ? jv_dup(a, live) : jv_new_obj(a), *set = fields_of(a, &s, want);
+    struct jv *managed = live ? jv_dup(a, jv_path(from, "metadata", "managedFields", (char *)0)) : NULL;
+    if (!managed) managed = jv_new_arr(a);
+    if (live) jv_del(jv_get(from, "metadata"), "managedFields");
+    struct jv *last = jv_dup(a, jv_get(fields_entry(managed, manager, "Apply", false), "fieldsV1"));
+    struct jv *doc = fields_merge(a, &s, from, want, e);
+    if (!doc) return NULL;
+    fields_entry_set(a, managed, manager, "Apply", false, kind_api_version(k), set);
+    doc = prune(a, &s, doc, last, managed);
+    struct fields_diff d = fields_compare(a, &s, from, doc);
+    if (settle_conflicts(a, managed, fields_entry(managed, manager, "Apply", false), &d, force, e)) return NULL;
+    fields_entry_set(a, managed, manager, "Apply", false, kind_api_version(k), fields_strip(a, set));
+    jv_set(a, jv_need_obj(a, doc, "metadata"), "managedFields", managed);
+    return doc;
 }
 
 static int apply_over(struct cluster *c, struct arena *a, const char *manager, enum kind k, const struct jv *live,
                       const struct jv *want, bool force, struct err *e) {
-    struct jv *doc = jv_dup(a, live), *managed = managed_fields(a, doc), *set = fields_of(a, want);
     const char *uid = meta_uid(want);
     if (*uid && !str_eq(uid, meta_uid(live)))
         return err_set(e, ERR_CONFLICT, "%s \"%s\": uid mismatch: %s is not %s", kind_info(k)->plural, meta_name(live), uid,
                        meta_uid(live));
-    if (settle_conflicts(a, live, want, managed, set, manager, force, e)) return -1;
-    fields_take_out(a, doc, abandoned(a, managed, manager, set));
-    fields_entry_set(a, managed, manager, "Apply", false, kind_api_version(k), set);
-    overlay(a, doc, want);
-    if (kind_info(k)->status) {
-        jv_del(doc, "status");
-        jv_set(a, doc, "status", jv_dup(a, jv_get(live, "status")));
-    }
-    if (keeps_data(a, k, live, doc, e)) return -1;
+    struct jv *doc = applied(a, manager, k, live, want, force, e);
+    if (!doc || keeps_data(a, k, live, doc, e)) return -1;
     set_defaults(a, k, doc);
+    if (check_lists(a, k, doc, e)) return -1;
     store_changed(c, a, k, live, doc);
     return 0;
 }
@@ -253,32 +262,17 @@ int cluster_apply(struct cluster *c, const char *manager, enum kind k, const str
         return apply_over(c, a, manager, k, live, want, force, e);
     }
     if (*meta_uid(from)) return not_found(k, meta_name(want), e);
-    struct jv *set = fields_of(a, want);
-    fields_entry_set(a, managed_fields(a, want), manager, "Apply", false, kind_api_version(k), set);
-    store_new(c, a, k, want);
+    struct jv *doc = applied(a, manager, k, NULL, want, force, e);
+    if (!doc) return -1;
+    store_new(c, a, k, doc);
     return 0;
 }
 
 /* ---- patch ---- */
 
-/* Only what smp needs to know about the status of a pod: conditions and container statuses merge by their keys. */
-static const struct field condition_rows[] = {{.key = "type", .kind = F_STRING}};
-static const struct type condition_row_type = {.name = "PodCondition", .fields = condition_rows, .nfields = 1};
-static const struct field status_rows[] = {
-    {.key = "conditions", .kind = F_LIST, .elem = F_OBJECT, .type = &condition_row_type, .merge_key = "type"},
-    {.key = "containerStatuses", .kind = F_ANY},
-};
-static const struct type pod_status_type = {.name = "PodStatus", .fields = status_rows, .nfields = 2};
-static const struct field pod_rows[] = {
-    {.key = "metadata", .kind = F_OBJECT, .type = &core_ObjectMeta},
-    {.key = "spec", .kind = F_OBJECT, .type = &core_PodSpec},
-    {.key = "status", .kind = F_OBJECT, .type = &pod_status_type},
-};
-static const struct type pod_type = {.name = "Pod", .fields = pod_rows, .nfields = 3};
-
 static struct jv *patched(struct arena *a, enum kind k, const struct jv *live, const struct jv *patch, struct err *e) {
     if (kind_info(k)->ours) return merge_patch_apply(a, live, patch);
-    return jv_dup(a, smp_apply(a, live, patch, k == KIND_POD ? &pod_type : NULL, e));
+    return jv_dup(a, smp_apply(a, live, patch, kind_type(k), e));
 }
 
 int cluster_patch(struct cluster *c, const char *manager, enum kind k, const char *ns, const char *name, const struct jv *patch,
@@ -310,6 +304,7 @@ int cluster_patch(struct cluster *c, const char *manager, enum kind k, const cha
         doc = keep;
     }
     set_defaults(a, k, doc);
+    if (check_lists(a, k, doc, e)) return -1;
     note_update(a, k, manager, live, doc, status);
     store_changed(c, a, k, live, doc);
     return 0;

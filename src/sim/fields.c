@@ -1,121 +1,73 @@
-/* Sets of field paths. Trees in and out, nothing is kept. */
+/* Sets of field paths, and the list of a document's entries. Trees in and out, nothing is kept. */
 #include "sim/fields.h"
 
 #include <string.h>
 
 #include "base/str.h"
 
-/* ---- from documents ---- */
+/* ---- nodes ---- */
 
-static bool server_written(const char *key) {
-    static const char *const keys[] = {"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
-                                       "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "generateName"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (str_eq(key, keys[i])) return true;
-    return false;
+static bool is_self(const struct jmember *m) { return m->klen == 1 && m->key[0] == '.'; }
+
+/* Is the path itself in the set? */
+static bool has_self(const struct jv *node) { return node && (node->len == 0 || jv_get(node, ".")); }
+
+/* parts: an object without "."; NULL when the node would be nothing. */
+static struct jv *node(struct arena *a, bool self, struct jv *parts) {
+    if (!jv_len(parts)) return self ? jv_new_obj(a) : NULL;
+    if (self) jv_set(a, parts, ".", jv_new_obj(a));
+    return parts;
 }
-
-static char *item_key(struct arena *a, const struct jv *ref) {
-    struct jv *key = jv_new_obj(a);
-    jv_set_str(a, key, "uid", jv_get_str(ref, "uid"));
-    return arena_printf(a, "k:%s", json_text(a, key));
-}
-
-static struct jv *fields_of_value(struct arena *a, const struct jv *was, const struct jv *now);
-
-/* Owner references are a list with a key: each item belongs to who added it. */
-static struct jv *fields_of_owners(struct arena *a, const struct jv *was, const struct jv *now) {
-    struct jv *out = jv_new_obj(a);
-    JV_FOR_ARR(ref, now) {
-        const char *uid = jv_get_str(*ref, "uid");
-        if (uid && !jv_eq(jv_find(was, "uid", uid), *ref)) jv_set(a, out, item_key(a, *ref), jv_new_obj(a));
-    }
-    return out;
-}
-
-static struct jv *fields_of_members(struct arena *a, const struct jv *was, const struct jv *now, bool is_meta) {
-    struct jv *out = jv_new_obj(a);
-    JV_FOR_OBJ(m, now) {
-        const struct jv *old = jv_get(was, m->key);
-        if ((is_meta && server_written(m->key)) || (old && jv_eq(old, m->val))) continue;
-        bool owners = is_meta && str_eq(m->key, "ownerReferences");
-        jv_set(a, out, arena_printf(a, "f:%s", m->key),
-               owners ? fields_of_owners(a, old, m->val) : fields_of_value(a, old, m->val));
-    }
-    return out;
-}
-
-static struct jv *fields_of_value(struct arena *a, const struct jv *was, const struct jv *now) {
-    return jv_is(now, J_OBJ) ? fields_of_members(a, was, now, false) : jv_new_obj(a);
-}
-
-struct jv *fields_changed(struct arena *a, const struct jv *was, const struct jv *now) {
-    struct jv *out = jv_new_obj(a);
-    JV_FOR_OBJ(m, now) {
-        const struct jv *old = jv_get(was, m->key);
-        bool is_meta = str_eq(m->key, "metadata");
-        if (str_eq(m->key, "apiVersion") || str_eq(m->key, "kind") || (old && jv_eq(old, m->val))) continue;
-        struct jv *below = is_meta ? fields_of_members(a, old, m->val, true) : fields_of_value(a, old, m->val);
-        if (!is_meta || jv_len(below)) jv_set(a, out, arena_printf(a, "f:%s", m->key), below);
-    }
-    return out;
-}
-
-struct jv *fields_of(struct arena *a, const struct jv *doc) {
-    return fields_changed(a, NULL, doc);
-}
-
-/* ---- sets ---- */
 
 struct jv *fields_union(struct arena *a, const struct jv *x, const struct jv *y) {
-    struct jv *out = x ? jv_dup(a, x) : jv_new_obj(a);
-    JV_FOR_OBJ(m, y) jv_set(a, out, m->key, fields_union(a, jv_get(out, m->key), m->val));
-    return out;
+    if (!x || !y) return jv_dup(a, x ? x : y);
+    struct jv *parts = jv_new_obj(a);
+    JV_FOR_OBJ(m, x)
+        if (!is_self(m)) jv_setn(a, parts, m->key, m->klen, fields_union(a, m->val, jv_getn(y, m->key, m->klen)));
+    JV_FOR_OBJ(m, y)
+        if (!is_self(m) && !jv_getn(x, m->key, m->klen)) jv_setn(a, parts, m->key, m->klen, jv_dup(a, m->val));
+    return node(a, has_self(x) || has_self(y), parts);
 }
 
 struct jv *fields_minus(struct arena *a, const struct jv *x, const struct jv *y) {
-    struct jv *out = jv_new_obj(a);
-    JV_FOR_OBJ(m, x) {
-        const struct jv *other = jv_get(y, m->key);
-        if (!other) jv_set(a, out, m->key, jv_dup(a, m->val));
-        else if (jv_len(m->val) && jv_len(other)) {
-            struct jv *rest = fields_minus(a, m->val, other);
-            if (jv_len(rest)) jv_set(a, out, m->key, rest);
-        }
-    }
-    return out;
+    if (!x || !y) return jv_dup(a, x);
+    struct jv *parts = jv_new_obj(a);
+    JV_FOR_OBJ(m, x)
+        if (!is_self(m)) jv_setn(a, parts, m->key, m->klen, fields_minus(a, m->val, jv_getn(y, m->key, m->klen)));
+    return node(a, has_self(x) && !has_self(y), parts);
 }
 
 struct jv *fields_both(struct arena *a, const struct jv *x, const struct jv *y) {
-    struct jv *out = jv_new_obj(a);
-    JV_FOR_OBJ(m, x) {
-        const struct jv *other = jv_get(y, m->key);
-        if (!other) continue;
-        bool inner = jv_len(m->val) && jv_len(other);
-        struct jv *below = inner ? fields_both(a, m->val, other) : jv_dup(a, m->val);
-        if (!inner || jv_len(below)) jv_set(a, out, m->key, below);
-    }
-    return out;
+    if (!x || !y) return NULL;
+    struct jv *parts = jv_new_obj(a);
+    JV_FOR_OBJ(m, x)
+        if (!is_self(m)) jv_setn(a, parts, m->key, m->klen, fields_both(a, m->val, jv_getn(y, m->key, m->klen)));
+    return node(a, has_self(x) && has_self(y), parts);
 }
 
-static void take_item(struct arena *a, struct jv *list, const char *key) {
+static struct shape shape_of_part(const struct shape *s, const struct jmember *m) {
+    return m->key[0] == 'f' ? shape_member(s, m->key + 2, m->klen - 2) : shape_element(s);
+}
+
+struct jv *fields_named(struct arena *a, const struct shape *s, const struct jv *set) {
+    if (!set) return NULL;
+    struct jv *parts = jv_new_obj(a);
+    JV_FOR_OBJ(m, set) {
+        if (is_self(m)) continue;
+        struct shape below = shape_of_part(s, m);
+        struct jv *part = fields_named(a, &below, m->val);
+        if (below.named && part->len) part = node(a, true, part);
+        jv_setn(a, parts, m->key, m->klen, part);
+    }
+    return node(a, has_self(set), parts);
+}
+
+struct jv *fields_strip(struct arena *a, const struct jv *set) {
     struct err ignored = ERR_INIT;
-    const struct jv *id = json_parse(a, key, strlen(key), NULL, &ignored);
-    for (size_t i = jv_len(list); i-- > 0;)
-        if (str_eq(jv_get_str(jv_idx(list, i), "uid"), jv_get_str(id, "uid"))) jv_remove(list, i);
-}
-
-void fields_take_out(struct arena *a, struct jv *doc, const struct jv *fields) {
-    JV_FOR_OBJ(m, fields) {
-        if (str_has_prefix(m->key, "k:")) {
-            take_item(a, doc, m->key + 2);
-            continue;
-        }
-        struct jv *v = jv_get(doc, m->key + 2);
-        if (!v) continue;
-        if (jv_len(m->val)) fields_take_out(a, v, m->val);
-        if (!jv_len(m->val) || (jv_is(v, J_OBJ) && !jv_len(v)) || (jv_is(v, J_ARR) && !jv_len(v))) jv_del(doc, m->key + 2);
-    }
+    static const char text[] =
+        "{\"f:apiVersion\":{},\"f:kind\":{},\"f:metadata\":{\".\":{},\"f:name\":{},\"f:namespace\":{},\"f:uid\":{},"
+        "\"f:resourceVersion\":{},\"f:generation\":{},\"f:creationTimestamp\":{},\"f:managedFields\":{},\"f:selfLink\":{}}}";
+    return fields_minus(a, set, json_parse(a, text, sizeof text - 1, NULL, &ignored));
 }
 
 /* ---- the list of entries ---- */
@@ -155,6 +107,7 @@ char *fields_first_path(struct arena *a, const struct jv *fields) {
     char *path = arena_strdup(a, "");
     while (jv_len(fields)) {
         const struct jmember *m = &fields->members[0];
+        if (is_self(m)) break;
         path = arena_printf(a, "%s%s%s", path, *path ? "." : "", m->key + 2);
         fields = m->val;
     }

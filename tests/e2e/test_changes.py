@@ -193,3 +193,29 @@ def a_role_starts_when_those_it_depends_on_are_ready(case):
     case.kubectl("label", "node", "fake-1", "e2e-order=now")
     case.wait_ready("order")
     assert sorted(case.pods()) == ["order-free-0", "order-late-0", "order-slow-0"]
+
+
+@test
+def the_shared_services_selector_follows(case):
+    """spec.selector is atomic: a key that is wanted no more is no other manager's."""
+    group = {"apiVersion": "workloads.x-k8s.io/v1alpha2", "kind": "RoleBasedGroup", "metadata": {"name": "sel"},
+             "spec": {"roles": [{"name": "w", "replicas": 1,
+                                 "leaderWorkerPattern": {"size": 2, "sharedServiceSelection": "LeaderOnly", "template": {
+                                     "spec": {"containers": [{"name": "c", "image": "registry.example/app:1"}]}}}}]}}
+    component = "rbg.workloads.x-k8s.io/component-name"
+
+    def service():
+        return case.list("Service", "rbg.workloads.x-k8s.io/group-name=sel")[0]
+
+    def selects(leader_only):
+        wait(lambda: (service()["spec"]["selector"].get(component) == "leader") == leader_only, 10,
+             f"the Service selects {'the leaders' if leader_only else 'all pods'}")
+    case.apply(group)
+    case.wait_ready("sel")
+    uid = service()["metadata"]["uid"]
+    selects(True)
+    for selection in ("All", "LeaderOnly", "All"):
+        group["spec"]["roles"][0]["leaderWorkerPattern"]["sharedServiceSelection"] = selection
+        case.apply(group)
+        selects(selection == "LeaderOnly")
+    assert service()["metadata"]["uid"] == uid

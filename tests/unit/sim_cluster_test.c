@@ -168,11 +168,11 @@ START_TEST(apply_needed_agrees_with_what_an_apply_changes) {
             setup(&f);
             struct jv *want = config_map(&f, states[j]);
             ASSERT_OK(cluster_apply(f.c, FIELD_MANAGER, KIND_CONFIGMAP, config_map(&f, states[i]), false, &e));
-            bool needed = apply_needed(want, get(&f, KIND_CONFIGMAP, "x"));
+            bool needed = apply_needed(KIND_CONFIGMAP, want, get(&f, KIND_CONFIGMAP, "x"));
             int before = f.changes;
             ASSERT_OK(cluster_apply(f.c, FIELD_MANAGER, KIND_CONFIGMAP, want, true, &e));
             ck_assert_msg(needed == (f.changes != before), "%s -> %s", states[i], states[j]);
-            ck_assert(!apply_needed(want, get(&f, KIND_CONFIGMAP, "x")));
+            ck_assert(!apply_needed(KIND_CONFIGMAP, want, get(&f, KIND_CONFIGMAP, "x")));
             teardown(&f);
         }
     }

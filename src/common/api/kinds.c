@@ -149,14 +149,16 @@ static const struct kind_info kinds[KIND_COUNT] = {
         .desc = "The predecessor of RoleInstance; stored objects only."},
 
     [KIND_POD] = {KIND_POD, CORE, NAMES("Pod", "pods", "pod"), .status = true,
+        .type = &core_Pod,
         .verbs = CHILD, .status_verbs = "patch"},
     [KIND_SERVICE] = {KIND_SERVICE, CORE, NAMES("Service", "services", "service"),
-        .status = true, .verbs = CHILD},
+        .status = true, .type = &core_Service, .verbs = CHILD},
     [KIND_CONFIGMAP] = {KIND_CONFIGMAP, CORE,
-        NAMES("ConfigMap", "configmaps", "configmap"), .verbs = CHILD},
+        NAMES("ConfigMap", "configmaps", "configmap"), .type = &core_ConfigMap,
+        .verbs = CHILD},
     [KIND_REVISION] = {KIND_REVISION, IN("apps", "v1"),
         NAMES("ControllerRevision", "controllerrevisions", "controllerrevision"),
-        .verbs = CHILD},
+        .type = &apps_ControllerRevision, .verbs = CHILD},
     [KIND_NODE] = {KIND_NODE, CORE, NAMES("Node", "nodes", "node"),
         .cluster_scoped = true, .status = true},
     [KIND_EVENT] = {KIND_EVENT, CORE, NAMES("Event", "events", "event"),
@@ -166,10 +168,10 @@ static const struct kind_info kinds[KIND_COUNT] = {
         NAMES("Lease", "leases", "lease")},
     [KIND_STATEFULSET] = {KIND_STATEFULSET, IN("apps", "v1"),
         NAMES("StatefulSet", "statefulsets", "statefulset"), .status = true,
-        .deprecated_workload = true},
+        .type = &apps_StatefulSet, .deprecated_workload = true},
     [KIND_DEPLOYMENT] = {KIND_DEPLOYMENT, IN("apps", "v1"),
         NAMES("Deployment", "deployments", "deployment"), .status = true,
-        .deprecated_workload = true},
+        .type = &apps_Deployment, .deprecated_workload = true},
     [KIND_CRD] = {KIND_CRD, IN("apiextensions.k8s.io", "v1"),
         NAMES("CustomResourceDefinition", "customresourcedefinitions",
               "customresourcedefinition"),
@@ -233,6 +235,11 @@ const struct kind_version *kind_version(enum kind k, const char *version) {
     for (size_t i = 0; i < kinds[k].nversions; i++)
         if (str_eq(kinds[k].versions[i].name, version)) return &kinds[k].versions[i];
     return NULL;
+}
+
+const struct type *kind_type(enum kind k) {
+    const struct kind_version *v = kinds[k].ours ? kind_version(k, kinds[k].version) : NULL;
+    return v ? v->type : kinds[k].type;
 }
 
 const char *kind_api_version(enum kind k) {

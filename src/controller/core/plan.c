@@ -1,9 +1,4 @@
-/* Building plans, and deciding whether a write is needed at all.
- *
- * The comparison before a server-side apply is exact and needs no memory of earlier writes, so it survives restarts: live must
- * contain what we want, and our own entry in managedFields (which the projection keeps) must name nothing that we no longer want.
- * Lists are compared as a whole: all lists in what we apply are atomic for the API server, except owner references. Groups, whose
- * lists have keys and which others may change in part, are compared in shared.c. */
+/* Building plans. Whether a server-side apply is needed at all is decided in compare.c. */
 #include "controller/core/plan.h"
 
 #include <string.h>
@@ -11,7 +6,6 @@
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
-#include "doc/find.h"
 #include "doc/patch.h"
 
 void plan_init(struct plan *p, struct arena *a) {
@@ -43,73 +37,11 @@ struct action *plan_create(struct plan *p, enum kind k, struct jv *object) {
     return plan_add(p, write_action(p, ACT_CREATE, k, object, object));
 }
 
-/* ---- is an apply needed? ---- */
-
-static bool contains(struct arena *a, const struct jv *want, const struct jv *have);
-
-static bool owner_refs_contained(struct arena *a, const struct jv *want, const struct jv *have) {
-    JV_FOR_ARR(ref, want) {
-        const char *uid = jv_get_str(*ref, "uid");
-        const struct jv *found = uid ? jv_find(have, "uid", uid) : NULL;
-        if (!found || !contains(a, *ref, found)) return false;
-    }
-    return true;
-}
-
-static bool contains(struct arena *a, const struct jv *want, const struct jv *have) {
-    if (!have) return jv_is(want, J_NULL);
-    if (!jv_is(want, J_OBJ)) return jv_eq(want, have);
-    struct finder there = finder_of(a, have, NULL);
-    JV_FOR_OBJ(m, want) {
-        const struct jv *h = finder_counterpart(&there, m, (size_t)(m - want->members));
-        bool ok = strcmp(m->key, "ownerReferences") == 0 ? owner_refs_contained(a, m->val, h)
-                                                         : contains(a, m->val, h);
-        if (!ok) return false;
-    }
-    return jv_is(have, J_OBJ);
-}
-
-/* fields: a fieldsV1 subtree. True when each field it names is in `want`. List items ("k:", "v:") only occur in lists that are not
- * atomic; there containment has compared the items, so only the presence of the list counts. */
-static bool still_wanted(struct arena *a, const struct jv *fields, const struct jv *want) {
-    struct finder there = finder_of(a, want, NULL);
-    JV_FOR_OBJ(m, fields) {
-        if (!str_has_prefix(m->key, "f:")) continue;
-        const struct jmember *w = finder_member(&there, m->key + 2, m->klen - 2);
-        if (!w) return false;
-        if (jv_is(w->val, J_OBJ) && !still_wanted(a, m->val, w->val)) return false;
-    }
-    return true;
-}
-
-const struct jv *applied_fields(const struct jv *live) {
-    JV_FOR_ARR(entry, jv_path(live, "metadata", "managedFields", (char *)0)) {
-        if (str_eq(jv_get_str(*entry, "manager"), FIELD_MANAGER) &&
-            str_eq(jv_get_str(*entry, "operation"), "Apply") && !jv_get(*entry, "subresource"))
-            return jv_get(*entry, "fieldsV1");
-    }
-    return NULL;
-}
-
-bool apply_needed(const struct jv *desired, const struct jv *live) {
-    ARENA_AUTO struct arena *a = arena_new();
-    if (!live || !contains(a, desired, live)) return true;
-    const struct jv *owned = applied_fields(live);
-    return !owned || !still_wanted(a, owned, desired);
-}
-
-static struct action *apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
+struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
+    if (!apply_needed(k, desired, live)) return NULL;
     struct action *w = plan_add(p, write_action(p, ACT_APPLY, k, desired, desired));
     w->force = live != NULL;
     return w;
-}
-
-struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
-    return apply_needed(desired, live) ? apply(p, k, desired, live) : NULL;
-}
-
-struct action *plan_apply_shared(struct plan *p, enum kind k, struct jv *desired, const struct jv *live) {
-    return apply_shared_needed(desired, live) ? apply(p, k, desired, live) : NULL;
 }
 
 /* ---- patches ---- */

@@ -3,7 +3,7 @@
 #ifndef RBG_CONTROLLER_PLAN_H
 #define RBG_CONTROLLER_PLAN_H
 
-#include "api/kinds.h"
+#include "controller/core/compare.h"
 
 enum act {
     ACT_CREATE,       /* POST; an object of that name that is there already is an error */
@@ -42,11 +42,9 @@ void plan_init(struct plan *p, struct arena *a);
 /* Writes. Each returns the action, so that events can be attached at once (the next one may move it), or NULL when nothing has to
  * be written. */
 struct action *plan_create(struct plan *p, enum kind k, struct jv *object);
-/* live: what the source has, or NULL. Nothing is planned when live contains `desired` and our field manager owns nothing that
- * desired no longer names. An absent object is applied without force, so that a foreign namesake is a conflict, not a victim. */
+/* live: what the source has, or NULL. Nothing is planned when the apply would change nothing (compare.h). An absent object is
+ * applied without force, so that a foreign namesake is a conflict, not a victim. */
 struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live);
-/* The same for an object that others change in part: what they own stays out of the comparison, in lists with keys, too. */
-struct action *plan_apply_shared(struct plan *p, enum kind k, struct jv *desired, const struct jv *live);
 /* status: the whole wanted status. Nothing is planned when live's status is equal. Conditions and lists are replaced as a whole. */
 struct action *plan_status(struct plan *p, enum kind k, const struct jv *live, struct jv *status, int64_t delay_ms);
 struct action *plan_patch(struct plan *p, enum kind k, const struct jv *live, struct jv *patch);
@@ -74,12 +72,6 @@ bool action_outdated(const struct action *w, const struct err *e);
  * sent other bytes than it writes itself have left such revisions. Then these two writes, in order, do what the patch was for. */
 bool action_needs_anew(const struct action *w, const struct err *e);
 void action_anew(const struct action *w, struct action *gone, struct action *anew);
-
-/* Would a server-side apply of `desired` change `live`? Exposed for its tests. */
-bool apply_needed(const struct jv *desired, const struct jv *live);
-bool apply_shared_needed(const struct jv *desired, const struct jv *live);
-/* fieldsV1 of what our field manager applied last; NULL: it never did. */
-const struct jv *applied_fields(const struct jv *live);
 
 /* The plan as a document, for golden tests and for people: a list of {act, kind, name, body, ...}. */
 struct jv *plan_doc(struct arena *a, const struct plan *p);

@@ -25,7 +25,7 @@ static void observe_rollout(struct rctx *c, struct rbgset_world *w) {
     w->settled = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
     for (int32_t i = 0; i < w->replicas; i++) {
         if (!w->groups[i] || meta_deleting(w->groups[i])) continue;
-        w->outdated[i] = apply_shared_needed(build_set_group(c->a, w->w.root, i, w->groups[i]), w->groups[i]);
+        w->outdated[i] = apply_needed(KIND_RBG, build_set_group(c->a, w->w.root, i, w->groups[i]), w->groups[i]);
         rolling |= w->outdated[i];
     }
     for (int32_t i = 0; rolling && i < w->replicas; i++) w->settled[i] = group_settled(c, w->groups[i]);

@@ -42,7 +42,7 @@ static void plan_missing(struct pass *s, int32_t i) {
         return;
     }
     why_not(s, meta_name(group), "it is being created");
-    struct action *act = plan_apply_shared(s->p, KIND_RBG, group, NULL);
+    struct action *act = plan_apply(s->p, KIND_RBG, group, NULL);
     action_on_ok(s->p, act, "SuccessfulCreate", "Created group %s", meta_name(group));
     action_on_fail(act, "FailedCreate");
 }
@@ -57,7 +57,7 @@ static void look(struct pass *s, int32_t i) {
 }
 
 static void plan_update(struct pass *s, int32_t i) {
-    struct action *act = plan_apply_shared(s->p, KIND_RBG, build_set_group(s->a, s->w->w.root, i, s->w->groups[i]),
+    struct action *act = plan_apply(s->p, KIND_RBG, build_set_group(s->a, s->w->w.root, i, s->w->groups[i]),
                                           s->w->groups[i]);
     action_on_ok(s->p, act, "SuccessfulUpdate", "Updated group %s", meta_name(s->w->groups[i]));
     action_on_fail(act, "FailedUpdate");
