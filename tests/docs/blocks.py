@@ -7,7 +7,7 @@ A block is run when the line before it is a comment that says so:
     <!-- run: picture -->       as the first; hack/docs/terminal.py draws it, too
     <!-- run: quiet -->         there is no "$ ", every line is typed, and nothing is compared
 
-A line that ends with a backslash, or opens a here-document, goes on in the next. In what is printed a line "..." stands for any
+A line that ends with a backslash, or opens a here-document or a quotation, goes on in the next. In what is printed a line "..." stands for any
 number of lines. Times, addresses and made-up names are masked before the two are compared, and so is the width of columns."""
 
 import dataclasses
@@ -68,6 +68,13 @@ def here_document(text):
     return found and found.group(1)
 
 
+def goes_on(text, end):
+    """end: what ends its here-document, or None."""
+    if end:
+        return text.rsplit("\n", 1)[-1].strip() != end
+    return text.endswith("\\") or text.count("'") % 2 == 1
+
+
 def commands_of(lines, first, quiet):
     """lines: of the block; first: the number of the first one."""
     commands, k = [], 0
@@ -80,7 +87,7 @@ def commands_of(lines, first, quiet):
             continue
         begin, text = k, lines[k] if quiet else lines[k][2:]
         end = here_document(text)
-        while k + 1 < len(lines) and (text.endswith("\\") or (end and text.rsplit("\n", 1)[-1].strip() != end)):
+        while k + 1 < len(lines) and goes_on(text, end):
             k += 1
             text += "\n" + lines[k]
         k += 1
