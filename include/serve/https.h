@@ -21,6 +21,7 @@ struct serve_request {
     const unsigned char *peer; /* the client's address: IPv6, or IPv4 in it; zeros: unknown */
     char *body;              /* writable, NUL-terminated */
     size_t len;
+    int socket;              /* of the client, from 1 on; 0: there is none */
 };
 
 struct serve_response {
@@ -72,6 +73,9 @@ int64_t server_quiet_ms(const struct server *s);
 /* Stops accepting, finishes what is being answered (at most drain_ms), frees. False: a handler is still at work after that time;
  * nothing was freed, and what is left to do is to end the process, or to try again. */
 bool server_stop(struct server *s, int64_t drain_ms);
+
+/* Has the client closed its connection, or its side of it? Then nobody waits for the answer. False outside of a server. */
+bool serve_client_gone(const struct serve_request *q);
 
 /* Answers a plain text: serve_text(r, 404, "..."). */
 void serve_text(struct serve_response *r, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -19,8 +19,10 @@ static const struct json_limits review_limits = {CONVERSION_BYTES, 100, 500000};
 
 struct batch {
     struct serve_request *q;
+    struct serve_response *r;
     struct arena *a; /* for one object at a time */
     struct buf *out; /* the answer so far */
+    struct jv *uid;  /* as soon as it was read */
     size_t n;        /* objects */
     size_t failed;   /* the number of the first that can't be converted, from 1; 0: none */
     const char *name;
@@ -77,7 +79,9 @@ static void add_object(struct batch *b, const struct jv *doc, const char *versio
 }
 
 static bool take_object(void *ctx, const struct jv *around, const struct jv *doc) {
+    struct batch *b = ctx;
     const char *version = version_of(jv_get_str(around, "desiredAPIVersion"));
+    if (!b->uid) b->uid = jv_dup(b->q->arena, jv_get(around, "uid"));
     if (version) add_object(ctx, doc, version);
     return version != NULL;
 }
@@ -117,27 +121,41 @@ static void end_answer(struct serve_response *r, const struct jv *uid) {
     buf_puts(&r->body, ",\"result\":{\"status\":\"Success\"}}}");
 }
 
-void review_convert(void *ctx, struct serve_request *q, struct serve_response *r) {
-    (void)ctx;
+static void run(void *arg) {
+    struct batch *b = arg;
+    struct serve_response *r = b->r;
     ARENA_AUTO struct arena *a = arena_new();
     BUF_AUTO struct buf out = BUF_INIT;
-    struct batch b = {.q = q, .a = a, .out = &out, .e = ERR_INIT};
-    const struct json_stream objects = {"request", "objects", a, take_object, &b};
-    buf_reserve(&out, q->len + q->len / 4); /* an answer is about as large as its request */
+    b->a = a;
+    b->out = &out;
+    const struct json_stream objects = {"request", "objects", a, take_object, b};
+    buf_reserve(&out, b->q->len + b->q->len / 4); /* an answer is about as large as its request */
     buf_puts(&out, "{\"apiVersion\":\"" API "\",\"kind\":\"" KIND
                    "\",\"response\":{\"convertedObjects\":[");
     const struct jv *request =
-        review_parse(q, r, API, KIND, &review_limits, convert_keep, &objects);
+        review_parse(b->q, r, API, KIND, &review_limits, convert_keep, &objects);
     if (!request) return;
     const char *desired = jv_get_str(request, "desiredAPIVersion"),
                *slash = desired ? strrchr(desired, '/') : NULL;
-    bool ok = convert_rest(&b, request) == 0;
+    bool ok = convert_rest(b, request) == 0;
     if (ok) {
         r->body = out;
         out = BUF_INIT;
         end_answer(r, jv_get(request, "uid"));
     } else {
-        answer_failure(q, r, jv_get(request, "uid"), b.e.msg);
+        answer_failure(b->q, r, jv_get(request, "uid"), b->e.msg);
     }
-    count_conversion(slash ? slash + 1 : "", ok, b.n);
+    count_conversion(slash ? slash + 1 : "", ok, b->n);
+}
+
+void review_convert(void *ctx, struct serve_request *q, struct serve_response *r) {
+    (void)ctx;
+    struct batch b = {.q = q, .r = r, .e = ERR_INIT};
+    struct review_excess why;
+    if (review_within(q, r, CONVERSION_MEMORY, run, &b, &why)) return;
+    if (jv_is(b.uid, J_STR) && b.uid->len)
+        answer_failure(q, r, b.uid, arena_printf(q->arena, "object %zu: %s", b.n, why.text));
+    else
+        serve_text(r, why.code, "%s\n", why.text);
+    count_conversion("", false, b.n);
 }

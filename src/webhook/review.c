@@ -19,6 +19,8 @@ struct review {
     const struct webhook_opts *o;
     enum kind kind;
     struct serve_request *q;
+    struct serve_response *r;
+    void (*decide)(struct review *v);
     const struct jv *request, *object, *old;
     const char *operation;
     struct jv *response;
@@ -29,9 +31,9 @@ static void deny(struct review *v, int code, const char *reason, const char *mes
     jv_set(v->q->arena, v->response, "status", review_failure(v->q->arena, code, reason, message));
 }
 
-static bool begin(struct review *v, const struct webhook_opts *o, enum kind k,
-                  struct serve_request *q, struct serve_response *r) {
-    *v = (struct review){.o = o, .kind = k, .q = q, .request = review_parse(q, r, API, KIND, &json_limits_review, NULL, NULL)};
+static bool begin(struct review *v) {
+    struct serve_request *q = v->q;
+    v->request = review_parse(q, v->r, API, KIND, &json_limits_review, NULL, NULL);
     if (!v->request) return false;
     v->operation = jv_str(jv_get(v->request, "operation"), "");
     v->object = jv_get(v->request, "object");
@@ -42,9 +44,9 @@ static bool begin(struct review *v, const struct webhook_opts *o, enum kind k,
     return true;
 }
 
-static void finish(struct review *v, struct serve_response *r) {
+static void finish(struct review *v) {
     count_admission(v->operation, jv_get_bool(v->response, "allowed", false));
-    review_answer(v->q, r, API, KIND, v->response);
+    review_answer(v->q, v->r, API, KIND, v->response);
 }
 
 /* Kubernetes sends the object in the version of the rule; "kind" says what it is after conversion.
@@ -152,13 +154,6 @@ static void validate(struct review *v) {
     jv_set(v->q->arena, jv_get(v->response, "status"), "details", details(v, &p));
 }
 
-void review_validate(const struct webhook_opts *o, enum kind k, struct serve_request *q,
-                     struct serve_response *r) {
-    struct review v;
-    if (!begin(&v, o, k, q, r)) return;
-    if (concerns(&v)) validate(&v);
-    finish(&v, r);
-}
 
 /* ---- mutate ---- */
 
@@ -176,10 +171,39 @@ static void mutate(struct review *v) {
     jv_set_str(a, v->response, "patch", base64_encode(a, text.s, text.len));
 }
 
-void review_mutate(const struct webhook_opts *o, enum kind k, struct serve_request *q,
-                   struct serve_response *r) {
-    struct review v;
-    if (!begin(&v, o, k, q, r)) return;
-    if (concerns(&v)) mutate(&v);
-    finish(&v, r);
+/* ---- within the budget ---- */
+
+static void run(void *arg) {
+    struct review *v = arg;
+    if (!begin(v)) return;
+    if (concerns(v)) v->decide(v);
+    finish(v);
+}
+
+/* Ended by its budget: denied, or refused when it was not even read to its end. */
+static void exceeded(struct review *v, const struct review_excess *why) {
+    if (!v->response || !jv_get(v->response, "uid")) {
+        serve_text(v->r, why->code, "%s\n", why->text);
+        return;
+    }
+    struct jv *uid = jv_get(v->response, "uid");
+    v->response = jv_new_obj(v->q->arena);
+    jv_set(v->q->arena, v->response, "uid", uid);
+    deny(v, why->code, why->reason, why->text);
+    finish(v);
+}
+
+static void review(const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r,
+                   void (*decide)(struct review *v)) {
+    struct review v = {.o = o, .kind = k, .q = q, .r = r, .decide = decide};
+    struct review_excess why;
+    if (!review_within(q, r, ADMISSION_BYTES, run, &v, &why)) exceeded(&v, &why);
+}
+
+void review_validate(const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r) {
+    review(o, k, q, r, validate);
+}
+
+void review_mutate(const struct webhook_opts *o, enum kind k, struct serve_request *q, struct serve_response *r) {
+    review(o, k, q, r, mutate);
 }

@@ -17,6 +17,17 @@ const struct jv *review_parse(struct serve_request *q, struct serve_response *r,
 void review_answer(struct serve_request *q, struct serve_response *r, const char *api_version,
                    const char *kind, struct jv *response);
 
+/* What one review may take: half of the patience of API servers, and memory for every core at once. */
+#define REVIEW_MS 5000
+#define ADMISSION_BYTES ((size_t)96 << 20)
+#define CONVERSION_MEMORY ((size_t)192 << 20)
+
+/* Runs fn(arg) within the budget. False: it was too much, or nobody waits for the answer any more; *why: in words, with the cure,
+ * and as a status; the answer so far is dropped. */
+struct review_excess { int code; const char *reason; char text[200]; };
+bool review_within(struct serve_request *q, struct serve_response *r, size_t bytes, void (*fn)(void *arg), void *arg,
+                   struct review_excess *why);
+
 /* {status: "Failure", message, reason, code}. */
 struct jv *review_failure(struct arena *a, int code, const char *reason, const char *message);
 

@@ -2,16 +2,18 @@
  * writing the answer. The options are the context of every route and only read. */
 #include "webhook/webhook.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/metrics.h"
 #include "base/str.h"
+#include "base/unit.h"
 #include "webhook/review.h"
 
 /* ---- metrics ---- */
 
-static struct metric *admissions, *conversions;
+static struct metric *admissions, *conversions, *excesses;
 
 __attribute__((constructor)) static void metrics_init(void) {
     admissions = metric_new(METRIC_COUNTER, "rbg_admission_requests_total",
@@ -19,6 +21,8 @@ __attribute__((constructor)) static void metrics_init(void) {
     conversions =
         metric_new(METRIC_COUNTER, "rbg_conversion_objects_total",
                    "Objects of conversion reviews, by desired version.", "version,result");
+    excesses = metric_new(METRIC_COUNTER, "rbg_review_excess_total",
+                          "Reviews that were ended: too much memory, too long, or the client had gone.", "what");
 }
 
 /* Label values come from a fixed set: a client can't make series. */
@@ -96,6 +100,31 @@ struct jv *review_failure(struct arena *a, int code, const char *reason, const c
     jv_set_str(a, s, "reason", reason);
     if (code) jv_set_int(a, s, "code", code);
     return s;
+}
+
+/* ---- budgets ---- */
+
+static bool client_gone(void *ctx) {
+    return serve_client_gone(ctx);
+}
+
+bool review_within(struct serve_request *q, struct serve_response *r, size_t bytes, void (*fn)(void *), void *arg,
+                   struct review_excess *why) {
+    const struct unit_budget b = {.bytes = bytes, .ms = REVIEW_MS, .stop = client_gone, .ctx = q};
+    enum unit_end end = unit_run(&b, fn, arg);
+    if (end == UNIT_DONE) return true;
+    buf_fini(&r->body);
+    *r = (struct serve_response){0};
+    why->code = end == UNIT_BYTES ? 413 : 504;
+    why->reason = end == UNIT_BYTES ? "RequestEntityTooLarge" : "Timeout";
+    metric_add(excesses, 1, (const char *const[]){end == UNIT_BYTES ? "memory" : end == UNIT_TIME ? "time" : "client"});
+    if (end == UNIT_BYTES)
+        snprintf(why->text, sizeof why->text, "it takes more than %zu MiB of memory to look at this: make it smaller, with shorter "
+                 "lists or several objects", bytes >> 20);
+    else
+        snprintf(why->text, sizeof why->text, "it takes more than %d s to look at this: make it smaller, with shorter lists or "
+                 "several objects; or try again when there is less to do", REVIEW_MS / 1000);
+    return false;
 }
 
 /* ---- routes ---- */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "base/unit.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -72,6 +73,7 @@ static void run_hooks(struct arena *a) {
 static void chunk_free(struct arena *a, struct chunk *c) {
     UNPOISON(c->data, c->size);
     if (a->secret) explicit_bzero(c->data, c->size);
+    unit_refund(sizeof *c + c->size);
     a->bytes -= sizeof *c + c->size;
     free(c);
 }
@@ -119,6 +121,7 @@ void arena_reset(struct arena *a) {
 }
 
 static struct chunk *chunk_new(struct arena *a, size_t data_size) {
+    unit_charge(sizeof(struct chunk) + data_size);
     struct chunk *c = must(malloc(sizeof *c + data_size));
     c->size = data_size;
     c->used = 0;

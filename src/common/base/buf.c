@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "base/unit.h"
 
 void buf_fini(struct buf *b) {
+    unit_refund(b->cap);
     free(b->s);
     *b = BUF_INIT;
 }
@@ -25,6 +27,7 @@ void buf_reserve(struct buf *b, size_t more) {
     if (need <= b->cap) return;
     size_t cap = b->cap ? b->cap : 64;
     while (cap < need) cap *= 2;
+    unit_charge(cap - b->cap);
     b->s = must(realloc(b->s, cap));
     b->cap = cap;
     b->s[b->len] = '\0';

@@ -261,18 +261,22 @@ static int check_size(size_t len, const struct json_limits *lim, struct err *e) 
     return 0;
 }
 
+static void parser_release(struct parser *p) {
+    free(p->stack_heap);
+    free(p->frames_heap);
+}
+
 struct jv *json_parse_outline(struct arena *a, char *text, size_t len, const struct json_limits *limits, json_keep_fn keep,
                               const struct json_stream *stream, struct err *e) {
     struct jmember stack[STACK_INLINE];
     struct frame frames[FRAMES_INLINE];
-    struct parser p = {.a = a, .e = e, .lim = limits ? limits : &json_limits_default, .keep = keep, .stream = stream,
+    __attribute__((cleanup(parser_release))) struct parser p = {
+                       .a = a, .e = e, .lim = limits ? limits : &json_limits_default, .keep = keep, .stream = stream,
                        .text = text, .end = text + len, .line_start = text, .line = 1, .stack = stack, .stack_cap = STACK_INLINE,
                        .frames = frames, .frames_cap = FRAMES_INLINE};
     if (check_size(len, p.lim, e) < 0) return NULL;
     if (*p.end || (keep && p.lim->max_depth > SKIM_DEPTH)) abort();
     struct jv *v = read_document(&p);
-    free(p.stack_heap);
-    free(p.frames_heap);
     return v;
 }
 

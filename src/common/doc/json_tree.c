@@ -8,14 +8,18 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "base/unit.h"
 #include "common/doc/json_internal.h"
 #include "doc/find.h"
 #include "doc/json.h"
 
 /* ---- reading ---- */
 
+enum { LONG = 64 }; /* who searches through more says so, in case it is done for each of many */
+
 static inline struct jmember *member(const struct jv *obj, const char *key, size_t klen) {
     if (!jv_may_have(obj, key, klen)) return NULL;
+    if (__builtin_expect(obj->len > LONG, 0)) unit_spend(obj->len);
     for (struct jmember *m = obj->members, *end = m + obj->len; m < end; m++) {
         if (m->klen == klen && jv_key_eq(m->key, key, klen)) return m;
     }
@@ -90,6 +94,7 @@ const char *jv_type_name(const struct jv *v) {
 
 struct jv *jv_find(const struct jv *arr, const char *key, const char *value) {
     size_t n = strlen(value);
+    if (jv_len(arr) > LONG) unit_spend(jv_len(arr));
     JV_FOR_ARR(it, arr) {
         const struct jv *v = jv_get(*it, key);
         if (jv_is(v, J_STR) && v->len == n && memcmp(v->s, value, n) == 0) return *it;
@@ -133,7 +138,7 @@ static struct decimal decimal_of(const struct jv *v, char *digits) {
 
 static bool num_eq(const struct jv *a, const struct jv *b) {
     if (a->len == b->len && memcmp(a->s, b->s, a->len) == 0) return true;
-    char *buf = must(malloc((size_t)a->len + b->len));
+    char *buf = must(malloc((size_t)a->len + b->len)); /* nothing below takes memory, so no unit ends here */
     struct decimal x = decimal_of(a, buf), y = decimal_of(b, buf + a->len);
     bool eq = x.neg == y.neg && x.exp == y.exp && x.ndigits == y.ndigits && memcmp(x.digits, y.digits, x.ndigits) == 0;
     free(buf);
@@ -155,11 +160,9 @@ static const struct jmember **sorted_members(const struct jv *obj) {
 
 /* Large objects whose members are in another order: a search per member would be quadratic. */
 static bool obj_eq_sorted(const struct jv *a, const struct jv *b) {
-    const struct jmember **x = sorted_members(a), **y = sorted_members(b);
+    HEAP_AUTO const struct jmember **x = sorted_members(a), **y = sorted_members(b);
     bool eq = true;
     for (uint32_t i = 0; eq && i < a->len; i++) eq = json_by_key(&x[i], &y[i]) == 0 && jv_eq(x[i]->val, y[i]->val);
-    free(x);
-    free(y);
     return eq;
 }
 

@@ -351,7 +351,9 @@ static void write_number(struct buf *out, const struct jv *v) {
 
 static void write_sorted_object(struct buf *out, const struct jv *v) {
     enum { INLINE = 32 };
-    const struct jmember *few[INLINE], **list = v->len > INLINE ? must(malloc(v->len * sizeof(*list))) : few;
+    const struct jmember *few[INLINE];
+    HEAP_AUTO const struct jmember **many = v->len > INLINE ? must(malloc(v->len * sizeof(*many))) : NULL;
+    const struct jmember **list = many ? many : few;
     for (uint32_t i = 0; i < v->len; i++) list[i] = &v->members[i];
     if (v->len) qsort(list, v->len, sizeof *list, json_by_key);
     buf_putc(out, '{');
@@ -362,7 +364,6 @@ static void write_sorted_object(struct buf *out, const struct jv *v) {
         json_write_canonical(out, list[i]->val);
     }
     buf_putc(out, '}');
-    if (list != few) free(list);
 }
 
 void json_write_canonical(struct buf *out, const struct jv *v) {

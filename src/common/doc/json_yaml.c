@@ -455,14 +455,13 @@ static void write_member(struct yaml *y, const struct jmember *m, size_t indent)
 }
 
 static void write_object(struct yaml *y, const struct jv *v, size_t indent, bool compact) {
-    const struct jmember **list = must(malloc(v->len * sizeof(*list)));
+    HEAP_AUTO const struct jmember **list = must(malloc(v->len * sizeof(*list)));
     for (uint32_t i = 0; i < v->len; i++) list[i] = &v->members[i];
     qsort(list, v->len, sizeof *list, natural);
     for (uint32_t i = 0; i < v->len; i++) {
         if (i > 0 || !compact) newline(y, indent);
         write_member(y, list[i], indent);
     }
-    free(list);
 }
 
 /* A container that is not empty. compact: its first line goes on where the cursor is. */

@@ -9,6 +9,7 @@
  * sends resets the connection, and the client may never see why. One that announces more than DRAIN limits, or asks first
  * (Expect: 100-continue), is refused at once; one that sends more than that unannounced is cut. */
 #include <malloc.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,12 @@ void serve_text(struct serve_response *r, int status, const char *fmt, ...) {
     va_end(ap);
 }
 
+/* A client that shuts down only its side is gone as well: no API server does that while it waits. */
+bool serve_client_gone(const struct serve_request *q) {
+    struct pollfd p = {.fd = q->socket, .events = POLLRDHUP};
+    return q->socket > 0 && poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
 /* The path of an absolute target ("http://host/path", RFC 9112 3.2.2), which every server must understand. */
 static const char *origin_form(const char *uri) {
     const char *rest = strncasecmp(uri, "http://", 7) == 0 ? uri + 7 : strncasecmp(uri, "https://", 8) == 0 ? uri + 8 : NULL;
@@ -95,6 +102,7 @@ void *exchange_begin(void *cls, const char *uri, struct MHD_Connection *mc) {
     x->conn = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     const char *target = origin_form(uri), *mark = strchrnul(target, '?');
     x->q.arena = a;
+    x->q.socket = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     x->q.path = arena_strndup(a, target, (size_t)(mark - target));
     x->q.query = arena_strdup(a, *mark ? mark + 1 : "");
     x->q.peer = x->conn->peer->address;
@@ -122,7 +130,7 @@ void exchange_end(void *cls, struct MHD_Connection *mc, void **state, enum MHD_R
     if (x->step != STEP_HEAD) conns_end(&s->conns);
     conns_phase(&s->conns, x->conn, CONN_IDLE);
     records_flush(x->conn);
-    bool large = x->seen > LARGE;
+    bool large = x->seen > LARGE || arena_bytes(x->q.arena) > LARGE;
     server_give_arena(s, x->q.arena);
     if (large) malloc_trim(0); /* what freed blocks of it lie between is kept by the allocator otherwise */
 }
