@@ -64,7 +64,7 @@ const struct type *kind_type(enum kind k);
 const char *kind_api_version(enum kind k); /* "workloads.x-k8s.io/v1alpha2", "v1" */
 
 /* "/apis/<group>/<version>/namespaces/<ns>/<plural>[/<name>[/<sub>]]". ns NULL or cluster-scoped: without namespace;
- * name NULL: the collection. */
+ * name NULL: the collection. What is no plain character of a name is percent-encoded. */
 char *kind_path(struct arena *a, enum kind k, const char *ns, const char *name, const char *sub);
 
 /* {apiVersion, kind, metadata: {name, namespace}}: the start of every object that we make. ns NULL: none. */

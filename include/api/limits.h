@@ -11,6 +11,8 @@
 #define ROLES_MAX 256        /* of a group */
 #define TEMPLATES_MAX 256    /* role templates of a group */
 #define COMPONENTS_MAX 256   /* of a role, of an instance */
+#define CONFIGMAP_MAX 1000000  /* bytes of the discovery file: an API server takes 1 MiB of data with its keys */
+#define CREATES_MAX 500        /* objects that one pass makes; the next pass follows when they have been seen */
 #define ROLE_NAME_MAX 49     /* "role-revision-<role>" is the name part of a label key, which may have 63 characters */
 #define DNS_LABEL_MAX 63    /* what becomes part of the name of a pod or Service */
 

@@ -133,6 +133,13 @@ int ris_decode(struct arena *a, const struct jv *doc, struct ris *out, struct er
 int ri_decode(struct arena *a, const struct jv *doc, struct ri *out, struct err *e);
 int rbg_spec_decode(struct arena *a, const struct jv *spec, struct rbg_spec *out, struct err *e); /* also of a set's template */
 
+/* Numbers beyond their maximum, and names that can't be names of objects, in what is stored already: nothing may be made from it.
+ * Errors: ERR_LIMIT or ERR_INVALID with the path and the cure. role_usable: of one role's name alone. */
+int rbg_spec_limits(const struct rbg_spec *s, struct err *e);   /* lists */
+int rbg_pods_limits(const struct rbg_spec *s, struct err *e);   /* numbers */
+int ris_limits(const struct ris *s, struct err *e);
+int ri_limits(const struct ri *i, struct err *e);
+
 /* The generic decoder behind them: fills the C struct of t from the document by the rows' `off`. Member types by row:
  * F_STRING/F_TIME const char *; F_BOOL bool, with FF_POINTER or FF_OPT struct optbool; F_INT32 int32_t, with FF_POINTER or
  * FF_OPT struct opt32; F_INT64 int64_t; F_INTSTR, F_ANY, F_MAP, F_QUANTITY const struct jv *; F_OBJECT with a type that has a

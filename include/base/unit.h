@@ -1,6 +1,6 @@
-/* A unit of work with a budget: what is done for one request, one object or one reconcile may take so much memory and time, and ends
- * when it wants more, wherever it is. The end unwinds the stack: cleanup attributes of the functions in between run, as they do
- * when a thread is cancelled, so what they hold (arenas, buffers, locks) is given back. Everything that may run inside a unit is
+/* A unit of work with a budget: what is done for one request, one object or one reconcile may take so much memory and time, and
+ * ends when it wants more, wherever it is. The end unwinds the stack: cleanup attributes of the functions in between run, as they
+ * do when a thread is cancelled, so what they hold (arenas, buffers, locks) is given back. Everything that may run inside a unit is
  * compiled with -fexceptions and holds what it must give back by such attributes or in an arena. docs/adr/0009. */
 #ifndef RBG_BASE_UNIT_H
 #define RBG_BASE_UNIT_H

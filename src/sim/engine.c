@@ -6,6 +6,7 @@
 
 #include "api/admission.h"
 #include "api/names.h"
+#include "controller/core/decide.h"
 #include "base/must.h"
 #include "base/str.h"
 #include "sim/sim.h"
@@ -270,14 +271,15 @@ static bool carry_out(struct sim *s, struct key *k, const struct jv *root, const
     return ok;
 }
 
-static struct world *look(struct sim *s, struct arena *a, const struct key *k) {
+static const struct world *look(struct sim *s, struct arena *a, const struct key *k, struct plan *p) {
     struct rctx c = {.a = a, .src = cluster_source(s->cluster), .opt = &s->o.decisions, .now_ms = sim_now_ms(s)};
-    return k->r->observe(&c, &(struct rkey){k->ns, k->name});
+    return decide(k->r, &c, &(struct rkey){k->ns, k->name}, p);
 }
 
 static void reconcile(struct sim *s, struct key *k) {
     ARENA_AUTO struct arena *a = arena_new();
-    const struct world *w = look(s, a, k);
+    struct plan p;
+    const struct world *w = look(s, a, k, &p);
     k->due = NEVER;
     s->reconciles++;
     if (!w) {
@@ -285,9 +287,6 @@ static void reconcile(struct sim *s, struct key *k) {
         k->failures = 0;
         return;
     }
-    struct plan p;
-    plan_init(&p, a);
-    k->r->plan(w, &p);
     if (carry_out(s, k, w->root, &p)) {
         k->failures = 0;
         return;
@@ -404,10 +403,8 @@ static bool quiet(const struct plan *p) {
 
 static void add_pending(struct sim *s, struct arena *a, struct jv *list, const struct reconciler *r, const struct jv *root) {
     struct key k = {.r = r, .ns = arena_strdup(a, meta_ns(root)), .name = arena_strdup(a, meta_name(root))};
-    const struct world *w = look(s, a, &k);
     struct plan p;
-    plan_init(&p, a);
-    if (w) r->plan(w, &p);
+    look(s, a, &k, &p);
     if (quiet(&p)) return;
     struct jv *entry = jv_new_obj(a);
     jv_set(a, entry, "root", jv_new_strf(a, "%s %s/%s", r->name, k.ns, k.name));

@@ -63,6 +63,12 @@ END_TEST
 START_TEST(kinds_paths) {
     ARENA_AUTO struct arena *a = arena_new();
     ck_assert_str_eq(kind_path(a, KIND_POD, "n", "p", "status"), "/api/v1/namespaces/n/pods/p/status");
+    ck_assert_str_eq(kind_path(a, KIND_RIS, "n", "../../../../api/v1/namespaces/other/configmaps/x?force=true&a=", NULL),
+                     "/apis/workloads.x-k8s.io/v1alpha2/namespaces/n/roleinstancesets/"
+                     "%2E%2E%2F%2E%2E%2F%2E%2E%2F%2E%2E%2Fapi%2Fv1%2Fnamespaces%2Fother%2Fconfigmaps%2Fx%3Fforce%3Dtrue%26a%3D");
+    ck_assert_str_eq(kind_path(a, KIND_POD, "n", "x/status", NULL), "/api/v1/namespaces/n/pods/x%2Fstatus");
+    ck_assert_str_eq(kind_path(a, KIND_POD, "n", "..", NULL), "/api/v1/namespaces/n/pods/%2E%2E");
+    ck_assert_str_eq(kind_path(a, KIND_POD, "n", "a.b-c", NULL), "/api/v1/namespaces/n/pods/a.b-c");
     ck_assert_str_eq(kind_path(a, KIND_POD, NULL, NULL, NULL), "/api/v1/pods");
     ck_assert_str_eq(kind_path(a, KIND_POD, NULL, NULL, "status"), "/api/v1/pods");
     ck_assert_str_eq(kind_path(a, KIND_RBG, "n", "g", NULL),

@@ -2,7 +2,11 @@
  * metadata. The rows are constant; nothing here has state. Verbs are what the manager calls, no more: server-side apply needs
  * create and patch, reflectors need list and watch. A kind that no controller carries out yet has none. */
 #include "api/kinds.h"
+
+#include <string.h>
+
 #include "api/names.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "fields.h"
 
@@ -246,13 +250,25 @@ const char *kind_api_version(enum kind k) {
     return kinds[k].api_version;
 }
 
+/* A name comes from a user: in a path it stands for itself, whatever is in it. */
+static const char *segment(struct arena *a, const char *s) {
+    static const char plain[] = "-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_~:";
+    if (!s || (!s[strspn(s, plain)] && strcmp(s, ".") != 0 && strcmp(s, "..") != 0)) return s;
+    BUF_AUTO struct buf b = BUF_INIT;
+    for (const char *c = s; *c; c++) {
+        if (*c != '.' && strchr(plain, *c)) buf_putc(&b, *c);
+        else buf_printf(&b, "%%%02X", (unsigned char)*c);
+    }
+    return arena_strdup(a, buf_str(&b));
+}
+
 char *kind_path(struct arena *a, enum kind k, const char *ns, const char *name, const char *sub) {
     const struct kind_info *i = &kinds[k];
     bool in_ns = ns && !i->cluster_scoped;
     bool with_sub = name && sub;
     return arena_printf(a, "/%s/%s%s%s/%s%s%s%s%s", *i->group ? "apis" : "api", i->api_version,
-                        in_ns ? "/namespaces/" : "", in_ns ? ns : "", i->plural, name ? "/" : "",
-                        name ? name : "", with_sub ? "/" : "", with_sub ? sub : "");
+                        in_ns ? "/namespaces/" : "", in_ns ? segment(a, ns) : "", i->plural, name ? "/" : "",
+                        name ? segment(a, name) : "", with_sub ? "/" : "", with_sub ? sub : "");
 }
 
 struct jv *kind_object(struct arena *a, enum kind k, const char *ns, const char *name) {

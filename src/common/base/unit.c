@@ -1,6 +1,6 @@
-/* Owns nothing but the thread's current unit. Its end is a forced unwinding, which is how glibc ends a thread that is cancelled: the
- * unwinder runs the cleanup attributes frame by frame up to that of unit_run, then jumps there. Clocks and `stop` are asked when
- * QUANTUM_STEPS were spent or QUANTUM_BYTES taken, so that what is small never pays for them. */
+/* Owns nothing but the thread's current unit. Its end is a forced unwinding, which is how glibc ends a thread that is cancelled:
+ * the unwinder runs the cleanup attributes frame by frame up to that of unit_run, then jumps there. Clocks and `stop` are asked
+ * when QUANTUM_STEPS were spent or QUANTUM_BYTES taken, so that what is small never pays for them. */
 #include "base/unit.h"
 
 #include <setjmp.h>

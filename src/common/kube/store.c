@@ -318,17 +318,7 @@ void store_on_change(struct store *s, store_change_fn fn, void *ctx) {
 
 /* ---- readers ---- */
 
-static void unref_one(void *o) { kobj_unref(o); }
-
-const struct kobj *store_get(struct store *s, struct arena *a, const char *ns, const char *name) {
-    mutex_lock(&s->lock);
-    const struct entry *en = entry_get_locked(s, ns, name);
-    const struct kobj *o = en ? kobj_ref(en->obj) : NULL;
-    mutex_unlock(&s->lock);
-    if (o) arena_defer(a, unref_one, (void *)(uintptr_t)o);
-    return o;
-}
-
+/* Objects that an arena holds references to. */
 struct borrowed {
     size_t n;
     const struct kobj *objs[];
@@ -339,16 +329,28 @@ static void unref_all(void *arg) {
     for (size_t i = 0; i < b->n; i++) kobj_unref(b->objs[i]);
 }
 
+/* Room for them, which the arena knows before there is a reference: taking memory may end the reader's unit of work. */
+static struct borrowed *borrow(struct arena *a, size_t n) {
+    struct borrowed *b = arena_alloc(a, sizeof *b + n * sizeof b->objs[0]);
+    arena_defer(a, unref_all, b);
+    return b;
+}
+
+const struct kobj *store_get(struct store *s, struct arena *a, const char *ns, const char *name) {
+    MUTEX_GUARD(&s->lock);
+    const struct entry *en = entry_get_locked(s, ns, name);
+    if (!en) return NULL;
+    struct borrowed *b = borrow(a, 1);
+    b->objs[b->n++] = kobj_ref(en->obj);
+    return b->objs[0];
+}
+
 size_t store_list(struct store *s, struct arena *a, const char *index_key, const struct kobj ***out) {
-    struct borrowed *b = NULL;
-    mutex_lock(&s->lock);
+    MUTEX_GUARD(&s->lock);
     const struct posting *p = index_key ? posting_get_locked(s, index_key) : s->all;
     size_t n = p ? p->n : 0;
-    b = arena_alloc(a, sizeof *b + n * sizeof b->objs[0]);
-    b->n = n;
-    for (size_t i = 0; i < n; i++) b->objs[i] = kobj_ref(p->items[i]->obj);
-    mutex_unlock(&s->lock);
-    if (n) arena_defer(a, unref_all, b);
+    struct borrowed *b = borrow(a, n);
+    for (; b->n < n; b->n++) b->objs[b->n] = kobj_ref(p->items[b->n]->obj);
     *out = b->objs;
     return n;
 }

@@ -199,6 +199,7 @@ static void add_header(struct xfer *x, const char *name, const char *value) {
 
 static void set_request(struct xfer *x, const struct xfer_request *q) {
     SET(x, CURLOPT_URL, x->url);
+    SET(x, CURLOPT_PATH_AS_IS, 1L); /* the path is what it says, also when there are dots in it */
     SET(x, CURLOPT_CUSTOMREQUEST, q->method);
     if (q->body) {
         SET(x, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->len);

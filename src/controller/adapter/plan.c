@@ -1,5 +1,6 @@
 /* Decides what a scaling adapter needs (part B 7.3). Bound to its role, it begins with the role's replicas; from then on its own
  * count, which autoscalers write through the scale subresource, is written into the group. Pure. */
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -80,6 +81,6 @@ void adapter_plan(const struct world *world, struct plan *p) {
     }
     int64_t have = jv_get_int(w->role, "replicas", 1), want = jv_int(jv_path(world->root, "spec", "replicas", (char *)0), have);
     if (!str_eq(jv_str(old_status(w, "phase"), ""), ADAPTER_BOUND)) plan_bind(w, p, have);
-    else if (want != have) plan_scale(w, p, have, want);
+    else if (want != have && want <= PODS_MAX) plan_scale(w, p, have, want); /* else the group says what is wrong */
     else plan_status(p, KIND_ADAPTER, world->root, status_bound(p->a, w, have, false), world->opt->settle_ms);
 }

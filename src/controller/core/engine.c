@@ -15,6 +15,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
+#include "controller/core/decide.h"
 #include "controller/core/exec.h"
 #include "controller/core/later.h"
 #include "kube/queue.h"
@@ -263,7 +264,8 @@ static void reconcile(struct controller *c, const char *key, struct arena *a, st
     *slash = 0;
     struct rkey rkey = {ns, slash + 1};
     struct rctx ctx = {.a = a, .src = &c->g->source, .opt = c->g->o.options, .now_ms = clock_now_ms(c->g->o.clock)};
-    const struct world *world = c->r->observe(&ctx, &rkey);
+    struct plan p;
+    const struct world *world = decide(c->r, &ctx, &rkey, &p);
     root_key(root, c->r, key);
     if (!world) {
         expect_forget(c->g->expect, root);
@@ -271,9 +273,6 @@ static void reconcile(struct controller *c, const char *key, struct arena *a, st
         later_done(c->g->later, root);
         return;
     }
-    struct plan p;
-    plan_init(&p, a);
-    c->r->plan(world, &p);
     *rc = exec_plan(&c->exec, &p, root, c->r->root, world->root, res, e);
     if (!res->put_off) defer_clear(c, root);
     if (!res->gave_way) later_done(c->g->later, root);

@@ -156,6 +156,22 @@ static bool due(struct run *r, const struct action *w) {
     return false;
 }
 
+/* Is it a name that an object can have? Nothing else is sent, whatever led to it. */
+static bool can_be_sent(struct run *r, const struct action *w) {
+    static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+    enum { LONGEST = 253 };
+    size_t n = w->name ? strlen(w->name) : 0;
+    bool of_chars = n && n <= LONGEST && !w->name[strspn(w->name, chars)] && !strstr(w->name, "..");
+    if (of_chars && (!w->ns || !w->ns[strspn(w->ns, chars)])) return true;
+    struct err e = ERR_INIT;
+    err_set(&e, ERR_INVALID, "%s \"%.100s\" can't be written: no object can have this name", kind_info(w->kind)->name,
+            w->name ? w->name : "");
+    if (w->fail_reason) emit(r, "Warning", w->fail_reason, e.msg);
+    if (!r->failed && r->e) *r->e = e;
+    r->failed = true;
+    return false;
+}
+
 /* Runs the actions [from, to), which do not depend on each other. */
 static void run_group(struct run *r, size_t from, size_t to) {
     struct arena *a = r->p->a;
@@ -166,7 +182,7 @@ static void run_group(struct run *r, size_t from, size_t to) {
         const struct action *w = &r->p->items[i];
         if (w->act == ACT_EVENT) emit(r, w->type, w->reason, w->message);
         if (w->act == ACT_AFTER && (!r->out->after_ms || w->delay_ms < r->out->after_ms)) r->out->after_ms = w->delay_ms;
-        if (!is_write(w->act) || !due(r, w)) continue;
+        if (!is_write(w->act) || !due(r, w) || !can_be_sent(r, w)) continue;
         request_for(a, w, &jobs[n].q);
         creates += w->act == ACT_CREATE;
         acts[n++] = w;

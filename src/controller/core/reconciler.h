@@ -47,6 +47,8 @@ struct reconciler {
     /* Returns NULL when there is nothing to do: the root is gone, or being deleted. */
     struct world *(*observe)(struct rctx *c, const struct rkey *key);
     void (*plan)(const struct world *w, struct plan *p);
+    /* A world from which plan says this of the root, and does nothing else; NULL: there is no way to say it. */
+    struct world *(*refuse)(struct rctx *c, const struct jv *root, const char *why);
 };
 
 extern const struct reconciler rbgset_reconciler, rbg_reconciler, adapter_reconciler, ris_reconciler, ri_reconciler;

@@ -37,7 +37,7 @@ static void observe_adapter(struct rctx *c, struct rbg_world *w, size_t i) {
     bool bound = str_eq(jv_str(jv_path(rw->adapter, "status", "phase", (char *)0), ""), ADAPTER_BOUND);
     int64_t n = jv_int(wanted, -1);
     if (!role->scaling_adapter.enable.v || !bound || n < 0 || n == role_replicas(role)) return;
-    role->replicas = (struct opt32){.set = true, .v = (int32_t)n};
+    role->replicas = (struct opt32){.set = true, .v = n < INT32_MAX ? (int32_t)n : INT32_MAX};
     rw->overridden = true;
 }
 
@@ -86,10 +86,18 @@ static struct world *rbg_observe(struct rctx *c, const struct rkey *key) {
     w->nadapters = source_owned(c->src, c->a, KIND_ADAPTER, uid, &w->adapters);
     w->nrevisions = history_observe(c->src, c->a, uid, &w->revisions);
     w->configmap = source_get(c->src, c->a, KIND_CONFIGMAP, key->ns, key->name);
-    if (rbg_decode(c->a, doc, &w->group, &w->decode) == 0) {
+    if (rbg_decode(c->a, doc, &w->group, &w->decode) == 0 && rbg_spec_limits(&w->group.spec, &w->decode) == 0) {
         w->decode.code = ERR_NONE;
         observe_roles(c, w);
+        if (rbg_pods_limits(&w->group.spec, &w->decode)) w->roles = NULL; /* nothing is made of any of them */
     }
+    return &w->w;
+}
+
+static struct world *rbg_refuse(struct rctx *c, const struct jv *root, const char *why) {
+    struct rbg_world *w = ARENA_NEW(c->a, struct rbg_world);
+    w->w = (struct world){.root = root, .opt = c->opt, .now_ms = c->now_ms};
+    err_set(&w->decode, ERR_LIMIT, "%s", why);
     return &w->w;
 }
 
@@ -123,4 +131,5 @@ const struct reconciler rbg_reconciler = {
     .nroutes = sizeof routes / sizeof *routes,
     .observe = rbg_observe,
     .plan = rbg_plan,
+    .refuse = rbg_refuse,
 };

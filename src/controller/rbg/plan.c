@@ -5,9 +5,11 @@
  * and does not hold up the others. */
 #include <string.h>
 
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/rbg/world.h"
+#include "doc/scalar.h"
 
 #define HISTORY_LIMIT 5
 
@@ -19,6 +21,7 @@ struct pass {
     struct role_result *results;
     bool fresh;   /* this generation has not been seen by the status yet: events that belong to a change are due */
     bool started; /* the workload of a role is made in this pass */
+    const char *excess; /* why the discovery file can't be written; NULL: it can */
 };
 
 /* ---- revisions ---- */
@@ -59,6 +62,13 @@ static void plan_discovery(struct pass *s) {
     const char **services = ARENA_ARRAY(s->a, n + 1, const char *);
     for (size_t i = 0; i < n; i++) services[i] = s->w->roles[i].service_name;
     struct jv *cm = build_discovery(s->a, &s->w->group, services);
+    const struct jv *text = jv_path(cm, "data", DISCOVERY_KEY, (char *)0);
+    if (text && text->len > CONFIGMAP_MAX) {
+        s->excess = arena_printf(s->a, "the discovery file has %u bytes, a ConfigMap may have %d: have fewer pods, shorter names "
+                                 "or fewer servicePorts", (unsigned)text->len, CONFIGMAP_MAX);
+        if (s->fresh) plan_event(s->p, "Warning", "FailedReconcileDiscoveryConfigMap", "%s", s->excess);
+        return;
+    }
     if (cm) action_on_fail(plan_apply(s->p, KIND_CONFIGMAP, cm, s->w->configmap), "FailedReconcileDiscoveryConfigMap");
 }
 
@@ -135,7 +145,12 @@ static void plan_workload(struct pass *s, size_t i) {
 static void plan_role(struct pass *s, size_t i) {
     const struct role_world *rw = &s->w->roles[i];
     const char *name = rw->role->name, *profile = missing_profile(rw);
-    if (role_workload(rw->role) != WL_RIS)
+    const char *wrong = name ? name_dns1123_label(name) : "is missing";
+    if (wrong)
+        role_problem(s, i, "FailedReconcileWorkload",
+                     arena_printf(s->a, "role %.100s: the name becomes part of names of objects, and it %s: rename the role",
+                                  name ? name : "", wrong));
+    else if (role_workload(rw->role) != WL_RIS)
         role_problem(s, i, "FailedReconcileWorkload",
                      arena_printf(s->a, "role %s: workload type %s is not supported; remove annotation %s to run it as a "
                                   "RoleInstanceSet", name, role_workload_type(rw->role), A_WORKLOAD_TYPE));
@@ -250,6 +265,10 @@ void rbg_plan(const struct world *world, struct plan *p) {
     plan_adapter_orphans(s.p, w);
     if (w->order_err.code != ERR_NONE) {
         plan_invalid(&s, "InvalidRoleDependency", w->order_err.msg);
+        return;
+    }
+    if (s.excess) {
+        plan_group_status(&s, "FailedReconcileDiscoveryConfigMap", s.excess);
         return;
     }
     plan_succeed(&s);

@@ -51,7 +51,7 @@ static struct ri_world *observe_instance(struct rctx *c, const struct jv *doc) {
     struct ri_world *w = ARENA_NEW(c->a, struct ri_world);
     w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
     w->role_type = meta_label(doc, L_ROLE_TYPE);
-    if (ri_decode(c->a, doc, &w->inst, &w->decode)) return w;
+    if (ri_decode(c->a, doc, &w->inst, &w->decode) || ri_limits(&w->inst, &w->decode)) return w;
     w->decode.code = ERR_NONE;
     observe_pods(c, w);
     return w;
@@ -89,6 +89,13 @@ bool ri_fresh_ready(struct rctx *c, const struct jv *doc, int64_t *since_ms) {
     return ready == wanted && (int64_t)w->npods == wanted;
 }
 
+static struct world *ri_refuse(struct rctx *c, const struct jv *root, const char *why) {
+    struct ri_world *w = ARENA_NEW(c->a, struct ri_world);
+    w->w = (struct world){.root = root, .opt = c->opt, .now_ms = c->now_ms};
+    err_set(&w->decode, ERR_LIMIT, "%s", why);
+    return &w->w;
+}
+
 static const struct route routes[] = {
     {KIND_POD, NULL},
 };
@@ -100,4 +107,5 @@ const struct reconciler ri_reconciler = {
     .nroutes = sizeof routes / sizeof *routes,
     .observe = ri_observe,
     .plan = ri_plan,
+    .refuse = ri_refuse,
 };

@@ -2,6 +2,8 @@
  *
  * A pass, in order: revisions, the restart policy, scaling, in-place updates (not in a pass that scales), the pods' gates,
  * status, the pods' patches. A pass that recreates the instance does nothing else. */
+#include <string.h>
+
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/core/history.h"
@@ -19,9 +21,13 @@ int32_t ri_size(const struct ri_world *w, size_t component) {
 }
 
 const struct pod *ri_pod(const struct ri_world *w, const char *name) {
-    for (size_t i = 0; i < w->npods; i++)
-        if (str_eq(w->pods[i].name, name)) return &w->pods[i];
-    return NULL;
+    size_t lo = 0, hi = w->npods; /* they are sorted by it */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (strcmp(w->pods[mid].name, name) < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < w->npods && str_eq(w->pods[lo].name, name) ? &w->pods[lo] : NULL;
 }
 
 bool ri_at_update(const struct ri_pass *s, const struct pod *pod) {

@@ -1,6 +1,7 @@
 /* Makes the pods that are missing, and removes those that failed or are too many (part D 5). Pure.
  *
  * A pass either deletes or creates. A pod's name is free again only when the old pod is gone. */
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/ri/world.h"
@@ -54,6 +55,7 @@ static bool plan_component(struct ri_pass *s, size_t component) {
     if (problem) s->failed_scale = problem;
     for (int id = 0; start && id < ri_size(s->w, component); id++) {
         if (ri_pod(s->w, ri_pod_name(s, component, id))) continue;
+        if (s->created++ == CREATES_MAX) return true; /* the others when these have been seen */
         if (create_pod(s, component, id)) return any;
         any = true;
     }

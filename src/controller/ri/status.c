@@ -156,7 +156,7 @@ static struct jv *living_baselines(struct ri_pass *s) {
     struct jv *out = jv_new_obj(s->a);
     JV_FOR_OBJ(m, s->baselines) {
         const struct pod *pod = ri_pod(s->w, m->key);
-        if (pod && pod->active) jv_set(s->a, out, m->key, m->val);
+        if (pod && pod->active) jv_add(s->a, out, m->key, m->klen, m->val);
     }
     return jv_len(out) ? out : NULL;
 }

@@ -57,6 +57,7 @@ struct ri_pass {
     const char *update, *current;  /* revision names, full */
     struct jv *update_data;        /* of the update revision */
     int32_t collisions;
+    int created;                   /* pods that this pass makes */
     const char *failed_scale;      /* why pods could not be built; NULL */
     struct jv *baselines;          /* status.inPlaceUpdateContainerBaselines as it will be */
     bool updating;                 /* this pass updates pods in place */

@@ -88,11 +88,18 @@ static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
     struct ris_world *w = ARENA_NEW(c->a, struct ris_world);
     w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
     w->pattern = meta_annotation(doc, A_PATTERN);
-    if (ris_decode(c->a, doc, &w->set, &w->decode)) return &w->w;
+    if (ris_decode(c->a, doc, &w->set, &w->decode) || ris_limits(&w->set, &w->decode)) return &w->w;
     w->decode.code = ERR_NONE;
     observe_instances(c, w);
     observe_records(c, w);
     w->nrevisions = history_observe(c->src, c->a, w->set.uid, &w->revisions);
+    return &w->w;
+}
+
+static struct world *ris_refuse(struct rctx *c, const struct jv *root, const char *why) {
+    struct ris_world *w = ARENA_NEW(c->a, struct ris_world);
+    w->w = (struct world){.root = root, .opt = c->opt, .now_ms = c->now_ms};
+    err_set(&w->decode, ERR_LIMIT, "%s", why);
     return &w->w;
 }
 
@@ -107,4 +114,5 @@ const struct reconciler ris_reconciler = {
     .nroutes = sizeof routes / sizeof *routes,
     .observe = ris_observe,
     .plan = ris_plan,
+    .refuse = ris_refuse,
 };

@@ -2,6 +2,7 @@
  *
  * A pass, in order: revisions, scaling (fill the wanted ordinals, remove the others), rolling update, labels, status. OrderedReady
  * makes or removes one instance a pass and goes on when it serves or is gone; Parallel does all at once. */
+#include "api/limits.h"
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/ris/world.h"
@@ -17,10 +18,13 @@ static void create(const struct ris_pass *s, int ordinal) {
     action_on_fail(act, "FailedCreate");
 }
 
-/* Returns false when the pass ends here: OrderedReady waits for what it made, or for one that does not serve. */
+/* Returns false when the pass ends here: it has made enough, or OrderedReady waits for what it made, or for one that does not
+ * serve. */
 static bool fill(const struct ris_pass *s) {
+    int made = 0;
     for (int o = 0; o < s->t.end; o++) {
         const struct instance *i = ris_instance(s->w, o);
+        if (!i && made++ == CREATES_MAX) return false;
         if (!i) create(s, o);
         if (s->ordered && !ris_serves(i)) return false;
     }

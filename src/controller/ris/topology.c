@@ -5,9 +5,13 @@
 #include "doc/scalar.h"
 
 const struct instance *ris_instance(const struct ris_world *w, int ordinal) {
-    for (size_t i = 0; i < w->ninstances; i++)
-        if (w->instances[i].ordinal == ordinal) return &w->instances[i];
-    return NULL;
+    size_t lo = 0, hi = w->ninstances; /* they are sorted by it */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (w->instances[mid].ordinal < ordinal) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < w->ninstances && w->instances[lo].ordinal == ordinal ? &w->instances[lo] : NULL;
 }
 
 bool ris_serves(const struct instance *i) {
