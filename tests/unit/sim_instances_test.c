@@ -171,6 +171,51 @@ START_TEST(a_misspelt_pattern_is_told_and_nothing_is_done) {
 }
 END_TEST
 
+/* ---- status ---- */
+
+struct lag { int64_t since_ms, longest_ms; };
+
+/* Do the set's counts differ from what its instances say? */
+static void measure_lag(void *ctx, struct sim *s) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct lag *l = ctx;
+    struct jv **list;
+    int64_t ready = 0;
+    size_t n = cluster_list(sim_cluster(s), a, KIND_RI, &list);
+    for (size_t i = 0; i < n; i++) {
+        const struct jv *status = jv_get(list[i], "status");
+        ready += condition_true(jv_get(status, "conditions"), COND_RI_READY) &&
+                 jv_get_int(status, "observedGeneration", 0) == meta_generation(list[i]);
+    }
+    const struct jv *status = jv_get(live(s, a, KIND_RIS, "g-worker"), "status");
+    bool same = jv_get_int(status, "readyReplicas", 0) == ready && jv_get_int(status, "replicas", 0) == (int64_t)n;
+    if (same) l->since_ms = -1;
+    else if (l->since_ms < 0) l->since_ms = sim_elapsed_ms(s);
+    if (!same && sim_elapsed_ms(s) - l->since_ms > l->longest_ms) l->longest_ms = sim_elapsed_ms(s) - l->since_ms;
+}
+
+START_TEST(a_set_says_within_a_second_what_its_instances_say) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim_opts o = sim_opts_default;
+    struct lag l = {.since_ms = -1};
+    o.decisions.settle_ms = 2000; /* as the manager has it by default */
+    o.kubelet.jitter_ms = 3000;
+    struct sim *s = sim_new(&o);
+    struct jv *g = scenario_group(a, "g", 6, false);
+    scenario_apply(s, g);
+    scenario_ready(s);
+    sim_watch_steps(s, measure_lag, &l);
+    jv_set_int(a, scenario_role(g, "worker"), "replicas", 12);
+    scenario_apply(s, g);
+    scenario_ready(s);
+    scenario_image(a, scenario_role(g, "worker"), "engine:2");
+    scenario_apply(s, g);
+    scenario_ready(s);
+    SCENARIO_CHECK(s, l.longest_ms <= 1000, "%lld ms", (long long)l.longest_ms);
+    sim_free(s);
+}
+END_TEST
+
 /* ---- history ---- */
 
 static size_t revisions_of(struct sim *s, enum kind k, const char *name) {
@@ -201,4 +246,4 @@ END_TEST
 TEST_MAIN("sim_instances", in_place_only_touches_no_pod_that_would_have_to_be_made_anew,
           labels_of_a_role_reach_its_instances_without_a_restart, scaling_writes_no_label_of_running_instances,
           a_grace_period_that_is_taken_back_leaves_the_instances, a_misspelt_pattern_is_told_and_nothing_is_done,
-          histories_keep_what_they_say)
+          a_set_says_within_a_second_what_its_instances_say, histories_keep_what_they_say)

@@ -66,14 +66,22 @@ static void wake_when_available(const struct ris_pass *s) {
     if (soonest) plan_after(s->p, soonest);
 }
 
-/* What the group waits for is told at once; counts on the way there may be collected. */
+static int64_t counted(const struct jv *status, const char *key) { return jv_get_int(status, key, 0); }
+
+/* What others wait for is told at once: all are ready, or available; fewer are; a condition changes; a rollout goes on. Counts on
+ * the way there are collected, but not for long. */
 static int64_t status_delay(const struct ris_pass *s, const struct jv *status) {
+    static const char *const counts[] = {"readyReplicas", "availableReplicas"};
     const struct jv *old = jv_get(s->w->w.root, "status");
-    int64_t ready = jv_get_int(status, "readyReplicas", 0), before = jv_get_int(old, "readyReplicas", 0);
-    bool arrived = ready == s->t.replicas && before != ready, left = ready < before;
-    bool seen = jv_get_int(old, "observedGeneration", 0) == meta_generation(s->w->w.root);
+    int64_t settle = s->w->w.opt->settle_ms;
+    bool seen = counted(old, "observedGeneration") == meta_generation(s->w->w.root);
     bool rolling = !str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision"));
-    return arrived || left || rolling || (!seen && old) ? 0 : s->w->w.opt->settle_ms;
+    if (rolling || (!seen && old) || !jv_eq(jv_get(old, "conditions"), jv_get(status, "conditions"))) return 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        int64_t now = counted(status, counts[i]), before = counted(old, counts[i]);
+        if (now < before || (now == s->t.replicas && before != now)) return 0;
+    }
+    return settle < RIS_SETTLE_MS ? settle : RIS_SETTLE_MS;
 }
 
 static void finish(const struct ris_pass *s) {

@@ -108,6 +108,7 @@ struct jv *ris_status(const struct ris_pass *s);
 /* plan.c */
 void ris_plan(const struct world *world, struct plan *p);
 
+#define RIS_SETTLE_MS 1000            /* so long at most a set's status may differ from what its instances say */
 #define RIS_STABLY_UNHEALTHY_MS 10000 /* part C 4.5: so long not ready, and an update needs no budget */
 
 #endif
