@@ -86,7 +86,11 @@ static void first_doc(struct script *t) {
         t->doc = kind_object(t->a, KIND_RBG, NULL, "g");
         const char *p = shape == 1 ? arena_printf(t->a, "\"standalonePattern\":{\"template\":%s}", containers)
                                    : arena_printf(t->a, "\"leaderWorkerPattern\":{\"size\":%u,\"template\":%s}", size, containers);
-        jv_set(t->a, t->doc, "spec", doc_json(t->a, arena_printf(t->a, "{\"roles\":[{\"name\":\"w\",\"replicas\":3,%s}]}", p)));
+        const char *other = "{\"name\":\"router\",\"replicas\":2,\"dependencies\":[\"w\"],\"standalonePattern\":{\"template\":";
+        bool two = pick(t, 3) == 0;
+        jv_set(t->a, t->doc, "spec",
+               doc_json(t->a, arena_printf(t->a, "{\"roles\":[{\"name\":\"w\",\"replicas\":3,%s}%s%s%s%s]}", p, two ? "," : "",
+                                           two ? other : "", two ? containers : "", two ? "}}" : "")));
     }
     note(t, "%s of size %u", t->bare ? "a bare set" : shape == 1 ? "a plain role" : "a leader-worker role", size);
 }
