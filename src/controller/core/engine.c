@@ -357,11 +357,23 @@ static void controller_init(struct engine *g, struct controller *c, const struct
 static struct jv *project_pod(struct arena *a, struct jv *doc) {
     return source_project(a, KIND_POD, doc);
 }
+static struct jv *project_instance(struct arena *a, struct jv *doc) {
+    return source_project(a, KIND_RI, doc);
+}
 static struct jv *project_revision(struct arena *a, struct jv *doc) {
     return source_project(a, KIND_REVISION, doc);
 }
 static struct jv *project_other(struct arena *a, struct jv *doc) {
     return source_project(a, KIND_NONE, doc);
+}
+
+static struct jv *(*project_of(enum kind k))(struct arena *a, struct jv *doc) {
+    switch (k) {
+    case KIND_POD: return project_pod;
+    case KIND_RI: return project_instance;
+    case KIND_REVISION: return project_revision;
+    default: return project_other;
+    }
 }
 
 struct engine *engine_new(const struct engine_opts *o) {
@@ -376,8 +388,7 @@ struct engine *engine_new(const struct engine_opts *o) {
         struct cache *c = &g->caches[i];
         c->g = g;
         c->kind = source_caches[i].kind;
-        c->store = store_new(kind_info(c->kind)->plural, source_index,
-                             c->kind == KIND_POD ? project_pod : c->kind == KIND_REVISION ? project_revision : project_other);
+        c->store = store_new(kind_info(c->kind)->plural, source_index, project_of(c->kind));
         store_on_change(c->store, on_change, c);
     }
     g->controllers = must(calloc(o->nreconcilers, sizeof *g->controllers));
