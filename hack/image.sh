@@ -14,10 +14,11 @@
 # It runs as user 65532 and needs to write nowhere. The same commit, the same packages: the same
 # digest. Timestamps are SOURCE_DATE_EPOCH, by default the commit's.
 #
-# This machine's architecture takes the libraries of this machine (Debian 12). The other one is
-# cross-compiled against packages that apt downloads into RBG_CACHE (default ~/.cache/rbg), not
-# installed: only the cross compiler is. Prints the sizes and the digest; more than 10 MiB
-# compressed is an error. Then: ctr -n k8s.io images import FILE, or docker load -i FILE, or
+# This machine's architecture takes the libraries of this machine (Debian 12), if they are the newest that apt has. Else, and for
+# the other architecture, it is compiled against packages that apt downloads into RBG_CACHE (default ~/.cache/rbg), not installed:
+# only the cross compiler is. Prints the sizes and the digest; more than 10 MiB compressed is an error. Beside each archive there
+# is FILE.ARCH.spdx.json, the list of what is in it (SPDX 2.3); scanners find the packages in the image, too. A program that is
+# not hardened (hack/hardening.py) is an error. Then: ctr -n k8s.io images import FILE, or docker load -i FILE, or
 # skopeo copy oci-archive:FILE docker://registry/...
 set -euo pipefail
 shopt -s inherit_errexit
@@ -78,7 +79,7 @@ cross_compiler() {
 # apt for a foreign architecture, with a state of its own: the machine's is not touched.
 foreign_apt() {
 	local state=$1 arch=$2
-	mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+	mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/none/partial"
 	: >"$state/status"
 	cat >"$state/apt.conf" <<EOF
 APT::Architecture "$arch";
@@ -97,16 +98,21 @@ sysroot() {
 	foreign_apt "$state" "$arch"
 	export APT_CONFIG=$state/apt.conf
 	apt-get update -qq >&2 || die "apt-get update for $arch failed"
-	list=$(apt-get install -y --print-uris "${SYSROOT_PACKAGES[@]}" ca-certificates | awk '/\.deb / { print $2 }' | sort)
+	# apt prints only what is not downloaded yet, so it is shown an empty directory.
+	list=$(apt-get install -y --print-uris -o "Dir::Cache::archives=$state/none" "${SYSROOT_PACKAGES[@]}" ca-certificates |
+		awk '/\.deb / { print $2 }' | sort)
 	[[ -n $list ]] || die "apt knows no packages for $arch"
-	key=$(sha256sum <<<"$list")
+	key=$(sha256sum <<<"with control files $list")
 	dir=$CACHE/sysroot-$arch-${key:0:16}
 	if [[ ! -f $dir/complete ]]; then
 		log "downloading $(wc -l <<<"$list") packages for $arch"
 		apt-get install -y -qq --download-only "${SYSROOT_PACKAGES[@]}" ca-certificates >&2
 		rm -rf "$dir" && mkdir -p "$dir"
+		mkdir "$dir/packages"
 		for deb in $list; do
 			dpkg-deb -x "$state/cache/archives/$deb" "$dir"
+			dpkg-deb -f "$state/cache/archives/$deb" >"$dir/packages/${deb%%_*}.control"
+			dpkg-deb --fsys-tarfile "$state/cache/archives/$deb" | tar -t | sed 's/^\.//' >"$dir/packages/${deb%%_*}.list"
 		done
 		cat "$dir"/usr/share/ca-certificates/*/*.crt >"$dir/etc/ssl/certs/ca-certificates.crt"
 		printf '%s\n' "$list" >"$dir/complete"
@@ -134,15 +140,26 @@ compile() {
 	unset PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR
 }
 
+# Prints those of the packages that the image is made of, installed here, for which apt has newer ones.
+outdated() {
+	apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
+		"${SYSROOT_PACKAGES[@]}" ca-certificates | grep '^[a-z]' | sort -u | LC_ALL=C xargs apt-cache policy |
+		awk '/^[^ ]/ { name = $1 } $1 == "Installed:" { here = $2 }
+			$1 == "Candidate:" && here != "(none)" && $2 != here { print name, here, "->", $2 }'
+}
+
 # rootfs ARCH DIR: DIR/base and DIR/program, each a layer.
 rootfs() {
-	local arch=$1 dir=$2 triplet native sys='' strip=strip build=$ROOT/build/image/$1
+	local arch=$1 dir=$2 triplet old='' sys='' strip=strip build=$ROOT/build/image/$1
 	triplet=$(triplet "$arch")
-	native=$(machine)
-	if [[ $arch != "$native" ]]; then
+	if [[ $arch != "$(machine)" ]]; then
 		cross_compiler "$triplet"
-		sys=$(sysroot "$arch")
 		strip=$triplet-strip
+		sys=$(sysroot "$arch")
+	elif old=$(outdated) && [[ -n $old ]]; then
+		log "not the newest, so the packages are downloaded: ${old//$'\n'/, }"
+		sys=$(sysroot "$arch")
+		build+=-packages
 	fi
 	compile "$arch" "$triplet" "$sys" "$build"
 	rm -rf "$dir"
@@ -183,7 +200,7 @@ main() {
 		rootfs "$arch" "$ROOT/build/image/$arch-rootfs"
 		layers+=("$arch=$ROOT/build/image/$arch-rootfs/base,$ROOT/build/image/$arch-rootfs/program")
 	done
-	python3 -B "$HERE/image/archive.py" --name "${name:-rolebasedgroup/rbgs-controller:$version}" --version "$version" \
+	python3 -B "$HERE/image/archive.py" --sbom --name "${name:-rolebasedgroup/rbgs-controller:$version}" --version "$version" \
 		--revision "$COMMIT" --max-mib 10 "$output" "${layers[@]}"
 }
 

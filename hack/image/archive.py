@@ -4,7 +4,8 @@
   archive.py OUTPUT ARCH=DIRECTORY[,DIRECTORY...]...
 
 Entries are sorted, belong to root, have the time SOURCE_DATE_EPOCH; gzip headers carry no time or
-name. So the digests depend on the contents alone."""
+name. So the digests depend on the contents alone. With --sbom each image's SPDX document is written beside it, as
+OUTPUT.ARCH.spdx.json, from the packages.json beside its directories."""
 
 import argparse
 import gzip
@@ -14,6 +15,8 @@ import json
 import os
 import sys
 import tarfile
+
+import packages  # beside this file
 
 OCI = "application/vnd.oci.image."
 EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
@@ -116,12 +119,23 @@ def blob_path(digest):
     return "blobs/" + digest.replace(":", "/")
 
 
+def write_sbom(path, o, digest, base):
+    top = os.path.dirname(base)
+    with open(os.path.join(top, "packages.json"), encoding="utf-8") as f:
+        found = json.load(f)
+    document = packages.spdx(o.name, digest, o.version, o.revision, rfc3339(EPOCH), os.path.join(top, "program", "manager"), found)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(document, f, indent=1, sort_keys=True)
+        f.write("\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--revision", required=True)
     parser.add_argument("--max-mib", type=float, required=True)
+    parser.add_argument("--sbom", action="store_true")
     parser.add_argument("output")
     parser.add_argument("images", nargs="+", metavar="ARCH=DIRECTORY,...")
     o = parser.parse_args()
@@ -137,6 +151,9 @@ def main():
         top = archive.blob("index.v1+json", {"schemaVersion": 2, "mediaType": OCI + "index.v1+json",
                                              "manifests": [i[1][0] for i in images]})
     archive.write(o.output, top, o.name, images[0][1])
+
+    for (arch, (manifest, _, _)), image in zip(images, o.images) if o.sbom else ():
+        write_sbom(f"{o.output}.{arch}.spdx.json", o, manifest["digest"], image.split("=", 1)[1].split(",")[0])
 
     failed = False
     for arch, (manifest, config, layers) in images:

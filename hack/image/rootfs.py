@@ -1,14 +1,22 @@
 #!/usr/bin/env python3
 """Puts the files of the image together: DIR/base (linker, libraries, CA certificates, users) and
 DIR/program (the manager). Which libraries: those that the program and they themselves name as
-NEEDED, read from the ELF files, so that it works for a foreign architecture too."""
+NEEDED, read from the ELF files, so that it works for a foreign architecture too.
+
+DIR/packages.json says which Debian packages they are from; so does var/lib/dpkg/status.d in the image, where scanners look."""
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+
+import packages  # beside this file
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import hardening  # noqa: E402 - one directory above
 
 UID = 65532
 FILES = {
@@ -16,7 +24,8 @@ FILES = {
     "etc/group": f"root:x:0:\nnonroot:x:{UID}:\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
-CA = "etc/ssl/certs/ca-certificates.crt"
+CA = "etc/ssl/certs/ca-certificates.crt"  # made from what the package brings
+CA_OWNED = "usr/share/ca-certificates/mozilla/ISRG_Root_X1.crt"
 
 
 def needed(path):
@@ -65,6 +74,9 @@ def main():
     # In this order: where /lib is no link to usr/lib, what is needed to boot is in /lib.
     directories = [os.path.join(o.sysroot, d, o.triplet) for d in ("lib", "usr/lib")]
 
+    faults = list(hardening.faults(o.program))
+    if faults:
+        sys.exit("".join(f"rootfs.py: {o.program} {fault}\n" for fault in faults))
     manager = os.path.join(program, "manager")
     put(o.program, manager, 0o755)
     subprocess.run([o.strip, "--strip-all", manager], check=True)
@@ -72,13 +84,18 @@ def main():
     libraries = closure(manager, directories)
     linker = libraries.pop(os.path.basename(interpreter), None) or library(
         os.path.basename(interpreter), directories)
+    ca = os.path.join(o.sysroot, CA)
+    found = packages.of(o.sysroot, [linker, *libraries.values(), os.path.join(o.sysroot, CA_OWNED)])
     put(linker, os.path.join(base, interpreter), 0o755)
     for soname, path in libraries.items():
         target = os.path.join(base, "lib", o.triplet, soname)
         put(path, target, 0o644)
         subprocess.run([o.strip, "--strip-unneeded", target], check=True)
-    put(os.path.join(o.sysroot, CA), os.path.join(base, CA), 0o644)
-    for name, text in FILES.items():
+    put(ca, os.path.join(base, CA), 0o644)
+    packages.write_status(base, found)
+    with open(os.path.join(o.directory, "packages.json"), "w", encoding="utf-8") as f:
+        json.dump(found, f, indent=1, sort_keys=True)
+    for name, text in {**FILES, **packages.RELEASE}.items():
         with open(os.path.join(base, name), "w", encoding="ascii") as f:
             f.write(text)
         os.chmod(os.path.join(base, name), 0o644)
