@@ -26,6 +26,7 @@ struct build_ctx {
     const char *service_name;        /* compatible name of the role's service */
     const struct jv *const *profiles; /* ClusterEngineRuntimeProfile documents of the role's engineRuntimes, same order */
     const char *scheduler;           /* "scheduler-plugins" or "volcano" */
+    bool restrict_profiles;          /* those that profile_limits refuses are errors */
 };
 
 /* components[] of the role's roleInstanceTemplate: effective templates with config volume, sidecars, env, topology, gang and

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "serve/certs.h"
+#include "serve/clients.h"
 
 #define PEER_BYTES 16
 
@@ -38,12 +39,14 @@ struct serve_route {
     serve_fn fn;
     void *ctx;
     size_t max_body; /* instead of the server's; 0: the server's */
+    bool known_only; /* where the server knows its clients, others get a 403 */
     bool apart;      /* large bodies of this route have a budget and threads of their own */
 };
 
 struct serve_opts {
     const char *address;        /* ":9443", "127.0.0.1:9443", "[::1]:9443"; port 0 picks one */
     struct certs *certs;        /* NULL: plain HTTP */
+    struct clients *clients;    /* who may use routes that are known_only; NULL: everybody */
     const struct serve_route *routes; /* the first match answers; none: 404 */
     size_t nroutes;
     size_t max_body;            /* bytes; larger: 413, nothing is kept; at once when more than twice this is announced. 0: 8 MiB.

@@ -40,6 +40,7 @@ struct manager {
     struct kube_config *config;
     struct kube *kube;
     struct certs *certs, *metrics_certs;
+    struct clients *clients; /* NULL: everybody may ask for a review */
     struct selfcert *selfcert;
     struct engine *engine;
     struct server *webhook;
@@ -70,6 +71,7 @@ static int start_client(struct manager *m, struct err *e) {
 static void make_engine(struct manager *m) {
     m->decisions = (struct options){.scheduler = m->o.scheduler,
                                     .deprecated_workloads = m->o.deprecated_workloads,
+                                    .restrict_profiles = m->o.restrict_profiles,
                                     .settle_ms = m->o.settle_ms,
                                     .progress_ms = m->o.progress_ms};
     m->engine = engine_new(&(struct engine_opts){.kube = m->kube,
@@ -144,7 +146,12 @@ static int start_webhook(struct manager *m, struct err *e) {
     m->webhook_opts = (struct webhook_opts){.lookup = &m->lookup,
                                             .admission = {.deprecated_workloads = m->o.deprecated_workloads}};
     size_t n = webhook_routes(&m->webhook_opts, routes, sizeof routes / sizeof *routes);
-    struct serve_opts o = {.address = m->o.webhook_address, .certs = m->certs, .routes = routes, .nroutes = n};
+    if (!str_empty(m->o.client_ca_file)) {
+        m->clients = clients_new(m->o.client_ca_file, m->o.client_name, e);
+        if (!m->clients) return err_wrap(e, "--webhook-client-ca-file");
+    }
+    struct serve_opts o = {.address = m->o.webhook_address, .certs = m->certs, .clients = m->clients, .routes = routes,
+                           .nroutes = n};
     m->webhook = server_start(&o, e);
     return m->webhook ? 0 : err_wrap(e, "--webhook-bind-address");
 }
@@ -272,6 +279,7 @@ static void stop(struct manager *m, const sigset_t *signals) {
     if (!drain_webhook(m, signals, since) || !probes_stop(&m->probes)) leave_at_work();
     metrics_auth_free(m->metrics_auth);
     certs_free(m->metrics_certs);
+    clients_free(m->clients);
     if (m->engine) engine_free(m->engine);
     if (m->certs) certs_free(m->certs);
     if (m->kube) kube_free(m->kube);

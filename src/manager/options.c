@@ -49,8 +49,14 @@ static const struct flag rows[] = {
      FLAG_STRING, AT(cert_dir)},
     {"webhook-cert-name", "tls.crt", "file of the certificate", FLAG_STRING, AT(cert_name)},
     {"webhook-cert-key", "tls.key", "file of the key", FLAG_STRING, AT(cert_key)},
+    {"webhook-client-ca-file", "",
+     "PEM file of CAs: review only for clients with a certificate of one of them; empty: for everybody who reaches the port",
+     FLAG_STRING, AT(client_ca_file)},
+    {"webhook-client-name", "", "common name that the client's certificate must have; empty: any", FLAG_STRING, AT(client_name)},
     {"webhook-secret-name", "rbgs-webhook-cert", "Secret of the self-managed certificate", FLAG_STRING, AT(secret_name)},
     {"webhook-service-name", "rbgs-webhook-service", "Service of the webhooks", FLAG_STRING, AT(service_name)},
+    {"restrict-profiles", "false",
+     "use no ClusterEngineRuntimeProfile with host paths or ports, privileges, or Secrets", FLAG_BOOL, AT(restrict_profiles)},
     {"shutdown-delay-duration", "0s",
      "how long to go on answering webhooks after SIGTERM; up to twice as long while they still come", FLAG_DURATION_MS,
      AT(shutdown_delay_ms)},
@@ -120,6 +126,8 @@ int options_parse(struct manager_options *o, int argc, char **argv, struct err *
     if (one_of("scheduler-name", o->scheduler, "scheduler-plugins", "volcano", e)) return -1;
     if (o->workers < 1 || o->workers > 1000)
         return err_set(e, ERR_INVALID, "--max-concurrent-reconciles=%lld: must be between 1 and 1000", (long long)o->workers);
+    if (!str_empty(o->client_name) && str_empty(o->client_ca_file))
+        return err_set(e, ERR_INVALID, "--webhook-client-name needs --webhook-client-ca-file");
     if (o->leader_elect && check_lease(o, e)) return -1;
     return set_log(o, e);
 }

@@ -11,8 +11,9 @@
 struct manager_options {
     const char *kubeconfig, *context, *metrics_address, *health_address, *webhook_address, *enable_webhooks, *scheduler;
     const char *cert_dir, *cert_name, *cert_key, *secret_name, *service_name, *webhook_url, *ca_bundle_file;
+    const char *client_ca_file, *client_name;
     const char *log_level, *log_encoder, *lease_namespace, *metrics_cert_dir, *metrics_cert_name, *metrics_cert_key;
-    bool metrics_secure, leader_elect, deprecated_workloads, help, version;
+    bool restrict_profiles, metrics_secure, leader_elect, deprecated_workloads, help, version;
     bool self_test, print_crds, print_rbac, print_webhooks, print_reference;
     int64_t workers, cache_sync_ms, settle_ms, progress_ms, lease_ms, renew_ms, retry_ms, shutdown_delay_ms;
     double qps, event_qps;

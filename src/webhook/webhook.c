@@ -152,20 +152,24 @@ static const struct {
     const char *path;
     serve_fn fn;
     size_t max_body;
-    bool apart; /* lists of objects must not be in the way of admission */
+    /* Reviews look things up in the cluster, for API servers only, where they can be told from
+     * others. They show no certificate when they convert. Lists to convert must not be in the way
+     * of reviews. */
+    bool reviews;
 } rows[WEBHOOK_ROUTES] = {
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", validate_group, 0, false},
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", validate_set, 0, false},
-    {"/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", validate_policy, 0, false},
-    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", validate_warmup, 0, false},
-    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", mutate_group, 0, false},
-    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", mutate_set, 0, false},
-    {"/convert", review_convert, CONVERSION_BYTES, true},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", validate_group, 0, true},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", validate_set, 0, true},
+    {"/validate-workloads-x-k8s-io-v1alpha2-coordinatedpolicy", validate_policy, 0, true},
+    {"/validate-workloads-x-k8s-io-v1alpha2-rolebasedgroupwarmup", validate_warmup, 0, true},
+    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroup", mutate_group, 0, true},
+    {"/mutate-workloads-x-k8s-io-v1alpha2-rolebasedgroupset", mutate_set, 0, true},
+    {"/convert", review_convert, CONVERSION_BYTES, false},
 };
 
 size_t webhook_routes(const struct webhook_opts *o, struct serve_route *out, size_t max) {
     for (size_t i = 0; i < WEBHOOK_ROUTES && i < max; i++)
         out[i] = (struct serve_route){"POST", rows[i].path, rows[i].fn, (void *)(uintptr_t)o,
-                                      rows[i].max_body, rows[i].apart};
+                                      rows[i].max_body, .known_only = rows[i].reviews,
+                                      .apart = !rows[i].reviews};
     return WEBHOOK_ROUTES;
 }

@@ -45,9 +45,9 @@ static void slow(void *ctx, struct serve_request *q, struct serve_response *r) {
 
 static const struct serve_route routes[] = {
     {"POST", "/size", size_of, NULL},
-    {"POST", "/list", size_of, NULL, APART_MAX, true},
+    {"POST", "/list", size_of, NULL, APART_MAX, .apart = true},
     {"POST", "/slow", slow, NULL},
-    {"POST", "/slow-list", slow, NULL, APART_MAX, true},
+    {"POST", "/slow-list", slow, NULL, APART_MAX, .apart = true},
 };
 
 static void rig_start(struct rig *g, struct serve_opts o, bool tls) {

@@ -279,6 +279,50 @@ START_TEST(sidecars_follow_the_containers_and_get_env_but_no_mount) {
 }
 END_TEST
 
+/* The error of a role that uses a profile with this spec, under --restrict-profiles; NULL: it is built. */
+static const char *refused_profile(struct arena *a, const char *spec) {
+    struct err e = ERR_INIT;
+    struct rbg g;
+    group(a, HEAD "}\nspec: {roles: [{name: r, engineRuntimes: [{profileName: p}], " STANDALONE "}]}\n", &g);
+    const struct jv *profiles[] = {
+        doc_yaml(a, arena_printf(a, "kind: ClusterEngineRuntimeProfile\nmetadata: {name: p}\nspec: {%s}\n", spec))};
+    struct build_ctx c = {.group = &g, .service_name = "s-g-r", .profiles = profiles};
+    ASSERT_PTR(template_components(a, &c, &g.spec.roles.items[0], &e)); /* without the flag */
+    c.restrict_profiles = true;
+    return template_components(a, &c, &g.spec.roles.items[0], &e) ? NULL : arena_strdup(a, e.msg);
+}
+
+START_TEST(profiles_can_be_restricted) {
+    static const struct { const char *spec, *says; } rows[] = {
+        {"containers: [{name: s, image: x, ports: [{containerPort: 80}], env: [{name: A, value: b}], securityContext: "
+         "{runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL], add: [NET_BIND_SERVICE]}, "
+         "seccompProfile: {type: RuntimeDefault}}}], volumes: [{name: v, emptyDir: {}}, {name: c, configMap: {name: c}}, "
+         "{name: d, projected: {sources: [{downwardAPI: {}}]}}]", NULL},
+        {"containers: [{name: s, image: x, securityContext: {privileged: true}}]", "container \"s\" has privileged"},
+        {"initContainers: [{name: s, image: x, securityContext: {privileged: true}}]", "container \"s\" has privileged"},
+        {"containers: [{name: s, image: x, securityContext: {allowPrivilegeEscalation: true}}]", "allowPrivilegeEscalation"},
+        {"containers: [{name: s, image: x, securityContext: {capabilities: {add: [SYS_ADMIN]}}}]", "added capabilities"},
+        {"containers: [{name: s, image: x, securityContext: {procMount: Unmasked}}]", "procMount"},
+        {"containers: [{name: s, image: x, securityContext: {seccompProfile: {type: Unconfined}}}]", "Unconfined"},
+        {"containers: [{name: s, image: x, securityContext: {seLinuxOptions: {type: t}}}]", "seLinuxOptions"},
+        {"containers: [{name: s, image: x, ports: [{containerPort: 1, hostPort: 1}]}]", "hostPort"},
+        {"containers: [{name: s, image: x, env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]}]", "secretKeyRef"},
+        {"containers: [{name: s, image: x, envFrom: [{secretRef: {name: s}}]}]", "secretRef"},
+        {"volumes: [{name: v, hostPath: {path: /}}]", "volume \"v\" has hostPath"},
+        {"volumes: [{name: v, secret: {secretName: s}}]", "volume \"v\" has secret"},
+        {"volumes: [{name: v, csi: {driver: d}}]", "volume \"v\" has csi"},
+        {"volumes: [{name: v, projected: {sources: [{secret: {name: s}}]}}]", "volume \"v\" has secret"},
+        {"volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t}}]}}]", "has serviceAccountToken"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ARENA_AUTO struct arena *a = arena_new();
+        const char *said = refused_profile(a, rows[i].spec);
+        ck_assert_msg(!said == !rows[i].says, "%s: %s", rows[i].spec, said ? said : "taken");
+        if (said) ck_assert_msg(strstr(said, rows[i].says) && strstr(said, "ClusterEngineRuntimeProfile \"p\""), "%s", said);
+    }
+}
+END_TEST
+
 START_TEST(inject_containers_chooses_among_the_profile_containers) {
     ARENA_AUTO struct arena *a = arena_new();
     struct jv *c =
@@ -705,6 +749,7 @@ TEST_MAIN("api_template", reference_without_patch_is_the_template,
           stateless_roles_get_neither_index_nor_discovery_file,
           a_mount_or_volume_of_the_user_is_not_doubled,
           sidecars_follow_the_containers_and_get_env_but_no_mount,
+          profiles_can_be_restricted,
           inject_containers_chooses_among_the_profile_containers,
           overrides_reach_containers_and_init_containers_of_the_profile, workers_get_no_sidecars,
           missing_profile_is_an_error, exclusive_pods_carry_the_label_that_their_affinity_selects,

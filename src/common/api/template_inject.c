@@ -105,8 +105,9 @@ static const struct jv *profile_of(struct arena *a, const struct prep *p, size_t
     }
     const struct jv *out =
         schema_canonical(a, doc, kind_version(KIND_PROFILE, "v1alpha2")->type, e);
-    if (!out) err_wrap(e, "role \"%s\": ClusterEngineRuntimeProfile \"%s\"", p->role->name, name);
-    return out;
+    if (out && (!p->ctx->restrict_profiles || profile_limits(out, e) == 0)) return out;
+    err_wrap(e, "role \"%s\": ClusterEngineRuntimeProfile \"%s\"", p->role->name, name);
+    return NULL;
 }
 
 static int apply_overrides(struct arena *a, struct jv *spec, const struct prep *p, size_t i,

@@ -32,6 +32,8 @@ const char *metadata_mistyped(const struct jv *tpl, size_t *i, const struct jv *
 /* Part B 4.2 and 4.4: the discovery file's volume and mounts; sidecars of the runtime profiles. */
 void inject_config(struct arena *a, struct jv *tpl, const char *group);
 int inject_sidecars(struct arena *a, struct jv *tpl, const struct prep *p, struct err *e);
+/* Refuses (ERR_INVALID) a profile in canonical form that has host paths or ports, privileges, or Secrets. */
+int profile_limits(const struct jv *profile, struct err *e);
 /* Part B 4.3: the common variables, and those of leader-worker instances. */
 void inject_common_env(struct arena *a, struct jv *tpl, const struct prep *p);
 void inject_lwp_env(struct arena *a, struct jv *tpl, const struct prep *p);

@@ -169,6 +169,23 @@ static void find_route(struct exchange *x) {
     else serve_text(&x->refusal, 404, "there is nothing at this path\n");
 }
 
+static void refuse(struct exchange *x, int status, const char *text) {
+    body_drop(x);
+    serve_text(&x->refusal, status, "%s\n", text);
+}
+
+static bool is_known(struct exchange *x, struct MHD_Connection *mc) {
+    if (x->conn->asked) return x->conn->known;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    x->conn->asked = true;
+    return x->conn->known = info && clients_known(x->s->o.clients, info->tls_session);
+}
+
+static void check_client(struct exchange *x, struct MHD_Connection *mc) {
+    if (!x->route || !x->route->known_only || !x->s->o.clients || is_known(x, mc)) return;
+    refuse(x, 403, "only for clients that show a certificate of a known CA, with the expected name: the API server is to have one");
+}
+
 /* The label is the route's pattern: a client must not be able to make up series. */
 static void count(const struct exchange *x, int status) {
     const char *path = x->route ? x->route->path : "other";
@@ -204,11 +221,6 @@ static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *mc, str
     enum MHD_Result rc = MHD_queue_response(mc, (unsigned)r->status, m);
     MHD_destroy_response(m);
     return rc;
-}
-
-static void refuse(struct exchange *x, int status, const char *text) {
-    body_drop(x);
-    serve_text(&x->refusal, status, "%s\n", text);
 }
 
 static size_t body_limit(const struct exchange *x) {
@@ -264,6 +276,7 @@ static enum MHD_Result start(struct exchange *x, struct MHD_Connection *mc, cons
     const char *length = header(mc, MHD_HTTP_HEADER_CONTENT_LENGTH);
     bool chunked = *header(mc, MHD_HTTP_HEADER_TRANSFER_ENCODING) != '\0';
     find_route(x);
+    check_client(x, mc);
     if (chunked && *length) {
         refuse(x, 400, "a request has either a Content-Length or a Transfer-Encoding, not both");
         return answer(x, mc, &x->refusal, true);

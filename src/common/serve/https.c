@@ -81,6 +81,7 @@ static void on_connection(void *cls, struct MHD_Connection *mc, void **state, en
                            MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr, session != NULL);
         if (!session) return;
         records_begin(*state, session);
+        if (s->o.clients) gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
         gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, on_finished);
     } else if (*state) {
         if (session) records_end(session);

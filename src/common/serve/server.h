@@ -110,6 +110,9 @@ void records_flush(struct conn *c);
 ssize_t records_push(gnutls_transport_ptr_t c, const giovec_t *v, int n);
 void records_end(gnutls_session_t session);
 
+/* Did the session's client show a certificate that makes it a known one? */
+bool clients_known(struct clients *c, gnutls_session_t session);
+
 /* A listening socket; *port gets the real port. Returns -1 with an error. */
 int listen_open(const char *address, unsigned *port, struct err *e);
 

@@ -11,6 +11,7 @@ struct rkey { const char *ns, *name; };
 struct options { /* what flags can change about decisions */
     const char *scheduler;         /* "scheduler-plugins" or "volcano" */
     bool deprecated_workloads;
+    bool restrict_profiles; /* use no profile that profile_limits refuses */
     int64_t settle_ms;             /* how long a status that will change again at once may wait; 0 in tests */
     int64_t progress_ms;           /* how long the same cause may keep a group still until it is called stalled */
 };

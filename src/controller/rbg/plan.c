@@ -123,7 +123,8 @@ static void plan_workload(struct pass *s, size_t i) {
     struct role_build b = {.ctx = {.group = &s->w->group,
                                    .service_name = rw->service_name,
                                    .profiles = rw->profiles,
-                                   .scheduler = s->w->w.opt->scheduler},
+                                   .scheduler = s->w->w.opt->scheduler,
+                                   .restrict_profiles = s->w->w.opt->restrict_profiles},
                            .role_hash = s->revision.role_hash[i],
                            .replicas = role_replicas(rw->role)};
     struct err e = ERR_INIT;
