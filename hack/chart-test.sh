@@ -147,6 +147,9 @@ it "a misspelt nested key is refused" refused "additional properties 'qps' not a
 it "a wrong type is refused" refused "got string, want integer" --set-string controller.replicaCount=two
 it "an unknown scheduler is refused" refused "value must be one of" --set controller.features.gangScheduling.schedulerName=x
 it "a wrong duration is refused" refused "does not match pattern" --set certManager.duration=90d
+it "a digest that is none is refused" refused "does not match pattern" --set controller.image.digest=latest
+it "no token for whoever answers" refused "needs metrics.serviceMonitor.caConfigMap" --set certManager.enabled=false \
+	--set metrics.serviceMonitor.enabled=true
 it "keys of other charts in global are none of ours" render --set global.other=1
 it "notes: crdUpgrade" notes_say go-values "crdUpgrade.* has no effect"
 it "notes: pprof" notes_say go-values "controller.pprof.* has no effect"

@@ -14,6 +14,7 @@ AMOUNT = {"type": ["integer", "string"]}
 PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
 DURATION = {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(h|m|s))+$"}
 PULL = {"type": "string", "enum": ["Always", "IfNotPresent", "Never"]}
+DIGEST = {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"}
 COUNT = {"type": "integer", "minimum": 0}
 READERS = {"type": "array", "items": {
     "type": "object", "required": ["namespace", "name"], "additionalProperties": False,
@@ -27,6 +28,7 @@ ROWS = [
     ("controller.imagePullSecrets", [], SECRETS, "Instead of global.imagePullSecrets.", None),
     ("controller.image.repository", "rolebasedgroup/rbgs-controller", TEXT, "The image that hack/image.sh makes.", None),
     ("controller.image.tag", "", TEXT, "Empty: the chart's appVersion.", None),
+    ("controller.image.digest", "", DIGEST, "sha256:...: pulled by it, whatever the tag says. Empty: by the tag.", None),
     ("controller.image.pullPolicy", "IfNotPresent", PULL, "Always, IfNotPresent or Never.", None),
     ("controller.resources", {"limits": {"cpu": "1000m", "memory": "512Mi"}, "requests": {"cpu": "50m", "memory": "64Mi"}},
      ANY_MAP, "Of the manager's container.", None),
@@ -56,6 +58,7 @@ ROWS = [
     ("controller.features.portAllocator.strategy", "random", {"type": "string", "enum": ["random"]}, "How a port is chosen.", None),
     ("controller.features.portAllocator.startPort", 30000, PORT, "The first port.", None),
     ("controller.features.portAllocator.portRange", 5000, PORT, "How many ports from the first on.", None),
+    ("controller.restrictProfiles", False, BOOL, None, "restrict-profiles"),
     ("controller.deprecatedWorkloadTypes.enabled", True, BOOL, None, "enable-deprecated-workload-types"),
     ("controller.pprof.enabled", False, BOOL, "No effect: there are no Go profiles in this manager.", None),
     ("controller.pprof.bindAddress", ":6060", TEXT, "No effect.", None),
@@ -76,9 +79,20 @@ ROWS = [
     ("metrics.serviceMonitor.labels", {}, STRINGS, "Labels by which the operator selects it.", None),
     ("metrics.serviceMonitor.interval", "30s", DURATION, "Time between scrapes.", None),
 
+    ("metrics.serviceMonitor.caConfigMap", "", TEXT,
+     "Without cert-manager: a ConfigMap whose ca.crt is the CA in the Secret rbgs-webhook-cert. Needed there: Prometheus sends its "
+     "token to nobody else.", None),
+
+    ("webhookClients.caConfigMap", "", TEXT,
+     "A ConfigMap with CAs: review only for clients with a certificate of one of them. API servers need an AdmissionConfiguration.",
+     None),
+    ("webhookClients.key", "ca.crt", TEXT, "The key of the ConfigMap.", None),
+    ("webhookClients.name", "", TEXT, None, "webhook-client-name"),
+
     ("networkPolicy.enabled", False, BOOL, "Let in only webhooks, metrics and probes.", None),
     ("networkPolicy.webhookFrom", [], OBJECTS, "Peers that may call the webhooks (the API server). Empty: all.", None),
     ("networkPolicy.metricsFrom", [], OBJECTS, "Peers that may read metrics. Empty: all.", None),
+    ("networkPolicy.probesFrom", [], OBJECTS, "Peers that may ask the probes (the nodes). Empty: all.", None),
 
     ("crdUpgrade.enabled", False, BOOL, "No effect: the CRDs are a part of the release.", None),
     ("crdUpgrade.ttlSecondsAfterFinished", 259200, COUNT, "No effect.", None),

@@ -15,6 +15,7 @@ control-plane: rbgs-controller
 
 {{- define "rbgs.image" -}}
 {{ .Values.controller.image.repository }}:{{ .Values.controller.image.tag | default .Chart.AppVersion }}
+{{- with .Values.controller.image.digest }}@{{ . }}{{ end }}
 {{- end }}
 
 {{- define "rbgs.imagePullSecrets" -}}
