@@ -52,8 +52,13 @@ int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *su
  * create: also what is decided once (the discovery mode). Never changes what a role's workload is made of. */
 void admission_default(struct arena *a, enum kind k, struct jv *doc, bool create);
 
+/* Before the defaults: a role that leaves its replicas out, and whose scaling adapter has a count, has that count. A number that
+ * somebody wrote stays, and is validated. An adapter that can't be looked up counts as none here; validation refuses then. */
+void admission_scale(struct arena *a, enum kind k, struct jv *doc, const struct lookup *l);
+
 /* On update, before the defaults: where the user has changed a deprecated field whose meaning was once written into the field that
- * takes its place, and left that one alone, it follows (restartPolicy and restartPolicyConfig.type). old: the stored object. */
+ * takes its place, and left that one alone, it follows (restartPolicy and restartPolicyConfig.type). A discovery mode that was lost
+ * is what it was. old: the stored object. */
 void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old);
 
 /* Validates a document of version v1alpha2: groups, sets, coordinated policies, warmups; nothing is said about other kinds.

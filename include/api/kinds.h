@@ -40,6 +40,7 @@ struct kind_info {
     const char *version; /* the one that this program uses on the wire */
     const char *api_version; /* "<group>/<version>", "v1" */
     const char *name, *plural, *singular, *short_name, *list;
+    bool in_all; /* `kubectl get all` lists it: people make it */
     bool cluster_scoped, ours, status, convert;
     bool optional;       /* the CRD may be absent */
     const struct kind_version *versions;

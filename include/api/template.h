@@ -27,6 +27,7 @@ struct build_ctx {
     const struct jv *const *profiles; /* ClusterEngineRuntimeProfile documents of the role's engineRuntimes, same order */
     const char *scheduler;           /* "scheduler-plugins" or "volcano" */
     bool restrict_profiles;          /* those that profile_limits refuses are errors */
+    bool no_discovery;               /* nobody writes the discovery file, so it is not mounted */
 };
 
 /* components[] of the role's roleInstanceTemplate: effective templates with config volume, sidecars, env, topology, gang and

@@ -34,7 +34,7 @@ enum {
     FF_RETAIN_KEYS = 16, /* patchStrategy retainKeys */
     FF_SET = 32,       /* list-type set */
     FF_SCHEMALESS = 64, /* typed here, but F_ANY in the CRD: the stored object has no server defaults below it */
-    FF_NODEFAULT = 128, /* default written by our webhook only, not by the CRD */
+    FF_NODEFAULT = 128, /* the default is for people: no schema writes it, since it would hide that the field was left out */
     FF_PATCH_MERGE = 256, /* primitive list merged as a set (finalizers) */
     FF_ATOMIC = 1024, /* a map, or a value without a type, that server-side apply takes as a whole */
     FF_OPT = 512, /* decoded with its .set although Go has no pointer there (zero values vanish in the canonical form) */

@@ -191,6 +191,16 @@ void sim_free(struct sim *s) {
 
 /* ---- users ---- */
 
+static int adapter_replicas(void *ctx, const char *ns, const char *name, int32_t *replicas, struct err *e) {
+    (void)e;
+    struct sim *s = ctx;
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *adapter = cluster_get(s->cluster, a, KIND_ADAPTER, *ns ? ns : "default", name);
+    const struct jv *wanted = jv_path(adapter, "spec", "replicas", (char *)0);
+    *replicas = (int32_t)jv_int(wanted, 0);
+    return jv_is(wanted, J_NUM);
+}
+
 int sim_apply(struct sim *s, const struct jv *from, struct err *e) {
     ARENA_AUTO struct arena *a = arena_new();
     enum kind k = kind_of(from);
@@ -206,6 +216,7 @@ int sim_apply(struct sim *s, const struct jv *from, struct err *e) {
         doc = jv_dup(a, doc);
     }
     bool is_new = !cluster_get(s->cluster, a, k, *meta_ns(doc) ? meta_ns(doc) : "default", meta_name(doc));
+    admission_scale(a, k, doc, &(struct lookup){.ctx = s, .adapter_replicas = adapter_replicas});
     admission_default(a, k, doc, is_new);
     return cluster_apply(s->cluster, "kubectl", k, doc, true, e);
 }

@@ -162,6 +162,7 @@ static void mutate(struct review *v) {
     if (meta_deleting(v->object)) return;
     struct jv *doc = jv_dup(a, v->object);
     if (str_eq(v->operation, "UPDATE")) admission_follow(a, v->kind, doc, v->old);
+    admission_scale(a, v->kind, doc, v->o->lookup);
     admission_default(a, v->kind, doc, str_eq(v->operation, "CREATE"));
     const struct jv *ops = json_patch_diff(a, v->object, doc);
     if (jv_len(ops) == 0) return;

@@ -38,6 +38,7 @@ RESOURCES = {
     "Service": ("/api/v1", "services"),
     "ConfigMap": ("/api/v1", "configmaps"),
     "Event": ("/api/v1", "events"),
+    "ResourceQuota": ("/api/v1", "resourcequotas"),
     "Namespace": ("/api/v1", "namespaces"),
 }
 

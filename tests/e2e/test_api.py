@@ -6,10 +6,10 @@ from harness import cases, test
 from test_examples import EXAMPLES, EXPECTED
 
 COLUMNS = {
-    "rolebasedgroups": "NAME READY AGE",
-    "rolebasedgroups.v1alpha1.workloads.x-k8s.io": "NAME READY AGE",
-    "roleinstancesets": "NAME DESIRED UPDATED UPDATED_READY READY TOTAL AGE",
-    "roleinstances": "NAME READY AGE",
+    "rolebasedgroups": "NAME READY AGE ROLES UPDATED REASON",
+    "rolebasedgroups.v1alpha1.workloads.x-k8s.io": "NAME READY AGE ROLES UPDATED REASON",
+    "roleinstancesets": "NAME DESIRED UPDATED UPDATED_READY READY TOTAL AGE FAILED",
+    "roleinstances": "NAME READY AGE RESTARTS REASON",
 }
 SHORT_NAMES = {"rbg": "rolebasedgroups", "rbgs": "rolebasedgroupsets", "ris": "roleinstancesets",
                "rins": "roleinstances", "rbgsa": "rolebasedgroupscalingadapters",

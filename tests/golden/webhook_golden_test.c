@@ -76,8 +76,11 @@ static struct jv *convert_case(struct arena *a, const char *dir, const struct jv
 
 static struct jv *mutate(struct arena *a, const char *dir, const struct jv *in) {
     struct jv *doc = jv_dup(a, in);
+    struct lookup l = {(void *)(uintptr_t)in, adapter_replicas, profile_exists};
+    admission_scale(a, kind_of(in), doc, &l);
     admission_default(a, kind_of(in), doc, true);
     struct jv *again = jv_dup(a, doc);
+    admission_scale(a, kind_of(in), again, &l);
     admission_default(a, kind_of(in), again, true);
     ck_assert_msg(jv_eq(doc, again), "%s: a second run changes something", dir);
     return json_patch_diff(a, in, doc);

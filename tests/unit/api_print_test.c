@@ -80,7 +80,8 @@ START_TEST(print_schema_of_a_role) {
     ck_assert_int_eq(jv_get_int(roles, "minItems", 0), 1);
     ck_assert_uint_eq(jv_len(jv_path(roles, "items", "x-kubernetes-validations", (char *)0)), 2);
     const struct jv *replicas = at(roles, "[].replicas");
-    ck_assert_int_eq(jv_get_int(replicas, "default", -1), 1);
+    ck_assert_ptr_null(jv_get(replicas, "default")); /* it would hide that the number was left to an autoscaler */
+    ck_assert_str_eq(json_text(a, jv_path(roles, "items", "required", (char *)0)), "[\"name\"]");
     ck_assert_int_eq(jv_get_int(replicas, "minimum", -1), 0);
     const struct jv *unavailable = at(roles, "[].rolloutStrategy.rollingUpdate.maxUnavailable");
     ck_assert_uint_eq(jv_len(jv_get(unavailable, "anyOf")), 2);

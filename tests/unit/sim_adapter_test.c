@@ -77,6 +77,29 @@ START_TEST(its_count_becomes_the_roles) {
 }
 END_TEST
 
+/* A manifest that leaves the count to the adapter can be applied again and again. */
+START_TEST(a_count_that_is_left_out_is_the_adapters) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *g = adapted(a);
+    jv_del(scenario_role(g, "worker"), "replicas");
+    scenario_apply(s, g);
+    scenario_ready(s);
+    ck_assert_int_eq(role_count(s, a), 1);
+    patch_adapter(s, a, "{\"spec\":{\"replicas\":3}}");
+    scenario_ready(s);
+    for (int i = 1; i <= 2; i++) {
+        scenario_image(a, scenario_role(g, "worker"), i == 1 ? "engine:1" : "engine:2");
+        scenario_apply(s, g);
+        ck_assert_int_eq(role_count(s, a), 3);
+        scenario_ready(s);
+        ck_assert_uint_eq(cluster_count(sim_cluster(s), KIND_POD), 3);
+    }
+    ck_assert_str_eq(scenario_images(s, a), "g-worker-0=engine:2 g-worker-1=engine:2 g-worker-2=engine:2");
+    sim_free(s);
+}
+END_TEST
+
 /* The set follows although nothing can be written into the group. */
 START_TEST(its_count_holds_before_it_is_in_the_group) {
     ARENA_AUTO struct arena *a = arena_new();
@@ -245,7 +268,8 @@ START_TEST(the_group_is_only_changed_as_it_was_read) {
 }
 END_TEST
 
-TEST_MAIN("sim_adapter", it_is_bound_with_the_roles_count, its_count_becomes_the_roles, its_count_holds_before_it_is_in_the_group,
+TEST_MAIN("sim_adapter", it_is_bound_with_the_roles_count, a_count_that_is_left_out_is_the_adapters,
+          its_count_becomes_the_roles, its_count_holds_before_it_is_in_the_group,
           labels_of_others_go, it_goes_when_the_role_asks_no_more, it_goes_with_its_role, one_of_somebody_else_is_left_alone,
           autoscalers_measure_leaders_only, a_role_that_is_gone_is_said_once, nothing_is_bound_before_the_set_has_a_selector,
           the_group_is_only_changed_as_it_was_read)

@@ -62,6 +62,7 @@ static void default_restart(struct arena *a, struct jv *role) {
 static void default_role(struct arena *a, struct jv *doc) {
     if (!jv_is(doc, J_OBJ)) return;
     struct role role = {.annotations = jv_get(doc, "annotations")};
+    default_int(a, doc, "replicas", 1);
     default_rollout(a, doc, role_workload(&role));
     default_sizes(a, doc);
     default_restart(a, doc);
@@ -69,6 +70,19 @@ static void default_role(struct arena *a, struct jv *doc) {
 
 static void default_roles(struct arena *a, struct jv *spec) {
     JV_FOR_ARR(it, jv_get(spec, "roles")) default_role(a, *it);
+}
+
+void admission_scale(struct arena *a, enum kind k, struct jv *doc, const struct lookup *l) {
+    if (k != KIND_RBG || !l || !l->adapter_replicas) return;
+    JV_FOR_ARR(it, jv_path(doc, "spec", "roles", (char *)0)) {
+        const struct jv *had = jv_get(*it, "replicas");
+        const char *name = jv_get_str(*it, "name");
+        struct err e = ERR_INIT;
+        int32_t wants;
+        if (!name || !jv_get_bool(jv_get(*it, "scalingAdapter"), "enable", false) || (had && !jv_is(had, J_NULL))) continue;
+        if (l->adapter_replicas(l->ctx, meta_ns(doc), name_adapter(a, meta_name(doc), name), &wants, &e) > 0)
+            jv_set_int(a, *it, "replicas", wants);
+    }
 }
 
 /* Whether the group has the one ConfigMap or those of its former life is decided once: a group that is created now has the one. */
@@ -105,8 +119,17 @@ static void follow_role(struct arena *a, struct jv *role, const struct jv *was) 
     }
 }
 
+/* The mode is what it was: an update that has lost the annotation (kubectl replace, or a hand) does not mean to change it. */
+static void follow_discovery(struct arena *a, struct jv *doc, const struct jv *old) {
+    const char *was = meta_annotation(old, A_DISCOVERY_MODE);
+    if (!was || meta_annotation(doc, A_DISCOVERY_MODE)) return;
+    struct jv *meta = default_obj(a, doc, "metadata"), *annotations = meta ? default_obj(a, meta, "annotations") : NULL;
+    if (annotations) jv_set_str(a, annotations, A_DISCOVERY_MODE, was);
+}
+
 void admission_follow(struct arena *a, enum kind k, struct jv *doc, const struct jv *old) {
     if (k != KIND_RBG && k != KIND_RBGSET) return;
+    if (k == KIND_RBG) follow_discovery(a, doc, old);
     const struct jv *spec = jv_get(doc, "spec"), *was = jv_get(old, "spec");
     if (k == KIND_RBGSET) {
         spec = jv_path(spec, "groupTemplate", "spec", (char *)0);

@@ -133,7 +133,7 @@ static const struct field role_rows[] = {
      .desc = "Labels of the role's workload."},
     {.key = "annotations", .kind = F_MAP, .elem = F_STRING, .flags = OPT,
      .desc = "Annotations of the role's workload and service."},
-    {.key = "replicas", .kind = F_INT32, .flags = FF_REQUIRED | FF_POINTER | FF_ALWAYS,
+    {.key = "replicas", .kind = F_INT32, .flags = FF_POINTER | FF_ALWAYS | FF_NODEFAULT,
      .dflt = "1", .min = "0", .max = LIMIT_TEXT(PODS_MAX), .desc = "Instances of the role."},
     {.key = "rolloutStrategy", .kind = F_OBJECT, .flags = PTR, .type = &role_rollout_type,
      .desc = "How a change of the role reaches its instances."},

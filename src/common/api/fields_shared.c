@@ -194,8 +194,10 @@ static const struct field set_status_rows[] = {
      .desc = "The metadata.generation that this status is about."},
     {.key = "replicas", .kind = F_INT32, .flags = OPT, .desc = "Groups that exist."},
     {.key = "readyReplicas", .kind = F_INT32, .flags = FF_ALWAYS, .desc = "Groups that are ready."},
+    {.key = "updatedReplicas", .kind = F_INT32, .flags = OPT, .desc = "Groups that are what the template says."},
     {.key = "conditions", .kind = F_LIST, .elem = F_OBJECT, .flags = OPT, .type = &condition_type,
-     .merge_key = "type", .list_keys = "type", .desc = "Ready: as many groups as wanted are ready."},
+     .merge_key = "type", .list_keys = "type",
+     .desc = "Ready, Progressing, RollingUpdateInProgress, and Stalled while one cause keeps everything still."},
 };
 const struct type set_status_type = {
     .name = "RoleBasedGroupSetStatus", ROWS(set_status_rows), .desc = "What was observed last.",

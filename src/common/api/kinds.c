@@ -19,22 +19,37 @@
 #define CHILD READ ",create,patch,delete"
 
 #define AGE {"AGE", "date", ".metadata.creationTimestamp", 0}
-#define CONDITION(type) ".status.conditions[?(@.type=='" type "')].status"
+#define OF_CONDITION(type, member) ".status.conditions[?(@.type=='" type "')]." member
+#define CONDITION(type) OF_CONDITION(type, "status")
+#define REASON(type) OF_CONDITION(type, "reason")
+#define MESSAGE(type) OF_CONDITION(type, "message")
 
+/* The columns of the first implementation come first and stay as they are; columns of priority 1 are those of `-o wide`. */
 static const struct column rbg_columns[] = {
     {"READY", "string", CONDITION("Ready"), 0},
     AGE,
+    {"ROLES", "string", ".status.rolesReady", 0},
+    {"UPDATED", "string", ".status.instancesUpdated", 0},
+    {"REASON", "string", REASON("Progressing"), 0},
+    {"MESSAGE", "string", MESSAGE("Ready"), 1},
 };
 static const struct column rbgset_columns[] = {
     {"DESIRED", "string", ".status.replicas", 0},
     {"READY", "string", ".status.readyReplicas", 0},
     AGE,
+    {"UPDATED", "integer", ".status.updatedReplicas", 0},
+    {"REASON", "string", REASON("Progressing"), 0},
+    {"MESSAGE", "string", MESSAGE("Ready"), 1},
 };
 static const struct column adapter_columns[] = {
     {"PHASE", "string", ".status.phase", 0},
     {"REPLICAS", "integer", ".status.replicas", 0},
     {"READY_REPLICAS", "integer", ".status.readyReplicas", 0},
     AGE,
+    {"GROUP", "string", ".spec.scaleTargetRef.name", 0},
+    {"ROLE", "string", ".spec.scaleTargetRef.role", 0},
+    {"LAST_SCALED", "date", ".status.lastScaleTime", 1},
+    {"SELECTOR", "string", ".status.selector", 1},
 };
 static const struct column adapter_v1alpha1_columns[] = {
     {"PHASE", "string", ".status.phase", 0},
@@ -42,6 +57,17 @@ static const struct column adapter_v1alpha1_columns[] = {
     AGE,
 };
 static const struct column age_columns[] = {AGE};
+static const struct column warmup_columns[] = {
+    {"PHASE", "string", ".status.phase", 0},
+    {"DESIRED", "integer", ".status.desired", 0},
+    {"SUCCEEDED", "integer", ".status.succeeded", 0},
+    {"FAILED", "integer", ".status.failed", 0},
+    AGE,
+};
+static const struct column profile_columns[] = {
+    {"STRATEGY", "string", ".spec.updateStrategy", 0},
+    AGE,
+};
 static const struct column instance_set_columns[] = {
     {"DESIRED", "integer", ".spec.replicas", 0},
     {"UPDATED", "integer", ".status.updatedReplicas", 0},
@@ -51,9 +77,23 @@ static const struct column instance_set_columns[] = {
     AGE,
     {"SELECTOR", "string", ".status.labelSelector", 1},
 };
+static const struct column ris_columns[] = {
+    {"DESIRED", "integer", ".spec.replicas", 0},
+    {"UPDATED", "integer", ".status.updatedReplicas", 0},
+    {"UPDATED_READY", "integer", ".status.updatedReadyReplicas", 0},
+    {"READY", "integer", ".status.readyReplicas", 0},
+    {"TOTAL", "integer", ".status.replicas", 0},
+    AGE,
+    {"SELECTOR", "string", ".status.labelSelector", 1},
+    {"FAILED", "string", ".status.conditions[?(@.status=='True')].type", 0},
+    {"MESSAGE", "string", ".status.conditions[?(@.status=='True')].message", 1},
+};
 static const struct column ri_columns[] = {
     {"READY", "string", CONDITION(COND_RI_READY), 0},
     AGE,
+    {"RESTARTS", "integer", ".status.restartCount", 0},
+    {"REASON", "string", REASON(COND_RI_READY), 0},
+    {"MESSAGE", "string", MESSAGE(COND_RI_READY), 1},
 };
 static const struct column instance_columns[] = {
     {"READY", "string", CONDITION("InstanceReady"), 0},
@@ -79,21 +119,21 @@ static const struct kind_version adapter_versions[] = {
      .scale_selector = ".status.selector"},
 };
 static const struct kind_version profile_versions[] = {
-    {FORMER, .type = &profile_type},
-    {CURRENT, .type = &profile_type},
+    {FORMER, .type = &profile_type, COLUMNS(profile_columns)},
+    {CURRENT, .type = &profile_type, COLUMNS(profile_columns)},
 };
 static const struct kind_version policy_versions[] = {
     {CURRENT, .type = &policy_type, COLUMNS(age_columns)},
 };
 static const struct kind_version ris_versions[] = {
-    {CURRENT, .type = &ris_type, COLUMNS(instance_set_columns), SCALE,
+    {CURRENT, .type = &ris_type, COLUMNS(ris_columns), SCALE,
      .scale_selector = ".status.labelSelector"},
 };
 static const struct kind_version ri_versions[] = {
     {CURRENT, .type = &ri_type, COLUMNS(ri_columns)},
 };
 static const struct kind_version warmup_versions[] = {
-    {CURRENT, .type = &warmup_type},
+    {CURRENT, .type = &warmup_type, COLUMNS(warmup_columns)},
 };
 static const struct kind_version instanceset_versions[] = {
     {FORMER, .storage = true, .type = &instanceset_type, COLUMNS(instance_set_columns), SCALE,
@@ -112,17 +152,17 @@ static const struct kind_version instance_versions[] = {
 
 static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_RBG] = {KIND_RBG, OURS, NAMES("RoleBasedGroup", "rolebasedgroups", "rolebasedgroup"),
-        .short_name = "rbg", .convert = true, VERSIONS(rbg_versions), .verbs = CHILD,
+        .short_name = "rbg", .in_all = true, .convert = true, VERSIONS(rbg_versions), .verbs = CHILD,
         .status_verbs = "patch", .owner = true,
         .desc = "Groups of roles that are deployed, updated, scaled and found as one."},
     [KIND_RBGSET] = {KIND_RBGSET, OURS, NAMES("RoleBasedGroupSet", "rolebasedgroupsets", "rolebasedgroupset"),
-        .short_name = "rbgs", .convert = true, VERSIONS(rbgset_versions), .verbs = READ,
+        .short_name = "rbgs", .in_all = true, .convert = true, VERSIONS(rbgset_versions), .verbs = READ,
         .status_verbs = "patch", .owner = true,
         .desc = "Numbers of equal groups."},
     [KIND_ADAPTER] = {KIND_ADAPTER, OURS,
         NAMES("RoleBasedGroupScalingAdapter", "rolebasedgroupscalingadapters",
               "rolebasedgroupscalingadapter"),
-        .short_name = "rbgsa", VERSIONS(adapter_versions), .verbs = CHILD, .status_verbs = "patch",
+        .short_name = "rbgsa", .in_all = true, VERSIONS(adapter_versions), .verbs = CHILD, .status_verbs = "patch",
         .desc = "Scale targets, one for a role, for autoscalers."},
     [KIND_PROFILE] = {KIND_PROFILE, OURS,
         NAMES("ClusterEngineRuntimeProfile", "clusterengineruntimeprofiles",
@@ -130,7 +170,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
         .cluster_scoped = true, VERSIONS(profile_versions), .verbs = READ,
         .desc = "Sidecars that roles can have injected."},
     [KIND_POLICY] = {KIND_POLICY, OURS, NAMES("CoordinatedPolicy", "coordinatedpolicies", "coordinatedpolicy"),
-        .short_name = "cpolicy", VERSIONS(policy_versions),
+        .short_name = "cpolicy", .in_all = true, VERSIONS(policy_versions),
         .desc = "Rules that keep roles of a group in step."},
     [KIND_RIS] = {KIND_RIS, OURS, NAMES("RoleInstanceSet", "roleinstancesets", "roleinstanceset"),
         .short_name = "ris", VERSIONS(ris_versions), .verbs = CHILD,
@@ -142,7 +182,7 @@ static const struct kind_info kinds[KIND_COUNT] = {
     [KIND_WARMUP] = {KIND_WARMUP, OURS,
         NAMES("RoleBasedGroupWarmup", "rolebasedgroupwarmups",
               "rolebasedgroupwarmup"),
-        .short_name = "rbgwarmup", VERSIONS(warmup_versions),
+        .short_name = "rbgwarmup", .in_all = true, VERSIONS(warmup_versions),
         .desc = "Jobs that prepare nodes before groups need them."},
     [KIND_INSTANCESET] = {KIND_INSTANCESET, OURS_IN("v1alpha1"),
         NAMES("InstanceSet", "instancesets", "instanceset"), .short_name = "is",

@@ -14,6 +14,7 @@ static struct jv *names(struct arena *a, const struct kind_info *k) {
     jv_set_str(a, out, "plural", k->plural);
     jv_set_str(a, out, "singular", k->singular);
     if (k->short_name) jv_set(a, out, "shortNames", print_one(a, k->short_name));
+    if (k->in_all) jv_set(a, out, "categories", print_one(a, "all"));
     return out;
 }
 

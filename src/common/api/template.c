@@ -225,7 +225,7 @@ static int prepare(struct arena *a, const struct prep *p, struct effective *ef, 
     if (!tpl)
         return err_wrap(e, "role \"%s\": template of component \"%s\"", p->role->name,
                         ef->component);
-    if (role_stateful(p->role)) inject_config(a, tpl, p->ctx->group->name);
+    if (role_stateful(p->role) && !p->ctx->no_discovery) inject_config(a, tpl, p->ctx->group->name);
     if (!p->worker && inject_sidecars(a, tpl, p, e)) return -1;
     inject_common_env(a, tpl, p);
     if (p->workload == WL_RIS && (p->leader || p->worker)) inject_lwp_env(a, tpl, p);

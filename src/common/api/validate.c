@@ -220,7 +220,7 @@ static void check_adapters(const struct check *c, const char *ns, const char *gr
         else if (found && wants != r->replicas.v)
             problem_add(c->p, path, PROBLEM_FORBIDDEN, NULL,
                         "role \"%s\" is scaled by adapter \"%s\", which wants %d replicas, not %d: "
-                        "scale the adapter, or disable scalingAdapter first",
+                        "leave replicas out, scale the adapter, or disable scalingAdapter first",
                         r->name, adapter, (int)wants, (int)r->replicas.v);
     }
 }

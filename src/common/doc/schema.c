@@ -187,7 +187,7 @@ void schema_default(struct arena *a, struct jv *v, const struct type *t, bool be
     for (size_t i = 0; i < t->nfields; i++) {
         const struct field *f = &t->fields[i];
         struct jv *val = jv_get(v, f->key);
-        if (f->dflt && (!val || val->type == J_NULL)) {
+        if (f->dflt && !(f->flags & FF_NODEFAULT) && (!val || val->type == J_NULL)) {
             val = default_of(a, f);
             jv_set(a, v, f->key, val);
         }

@@ -46,6 +46,7 @@ static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world 
     const char *name = name_workload(c->a, rbg, role);
     rw->workload = named(w->workloads, w->nworkloads, name);
     if (!rw->workload) rw->foreign = source_get(c->src, c->a, KIND_RIS, ns, name);
+    rw->of_before = source_get(c->src, c->a, KIND_CONFIGMAP, ns, name) != NULL;
     /* Groups made before the prefix existed keep the Service that is named like the workload. */
     rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, name);
     rw->service_name = rw->service ? name : name_service(c->a, rbg, role);

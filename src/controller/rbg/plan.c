@@ -22,6 +22,7 @@ struct pass {
     bool fresh;   /* this generation has not been seen by the status yet: events that belong to a change are due */
     bool started; /* the workload of a role is made in this pass */
     const char *excess; /* why the discovery file can't be written; NULL: it can */
+    bool refine;  /* there is a discovery file */
 };
 
 /* ---- revisions ---- */
@@ -41,23 +42,33 @@ static void plan_revision(struct pass *s) {
 
 /* ---- discovery ---- */
 
-/* "refine": one ConfigMap for the group. Groups from before that mode have no annotation but a status; they stay "legacy". */
+/* What a group without the annotation was. "refine": one ConfigMap for the group, which is there and ours. "legacy": from before
+ * that mode, by the ConfigMaps of its roles or by its status. Neither: it is new. */
+static bool was_refine(const struct rbg_world *w) {
+    const struct jv *status = jv_get(w->w.root, "status");
+    if (w->configmap && str_eq(jv_get_str(meta_controller(w->configmap), "uid"), meta_uid(w->w.root))) return true;
+    for (size_t i = 0; i < w->group.spec.roles.n; i++)
+        if (w->roles[i].of_before) return false;
+    return !jv_get_int(status, "observedGeneration", 0) && !jv_len(jv_get(status, "roleStatuses"));
+}
+
+/* Written before the first status: by that, a new group would look like one of before. */
 static bool plan_discovery_mode(struct pass *s) {
     const struct jv *root = s->w->w.root;
     const char *mode = meta_annotation(root, A_DISCOVERY_MODE);
     if (str_eq(mode, "refine") || str_eq(mode, "legacy")) return str_eq(mode, "refine");
-    const struct jv *status = jv_get(root, "status");
-    bool old = jv_get_int(status, "observedGeneration", 0) > 0 || jv_len(jv_get(status, "roleStatuses"));
-    mode = old ? "legacy" : "refine";
+    bool refine = was_refine(s->w);
     struct jv *patch = jv_new_obj(s->a);
     struct jv *meta = jv_need_obj(s->a, patch, "metadata");
-    jv_set_str(s->a, jv_need_obj(s->a, meta, "annotations"), A_DISCOVERY_MODE, mode);
+    jv_set_str(s->a, jv_need_obj(s->a, meta, "annotations"), A_DISCOVERY_MODE, refine ? "refine" : "legacy");
     plan_patch(s->p, KIND_RBG, root, patch);
-    return !old;
+    plan_barrier(s->p);
+    return refine;
 }
 
 static void plan_discovery(struct pass *s) {
-    if (!plan_discovery_mode(s)) return;
+    s->refine = plan_discovery_mode(s);
+    if (!s->refine) return;
     size_t n = s->w->group.spec.roles.n;
     const char **services = ARENA_ARRAY(s->a, n + 1, const char *);
     for (size_t i = 0; i < n; i++) services[i] = s->w->roles[i].service_name;
@@ -124,7 +135,8 @@ static void plan_workload(struct pass *s, size_t i) {
                                    .service_name = rw->service_name,
                                    .profiles = rw->profiles,
                                    .scheduler = s->w->w.opt->scheduler,
-                                   .restrict_profiles = s->w->w.opt->restrict_profiles},
+                                   .restrict_profiles = s->w->w.opt->restrict_profiles,
+                                   .no_discovery = !s->refine && !keeps_mount(s->a, rw, s->revision.role_hash[i])},
                            .role_hash = s->revision.role_hash[i],
                            .replicas = role_replicas(rw->role)};
     struct err e = ERR_INIT;

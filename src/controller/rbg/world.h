@@ -33,6 +33,7 @@ struct role_world {
     bool overridden;                  /* role's replicas are not the spec's: the adapter's count, until they are written there */
     const struct jv **profiles;       /* of engineRuntimes, in order; a missing one is NULL */
     int level;                        /* start order */
+    bool of_before;                   /* there is a ConfigMap of the workload's name, as each role once had */
     struct role_causes causes;        /* while the workload is not wholly ready */
 };
 
@@ -88,6 +89,10 @@ struct jv *rbg_status(struct arena *a, const struct rbg_world *w, const struct r
 
 /* A role's workload has all its replicas ready, and has seen its latest spec. */
 bool workload_ready(const struct jv *workload);
+
+/* kept.c */
+/* Do the role's pods mount the discovery file, and did they before anything of the role changed? Then they go on to. */
+bool keeps_mount(struct arena *a, const struct role_world *rw, const char *role_hash);
 
 /* adapters.c: the scaling adapter of a role that has its workload; and those of roles that have none any more. */
 void plan_adapter(struct plan *p, const struct rbg_world *w, const struct role_world *rw, bool fresh);
