@@ -47,6 +47,7 @@
 #define A_WORKLOAD_TYPE P_ "role-workload-type"
 #define A_PATTERN P_ "role-instance-pattern"
 #define A_DISCOVERY_MODE P_ "discovery-config-mode"
+#define A_RUNTIMES_MADE_WITH P_ "engine-runtimes-made-with"
 #define A_LIFECYCLE_TIME P_ "role-instance-lifecycle-timestamp"
 #define A_INPLACE_STATE P_ "inplace-update-state"
 #define A_INPLACE_GRACE P_ "inplace-update-grace"

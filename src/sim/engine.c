@@ -126,12 +126,20 @@ static void route_all(struct routing *to) {
     for (size_t i = 0; i < n; i++) route_to(to, meta_ns(roots[i]), meta_name(roots[i]));
 }
 
+static void route_indexed(struct routing *to, const struct route *route, const struct jv *doc) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct source *src = cluster_source(to->s->cluster);
+    struct jv **roots;
+    size_t n = src->list(src->self, a, to->r->root, route->index(a, doc), &roots);
+    for (size_t i = 0; i < n; i++) route_to(to, meta_ns(roots[i]), meta_name(roots[i]));
+}
+
 static void route_change(struct routing *to, enum kind k, const struct jv *was, const struct jv *is) {
     if (k == to->r->root) route_to(to, meta_ns(is ? is : was), meta_name(is ? is : was));
     for (size_t i = 0; i < to->r->nroutes; i++) {
         const struct route *route = &to->r->routes[i];
         if (route->kind != k) continue;
-        if (route->all) route_all(to);
+        if (route->index) route_indexed(to, route, is ? is : was);
         else if (route->map && !(route->news && was && is && !route->news(was, is))) route->map(is ? is : was, route_to, to);
         else if (!route->map) {
             if (is) route_owner(to, is);

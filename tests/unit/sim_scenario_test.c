@@ -309,29 +309,6 @@ START_TEST(a_foreign_namesake_is_no_victim) {
 }
 END_TEST
 
-/* Profiles are watched: a role whose profile comes late starts then, and a change of a profile rolls the roles that use it. */
-START_TEST(profiles_are_watched) {
-    ARENA_AUTO struct arena *a = arena_new();
-    struct sim *s = small();
-    struct jv *g = scenario_group(a, "g", 2, false), *profile = kind_object(a, KIND_PROFILE, NULL, "runtime");
-    jv_set(a, scenario_role(g, "worker"), "engineRuntimes", doc_json(a, "[{\"profileName\":\"runtime\"}]"));
-    jv_set(a, profile, "spec", doc_json(a, "{\"containers\":[{\"name\":\"side\",\"image\":\"side:1\"}]}"));
-    scenario_apply(s, g);
-    sim_wait(s, 60000);
-    SCENARIO_CHECK(s, cluster_count(sim_cluster(s), KIND_POD) == 0, "pods without their sidecar");
-    scenario_apply(s, profile);
-    scenario_ready(s);
-    ck_names(s, KIND_POD, "g-worker-0 g-worker-1");
-    jv_set_str(a, jv_idx(jv_path(profile, "spec", "containers", (char *)0), 0), "image", "side:2");
-    scenario_apply(s, profile);
-    scenario_ready(s);
-    const struct jv *pod = cluster_get(sim_cluster(s), a, KIND_POD, "default", "g-worker-1");
-    const struct jv *side = jv_find(jv_path(pod, "spec", "containers", (char *)0), "name", "side");
-    ck_assert_str_eq(jv_get_str(side, "image"), "side:2");
-    sim_free(s);
-}
-END_TEST
-
 /* ---- quiet, and always the same ---- */
 
 START_TEST(nothing_is_written_when_nothing_changes) {
@@ -439,5 +416,5 @@ TEST_MAIN("sim_scenario", every_example_gets_ready, a_first_status_that_waits_ho
           scaling_leaves_the_other_pods_alone, a_removed_role_takes_its_objects_along, a_deleted_group_leaves_nothing,
           a_group_deleted_and_made_again_at_once_comes_up, a_failed_pod_is_replaced, a_pod_deleted_by_hand_comes_back,
           children_deleted_by_hand_come_back, an_unschedulable_pod_is_named_in_the_status, failing_writes_are_tried_again,
-          a_foreign_namesake_is_no_victim, profiles_are_watched, nothing_is_written_when_nothing_changes,
+          a_foreign_namesake_is_no_victim, nothing_is_written_when_nothing_changes,
           seven_writes_a_pod_are_enough, the_same_input_gives_the_same_timeline)

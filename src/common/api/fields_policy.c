@@ -132,8 +132,8 @@ static const struct field profile_spec_rows[] = {
      .desc = "Volumes that the injected containers need."},
     {.key = "updateStrategy", .kind = F_STRING, .flags = REQ, .dflt = "\"NoUpdate\"",
      .enums = "NoUpdate|RollingUpdate",
-     .desc = "NoUpdate: a changed profile reaches only pods made later. RollingUpdate: it updates "
-             "the roles that use it."},
+     .desc = "NoUpdate: a running role keeps the profile it was made with until something else of it changes. "
+             "RollingUpdate: a change updates the roles that use it, one group after another."},
 };
 static const struct type profile_spec_type = {
     .name = "ClusterEngineRuntimeProfileSpec", ROWS(profile_spec_rows), .desc = "What to inject.",

@@ -61,6 +61,9 @@ static const struct name_info rows[] = {
                "What the role runs as, \"<apiVersion>/<kind>\". Unset: " WORKLOAD_RIS ".", AT_ROLE),
     ANNOTATION(A_PATTERN, "role, RoleInstanceSet", "Stateful (the default): instances have ordinals. Stateless: random names.",
                AT_ROLE),
+    ANNOTATION(A_RUNTIMES_MADE_WITH, "RoleInstanceSet",
+               "What the role was made with: a hash of it without its profiles, and one of the profiles; by these a changed "
+               "profile is told from a changed role."),
     ANNOTATION(A_DISCOVERY_MODE, "RoleBasedGroup",
                "refine: one ConfigMap for the group. legacy: none is written. Set when the group is created.", AT_GROUP),
     ANNOTATION(A_LIFECYCLE_TIME, "RoleInstance", "When the life cycle state changed last, RFC 3339; stateless sets only."),

@@ -119,12 +119,13 @@ static void route_mapped(struct controller *c, const struct route *route, const 
     route->map(doc, route_add, c);
 }
 
-static void route_all(struct controller *c) {
+static void route_indexed(struct controller *c, const struct route *route, const struct kobj *o) {
     ARENA_AUTO struct arena *a = arena_new();
+    const char *key = route->index(a, kobj_doc(a, o));
     for (size_t i = 0; i < SOURCE_CACHES; i++) {
         const struct kobj **roots;
         if (c->g->caches[i].kind != c->r->root) continue;
-        size_t n = store_list(c->g->caches[i].store, a, NULL, &roots);
+        size_t n = store_list(c->g->caches[i].store, a, key, &roots);
         for (size_t j = 0; j < n; j++) enqueue(c, roots[j]->ns, roots[j]->name);
     }
 }
@@ -137,8 +138,8 @@ static void route_change(struct controller *c, enum kind k, const struct kobj *o
     for (size_t i = 0; i < c->r->nroutes; i++) {
         const struct route *route = &c->r->routes[i];
         if (route->kind != k) continue;
-        if (route->all) {
-            route_all(c);
+        if (route->index) {
+            route_indexed(c, route, new_obj ? new_obj : old_obj);
             continue;
         }
         if (route->map) {

@@ -35,7 +35,8 @@ typedef void (*route_fn)(const struct jv *doc, void (*add)(void *ctx, const char
 struct route {
     enum kind kind;
     route_fn map; /* NULL: the controller owner of the root's kind */
-    bool all;     /* instead: every root; for kinds that rarely change and that any root may refer to */
+    /* Instead: the roots under this index key of the source; for kinds that roots refer to by name. */
+    const char *(*index)(struct arena *a, const struct jv *doc);
     /* With map: does this change concern the roots at all? NULL: every one does. Objects that come or go always do. */
     bool (*news)(const struct jv *was, const struct jv *is);
 };

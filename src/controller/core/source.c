@@ -22,10 +22,23 @@ const struct source_cache source_caches[SOURCE_CACHES] = {
     {KIND_REVISION, L_GROUP_REVISION},
 };
 
+/* The profiles that a group's roles name. */
+static void index_profiles(const struct jv *doc, void (*add)(void *ctx, const char *key), void *ctx) {
+    ARENA_AUTO struct arena *a = arena_new();
+    JV_FOR_ARR(role, jv_path(doc, "spec", "roles", (char *)0))
+        JV_FOR_ARR(runtime, jv_get(*role, "engineRuntimes"))
+            add(ctx, source_profile_key(a, jv_str(jv_get(*runtime, "profileName"), "")));
+}
+
+const char *source_profile_key(struct arena *a, const char *profile) {
+    return arena_printf(a, "p/%s", profile);
+}
+
 void source_index(const struct jv *doc, void (*add)(void *ctx, const char *key), void *ctx) {
     const char *group = meta_label(doc, L_GROUP_NAME);
-    if (!group) return;
     char key[512];
+    if (jv_path(doc, "spec", "roles", (char *)0)) index_profiles(doc, add, ctx);
+    if (!group) return;
     snprintf(key, sizeof key, "g/%s/%s", meta_ns(doc), group);
     add(ctx, key);
 }

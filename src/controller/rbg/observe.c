@@ -11,11 +11,12 @@ static const struct jv *named(struct jv *const *list, size_t n, const char *name
     return NULL;
 }
 
-static void observe_profiles(struct rctx *c, struct role_world *rw) {
+static void observe_profiles(struct rctx *c, const struct rbg_world *w, struct role_world *rw) {
     const struct role *r = rw->role;
     rw->profiles = ARENA_ARRAY(c->a, r->engine_runtimes.n + 1, const struct jv *);
     for (size_t i = 0; i < r->engine_runtimes.n; i++)
         rw->profiles[i] = source_get(c->src, c->a, KIND_PROFILE, NULL, r->engine_runtimes.items[i].profile_name);
+    if (rw->workload && r->engine_runtimes.n) observe_turn(c, w, rw);
 }
 
 /* Is there anything to be told of the workload's instances? */
@@ -52,7 +53,7 @@ static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world 
     rw->service_name = rw->service ? name : name_service(c->a, rbg, role);
     if (!rw->service) rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, rw->service_name);
     if (rw->workload && !wholly_ready(rw->workload)) observe_causes(c, rw->workload, &rw->causes);
-    observe_profiles(c, rw);
+    observe_profiles(c, w, rw);
 }
 
 static void observe_roles(struct rctx *c, struct rbg_world *w) {
@@ -114,6 +115,10 @@ static void route_by_owner(const struct jv *doc, void (*add)(void *ctx, const ch
         if (str_eq(jv_get_str(*ref, "kind"), kind_info(KIND_RBG)->name)) add(ctx, meta_ns(doc), jv_get_str(*ref, "name"));
 }
 
+static const char *profile_key(struct arena *a, const struct jv *doc) {
+    return source_profile_key(a, meta_name(doc));
+}
+
 /* What keeps an instance from being ready is news of the instance, not of its set. */
 static const struct route routes[] = {
     {.kind = KIND_RIS},
@@ -122,7 +127,7 @@ static const struct route routes[] = {
     {.kind = KIND_CONFIGMAP},
     {.kind = KIND_SERVICE, .map = route_by_label},
     {.kind = KIND_ADAPTER, .map = route_by_owner},
-    {.kind = KIND_PROFILE, .all = true},
+    {.kind = KIND_PROFILE, .index = profile_key},
 };
 
 const struct reconciler rbg_reconciler = {

@@ -129,6 +129,18 @@ static void note_change(struct pass *s, size_t i, const struct jv *wanted, bool 
     if (applied && !live) s->started = true;
 }
 
+static int plan_profiles(struct pass *s, size_t i, const struct role_build *b, struct jv *ris, struct err *e) {
+    const struct role_world *rw = &s->w->roles[i];
+    struct role without = *rw->role;
+    without.engine_runtimes.n = 0;
+    const struct jv *base = build_ris(s->a, b, &without, e);
+    bool waits;
+    if (!base) return -1;
+    keep_profiles(s->a, rw, s->revision.role_hash[i], base, ris, &waits);
+    if (waits) plan_after(s->p, rw->profile_wait_ms);
+    return 0;
+}
+
 static void plan_workload(struct pass *s, size_t i) {
     const struct role_world *rw = &s->w->roles[i];
     struct role_build b = {.ctx = {.group = &s->w->group,
@@ -141,6 +153,7 @@ static void plan_workload(struct pass *s, size_t i) {
                            .replicas = role_replicas(rw->role)};
     struct err e = ERR_INIT;
     struct jv *ris = build_ris(s->a, &b, rw->role, &e);
+    if (ris && rw->role->engine_runtimes.n && plan_profiles(s, i, &b, ris, &e)) ris = NULL;
     if (!ris) {
         role_problem(s, i, "FailedReconcileWorkload", arena_strdup(s->a, e.msg));
         return;

@@ -32,6 +32,8 @@ struct role_world {
     const struct jv *foreign_adapter; /* one of its name that is somebody else's, or NULL */
     bool overridden;                  /* role's replicas are not the spec's: the adapter's count, until they are written there */
     const struct jv **profiles;       /* of engineRuntimes, in order; a missing one is NULL */
+    bool profile_rolls;               /* one of them says RollingUpdate */
+    int64_t profile_wait_ms;          /* it is another group's turn: look again then; 0: it is this one's */
     int level;                        /* start order */
     bool of_before;                   /* there is a ConfigMap of the workload's name, as each role once had */
     struct role_causes causes;        /* while the workload is not wholly ready */
@@ -90,7 +92,18 @@ struct jv *rbg_status(struct arena *a, const struct rbg_world *w, const struct r
 /* A role's workload has all its replicas ready, and has seen its latest spec. */
 bool workload_ready(const struct jv *workload);
 
+/* turn.c: whose turn it is, when a profile that several groups name has changed. Reads. */
+void observe_turn(struct rctx *c, const struct rbg_world *w, struct role_world *rw);
+
 /* kept.c */
+/* Hash of what a role's profiles say now. */
+const char *profiles_hash(struct arena *a, const struct jv *const *profiles, size_t n);
+/* The hash of the profiles that the workload was made with; NULL: not on record. */
+const char *profiles_made_with(struct arena *a, const struct jv *workload);
+/* Writes into `wanted`, the role's workload, what it is made with. made_without: the same without profiles, and the role's hash. A
+ * running role whose profiles alone have changed keeps its template until its turn comes: then *waits. */
+void keep_profiles(struct arena *a, const struct role_world *rw, const char *role_hash, const struct jv *made_without,
+                   struct jv *wanted, bool *waits);
 /* Do the role's pods mount the discovery file, and did they before anything of the role changed? Then they go on to. */
 bool keeps_mount(struct arena *a, const struct role_world *rw, const char *role_hash);
 
