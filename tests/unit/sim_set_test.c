@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "docs.h"
 #include "scenario.h"
+#include "verdict.h"
 
 static struct jv *fleet(struct arena *a, int replicas) {
     struct jv *set = doc_json(a, "{\"apiVersion\":\"workloads.x-k8s.io/v1alpha2\",\"kind\":\"RoleBasedGroupSet\","
@@ -81,7 +82,7 @@ START_TEST(scaling_takes_the_highest) {
 }
 END_TEST
 
-struct watch { size_t most; };
+struct watch { size_t most, before; };
 
 /* How many of the groups serve nobody at this moment. */
 static void count_down(void *ctx, struct sim *s) {
@@ -116,27 +117,135 @@ START_TEST(a_template_rolls_one_group_at_a_time) {
 }
 END_TEST
 
-/* Nobody is served by them, so they do not wait for each other, and those that serve are not touched before they are well. */
-START_TEST(broken_groups_are_changed_first_and_at_once) {
+static bool runs(struct sim *s, struct arena *a, const char *group, const char *image) {
+    return strstr(json_text(a, live(s, a, KIND_RBG, group)), arena_printf(a, "\"image\":\"%s\"", image)) != NULL;
+}
+
+static void ck_runs(struct sim *s, const char *image, const char *want) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv **groups;
+    size_t n = cluster_list(sim_cluster(s), a, KIND_RBG, &groups);
+    char *have = arena_strdup(a, "");
+    for (size_t i = 0; i < n; i++)
+        if (runs(s, a, meta_name(groups[i]), image))
+            have = arena_printf(a, "%s%s%s", have, *have ? " " : "", meta_name(groups[i]));
+    SCENARIO_CHECK(s, str_eq(have, want), "%s is in \"%s\", expected \"%s\"", image, have, want);
+}
+
+/* Nobody is served by those that are down, so they go first: one, to see whether the template is good. */
+START_TEST(broken_groups_are_changed_first) {
     ARENA_AUTO struct arena *a = arena_new();
     struct sim *s = sim_new(&sim_opts_default);
-    struct jv *set = fleet(a, 3);
-    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_PULL, .pod = "fleet-1-*"});
-    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_PULL, .pod = "fleet-2-*"});
+    struct jv *set = fleet(a, 4);
+    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_PULL, .pod = "fleet-[123]-*", .image = "engine:1"});
     scenario_apply(s, set);
     sim_wait(s, 60000);
     const char *message = jv_get_str(ready_of(s, a), "message");
-    SCENARIO_CHECK(s, strstr(message, "1 of 3 groups are ready; fleet-1: role worker"), "%s", message);
+    SCENARIO_CHECK(s, strstr(message, "1 of 4 groups are ready; fleet-1: role worker") && strstr(message, "; and 2 more groups"),
+                   "%s", message);
+    scenario_image(a, template_role(set), "engine:2");
+    scenario_apply(s, set);
+    sim_wait(s, 1000);
+    ck_runs(s, "engine:2", "fleet-3");
+    sim_run(s, HOUR_MS, NULL, NULL);
+    scenario_ready(s);
+    ck_runs(s, "engine:2", "fleet-0 fleet-1 fleet-2 fleet-3");
+    sim_free(s);
+}
+END_TEST
+
+/* One whose node is gone, say: the template is not to blame. */
+START_TEST(one_that_was_broken_before_does_not_stop_the_others_for_ever) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *set = fleet(a, 3);
+    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_UNSCHEDULABLE, .pod = "fleet-1-*"});
+    scenario_apply(s, set);
+    sim_wait(s, 60000);
     scenario_image(a, template_role(set), "engine:2");
     scenario_apply(s, set);
     sim_wait(s, 60000);
-    const char *image = "\"image\":\"engine:2\"";
-    ck_assert(!strstr(json_text(a, live(s, a, KIND_RBG, "fleet-0")), image));
-    ck_assert(strstr(json_text(a, live(s, a, KIND_RBG, "fleet-1")), image) != NULL);
-    ck_assert(strstr(json_text(a, live(s, a, KIND_RBG, "fleet-2")), image) != NULL);
-    kubelet_rules_clear(sim_kubelet(s));
+    ck_runs(s, "engine:2", "fleet-1");
+    sim_wait(s, HOUR_MS);
+    ck_runs(s, "engine:2", "fleet-0 fleet-1 fleet-2");
+    const struct jv *conditions = jv_path(live(s, a, KIND_RBGSET, "fleet"), "status", "conditions", (char *)0);
+    ck_assert_str_eq(jv_get_str(jv_find(conditions, "type", "Stalled"), "reason"), "Unschedulable");
+    ck_assert_int_eq(verdict_kstatus(live(s, a, KIND_RBGSET, "fleet")), FAILED);
+    sim_free(s);
+}
+END_TEST
+
+START_TEST(a_broken_template_stops_at_the_first) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *set = fleet(a, 3);
+    scenario_apply(s, set);
     scenario_ready(s);
-    ck_assert(strstr(json_text(a, live(s, a, KIND_RBG, "fleet-0")), image) != NULL);
+    kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = FAULT_PULL, .image = "engine:2"});
+    scenario_image(a, template_role(set), "engine:2");
+    scenario_apply(s, set);
+    sim_wait(s, 3 * HOUR_MS);
+    ck_runs(s, "engine:2", "fleet-2");
+    scenario_image(a, template_role(set), "engine:3");
+    scenario_apply(s, set);
+    sim_wait(s, HOUR_MS);
+    ck_runs(s, "engine:3", "fleet-0 fleet-1 fleet-2");
+    sim_free(s);
+}
+END_TEST
+
+static void count_changed(void *ctx, struct sim *s) {
+    struct watch *w = ctx;
+    size_t n = scenario_events(s, "SuccessfulUpdate");
+    if (n - w->before > w->most) w->most = n - w->before;
+    w->before = n;
+}
+
+/* They may serve all the same, by another program. */
+START_TEST(groups_that_can_never_be_ready_are_changed_one_by_one) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *set = fleet(a, 3);
+    struct watch w = {0};
+    jv_set(a, template_role(set), "annotations", doc_json(a, "{\"" A_WORKLOAD_TYPE "\":\"apps/v1/Deployment\"}"));
+    scenario_apply(s, set);
+    sim_wait(s, 60000);
+    scenario_image(a, template_role(set), "engine:2");
+    sim_watch_steps(s, count_changed, &w);
+    scenario_apply(s, set);
+    sim_wait(s, 60000);
+    ck_runs(s, "engine:2", "fleet-0 fleet-1 fleet-2");
+    ck_assert_uint_eq(w.most, 1);
+    sim_free(s);
+}
+END_TEST
+
+static void judge(void *ctx, struct sim *s) {
+    struct watch *w = ctx;
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *set = live(s, a, KIND_RBGSET, "fleet");
+    if (!strstr(scenario_images(s, a), "engine:1")) return;
+    w->most++;
+    SCENARIO_CHECK(s, verdict_kubectl_wait(set, "Ready") == IN_PROGRESS && verdict_kstatus(set) == IN_PROGRESS &&
+                   verdict_argo(set) == IN_PROGRESS, "%s", json_text(a, jv_get(set, "status")));
+}
+
+START_TEST(nobody_is_told_too_early) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *set = fleet(a, 3);
+    struct watch w = {0};
+    scenario_apply(s, set);
+    scenario_ready(s);
+    scenario_image(a, template_role(set), "engine:2");
+    sim_watch_steps(s, judge, &w);
+    scenario_apply(s, set);
+    scenario_settle(s, HOUR_MS);
+    ck_assert_uint_gt(w.most, 10);
+    set = live(s, a, KIND_RBGSET, "fleet");
+    ck_assert_int_eq(verdict_kubectl_wait(set, "Ready"), CURRENT);
+    ck_assert_int_eq(verdict_kstatus(set), CURRENT);
+    ck_assert_int_eq(count_of(s, a, "updatedReplicas"), 3);
     sim_free(s);
 }
 END_TEST
@@ -216,5 +325,8 @@ START_TEST(groups_go_with_their_set) {
 END_TEST
 
 TEST_MAIN("sim_set", groups_are_made_of_the_template, scaling_takes_the_highest, a_template_rolls_one_group_at_a_time,
-          broken_groups_are_changed_first_and_at_once, what_others_add_stays_and_what_they_take_comes_back,
+          broken_groups_are_changed_first,
+          one_that_was_broken_before_does_not_stop_the_others_for_ever, a_broken_template_stops_at_the_first,
+          groups_that_can_never_be_ready_are_changed_one_by_one, nobody_is_told_too_early,
+          what_others_add_stays_and_what_they_take_comes_back,
           a_role_that_is_autoscaled_keeps_its_count, a_group_of_somebody_else_is_left_alone, groups_go_with_their_set)

@@ -10,6 +10,12 @@ bool group_ready(const struct jv *group) {
            condition_true(jv_get(status, "conditions"), "Ready");
 }
 
+bool group_stalled(const struct jv *group) {
+    const struct jv *status = jv_get(group, "status");
+    return group && jv_get_int(status, "observedGeneration", 0) >= meta_generation(group) &&
+           condition_true(jv_get(status, "conditions"), "Stalled");
+}
+
 /* Has the role's workload been brought to the role as it is now, and arrived there? A rollout that is held by a partition or paused
  * has arrived where it was sent. */
 static bool arrived(const struct jv *workload, const struct role *r, const char *label, const char *hash) {

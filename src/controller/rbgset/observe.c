@@ -19,16 +19,31 @@ static void place(struct rbgset_world *w, const char *set, struct jv *group) {
     else w->surplus[w->nsurplus++] = group;
 }
 
+/* Has the group been down since before the set's rollout began? Then the new template is not to blame. */
+static bool down_before(const struct rbgset_world *w, const struct jv *group) {
+    const struct jv *list = jv_path(group, "status", "conditions", (char *)0);
+    int64_t since = condition_since(list, "Ready", w->w.now_ms);
+    const struct jv *own = jv_path(w->w.root, "status", "conditions", (char *)0);
+    if (condition_true(list, "Ready") || !jv_find(list, "type", "Ready")) return false;
+    return !condition_true(own, "RollingUpdateInProgress") || since < condition_since(own, "RollingUpdateInProgress", w->w.now_ms);
+}
+
 static void observe_rollout(struct rctx *c, struct rbgset_world *w) {
     bool rolling = false;
     w->outdated = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
     w->settled = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
+    w->stalled = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
+    w->down_before = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
     for (int32_t i = 0; i < w->replicas; i++) {
         if (!w->groups[i] || meta_deleting(w->groups[i])) continue;
         w->outdated[i] = apply_needed(KIND_RBG, build_set_group(c->a, w->w.root, i, w->groups[i]), w->groups[i]);
         rolling |= w->outdated[i];
     }
-    for (int32_t i = 0; rolling && i < w->replicas; i++) w->settled[i] = group_settled(c, w->groups[i]);
+    for (int32_t i = 0; rolling && i < w->replicas; i++) {
+        w->settled[i] = group_settled(c, w->groups[i]);
+        w->stalled[i] = group_stalled(w->groups[i]);
+        w->down_before[i] = down_before(w, w->groups[i]);
+    }
 }
 
 static struct world *rbgset_observe(struct rctx *c, const struct rkey *key) {
