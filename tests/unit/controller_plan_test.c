@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "docs.h"
 #include "testing.h"
 
@@ -55,5 +56,22 @@ START_TEST(barriers_do_not_pile_up) {
 }
 END_TEST
 
-TEST_MAIN("plan", only_a_known_object_is_applied_with_force, an_equal_status_plans_nothing,
+/* The first group after an installation, where owner references are checked: no Warning in its first half minute. */
+START_TEST(a_kind_that_is_not_known_yet_is_no_news) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const struct jv *root = doc_json(a, "{\"metadata\":{\"creationTimestamp\":\"2026-01-01T00:00:00Z\"}}");
+    int64_t born;
+    struct err e = ERR_INIT, other = ERR_INIT;
+    ck_assert_int_eq(time_parse_rfc3339("2026-01-01T00:00:00Z", &born), 0);
+    err_set(&e, ERR_FORBIDDEN, "HTTP 403 Forbidden: cannot set blockOwnerDeletion in this case because cannot find RESTMapping for "
+            "APIVersion workloads.x-k8s.io/v1alpha2 Kind RoleBasedGroup: no matches for kind \"RoleBasedGroup\" in version");
+    err_set(&other, ERR_FORBIDDEN, "HTTP 403 Forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a resource "
+            "you can't set finalizers on");
+    ck_assert(action_early(&e, root, born + 29000));
+    ck_assert(!action_early(&e, root, born + 30000));
+    ck_assert(!action_early(&other, root, born + 1000));
+}
+END_TEST
+
+TEST_MAIN("plan", a_kind_that_is_not_known_yet_is_no_news, only_a_known_object_is_applied_with_force, an_equal_status_plans_nothing,
           a_transition_time_moves_with_the_status_only, barriers_do_not_pile_up)

@@ -294,6 +294,20 @@ START_TEST(a_workload_that_is_not_served_is_said_at_once) {
 }
 END_TEST
 
+START_TEST(a_reference_to_nothing_is_said_at_once) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *g = scenario_group(a, "g", 2, false);
+    jv_set(a, scenario_role(g, "worker"), "standalonePattern", doc_json(a, "{\"templateRef\":{\"name\":\"nothing\"}}"));
+    scenario_apply(s, g);
+    sim_wait(s, 5000);
+    ck_told(s, "Stalled", "True InvalidTemplateRef");
+    ck_assert_uint_eq(scenario_events(s, "InvalidTemplateRef"), 1);
+    ck_assert_uint_eq(scenario_events(s, "Stalled"), 0); /* said already */
+    sim_free(s);
+}
+END_TEST
+
 START_TEST(a_policy_that_gave_up_is_said_at_once) {
     ARENA_AUTO struct arena *a = arena_new();
     struct sim *s = sim_new(&sim_opts_default);
@@ -341,4 +355,5 @@ TEST_MAIN("sim_status", nobody_who_waits_is_told_too_early, the_first_status_kno
           the_cause_is_in_the_group_at_once, the_others_are_counted,
           after_the_deadline_it_is_stalled_and_goes_on_when_it_can, another_spec_gets_its_own_time, a_slow_start_is_not_stalled,
           a_pattern_that_is_not_served_is_said_at_once, a_workload_that_is_not_served_is_said_at_once,
+          a_reference_to_nothing_is_said_at_once,
           a_policy_that_gave_up_is_said_at_once, a_healthy_life_has_no_warnings)

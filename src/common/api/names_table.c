@@ -190,6 +190,8 @@ static const struct name_info rows[] = {
     EVENT("SucceedCreateRevision", "RoleBasedGroup, Normal", "A ControllerRevision of the group was made."),
     EVENT("FailedCreateRevision", "RoleBasedGroup, RoleInstanceSet, RoleInstance, Warning", "It could not be made."),
     EVENT("FailedReconcileWorkload", "RoleBasedGroup, Warning", "The workload or Service of a role can't be applied."),
+    EVENT("InvalidTemplateRef", "RoleBasedGroup, Warning",
+          "A role's templateRef names no template, or its patch can't be applied."),
     EVENT("FailedDeleteWorkload", "RoleBasedGroup, Warning", "The workload of a removed role can't be deleted."),
     EVENT("FailedReconcileDiscoveryConfigMap", "RoleBasedGroup, Warning", "The discovery ConfigMap can't be applied."),
     EVENT("FailedCreateScalingAdapter", "RoleBasedGroup, Warning",

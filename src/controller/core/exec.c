@@ -135,7 +135,8 @@ static void settle(struct run *r, const struct action *w, struct kube_job *job) 
         r->stopped = true;
     } else if (!kube_namespace_ends(&job->e) && !action_harmless(w, &job->e)) {
         err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
-        if (w->fail_reason && !action_outdated(w, &job->e)) emit(r, "Warning", w->fail_reason, job->e.msg);
+        bool news = !action_outdated(w, &job->e) && !action_early(&job->e, r->root, clock_now_ms(r->x->clock));
+        if (w->fail_reason && news) emit(r, "Warning", w->fail_reason, job->e.msg);
         if (!r->failed && r->e) *r->e = job->e;
         r->failed = true;
     }

@@ -8,6 +8,8 @@
 #include "base/str.h"
 #include "doc/patch.h"
 
+#define EARLY_MS 30000
+
 void plan_init(struct plan *p, struct arena *a) {
     *p = (struct plan){.a = a};
 }
@@ -127,6 +129,13 @@ bool action_needs_anew(const struct action *w, const struct err *e) {
 void action_anew(const struct action *w, struct action *gone, struct action *anew) {
     *gone = (struct action){.act = ACT_DELETE, .kind = w->kind, .ns = w->ns, .name = w->name, .uid = w->uid};
     *anew = (struct action){.act = ACT_CREATE, .kind = w->kind, .ns = w->ns, .name = w->name, .body = w->anew};
+}
+
+bool action_early(const struct err *e, const struct jv *root, int64_t now_ms) {
+    int64_t born;
+    const char *text = jv_str(jv_path(root, "metadata", "creationTimestamp", (char *)0), "");
+    if (time_parse_rfc3339(text, &born) || now_ms - born >= EARLY_MS) return false;
+    return strstr(e->msg, "cannot set blockOwnerDeletion") && strstr(e->msg, "no matches for kind");
 }
 
 static const char *act_name(enum act act) {

@@ -68,6 +68,10 @@ bool action_harmless(const struct action *w, const struct err *e);
 /* Was this write refused because the object has changed since it was read? It is made anew then, which is no news to anybody. */
 bool action_outdated(const struct action *w, const struct err *e);
 
+/* Was it refused because an API server that checks owner references has not heard of our kinds yet? So it goes for some seconds
+ * after the definitions were made; the first roots are tried again in silence. root: with its creationTimestamp. */
+bool action_early(const struct err *e, const struct jv *root, int64_t now_ms);
+
 /* Was the patch of a revision refused, because the API server would write its data otherwise than they are stored? Programs that
  * sent other bytes than it writes itself have left such revisions. Then these two writes, in order, do what the patch was for. */
 bool action_needs_anew(const struct action *w, const struct err *e);

@@ -155,7 +155,9 @@ static void plan_workload(struct pass *s, size_t i) {
     struct jv *ris = build_ris(s->a, &b, rw->role, &e);
     if (ris && rw->role->engine_runtimes.n && plan_profiles(s, i, &b, ris, &e)) ris = NULL;
     if (!ris) {
-        role_problem(s, i, "FailedReconcileWorkload", arena_strdup(s->a, e.msg));
+        bool refers = rw->role->standalone.template_ref.set || rw->role->leader_worker.template_ref.set;
+        bool reference = refers && !template_resolve(s->a, &s->w->group.spec, rw->role, NULL);
+        role_problem(s, i, reference ? "InvalidTemplateRef" : "FailedReconcileWorkload", arena_strdup(s->a, e.msg));
         return;
     }
     struct action *act = plan_apply(s->p, KIND_RIS, ris, rw->workload);
