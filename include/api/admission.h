@@ -47,6 +47,8 @@ struct admission_opts { bool deprecated_workloads; };
  * maxSurge (default 0) rounds up; maxUnavailable (default 1) rounds up without a surge, so that 10% of 5 is 1, and down with
  * one. Negative values count as 0. Errors: ERR_INVALID naming the field. */
 int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *surge, int32_t *unavailable, struct err *e);
+/* How many of `replicas` the partition (default 0) keeps back, rounded down; at most all. Errors as above. */
+int rollout_partition(const struct rolling_update *u, int32_t replicas, int32_t *kept, struct err *e);
 
 /* Writes the defaults of admission into a v1alpha2 RoleBasedGroup or RoleBasedGroupSet document (in place); idempotent.
  * create: also what is decided once (the discovery mode). Never changes what a role's workload is made of. */

@@ -233,6 +233,12 @@ int rollout_limits(const struct rolling_update *u, int32_t replicas, int32_t *su
     return scaled(u->max_unavailable, 1, replicas, *surge == 0, "maxUnavailable", unavailable, e);
 }
 
+int rollout_partition(const struct rolling_update *u, int32_t replicas, int32_t *kept, struct err *e) {
+    if (scaled(u->partition, 0, replicas, false, "partition", kept, e)) return -1;
+    if (*kept > replicas) *kept = replicas;
+    return 0;
+}
+
 static bool check_number(const struct role_check *k, const char *field, const struct jv *v) {
     if (!v || v->type == J_NULL) return true;
     bool negative = jv_is(v, J_NUM) ? jv_int(v, 0) < 0 : jv_is(v, J_STR) && v->s[0] == '-';
@@ -271,7 +277,7 @@ void check_rollout(const struct role_check *k) {
         problem_add(k->c->p, path, PROBLEM_INVALID, NULL,
                     "maxUnavailable and maxSurge can't both be 0, no instance could ever be "
                     "replaced: set one of them to at least 1");
-    if (partition_ok && scaled(u->partition, 0, n, false, "partition", &partition, NULL) == 0 &&
+    if (partition_ok && rollout_partition(u, n, &partition, NULL) == 0 &&
         partition >= n)
         problem_warn(k->c->p,
                      "%s.partition: %s keeps back all %d replicas of role \"%s\": no instance is "

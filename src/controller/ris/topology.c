@@ -98,8 +98,7 @@ static int limits(const struct rolling_update *u, struct topology *t, struct err
     struct rolling_update own = *u;
     if (!own.max_unavailable) own.max_unavailable = &dflt;
     if (rollout_limits(&own, t->replicas, &t->surge_max, &t->unavailable_max, e)) return err_wrap(e, "spec.updateStrategy");
-    if (u->partition && intstr_scaled(u->partition, t->replicas, false, &t->partition, e))
-        return err_wrap(e, "spec.updateStrategy.partition");
+    if (rollout_partition(u, t->replicas, &t->partition, e)) return err_wrap(e, "spec.updateStrategy");
     return 0;
 }
 
@@ -109,7 +108,6 @@ int ris_topology(struct arena *a, const struct ris_world *w, const struct ris_re
     *t = (struct topology){.replicas = w->set.spec.replicas.set ? max32(w->set.spec.replicas.v, 0) : 1};
     if (limits(u, t, e)) return -1;
     if (!t->surge_max) t->unavailable_max = max32(t->unavailable_max, 1);
-    t->partition = min32(max32(t->partition, 0), t->replicas);
     bool has_targets = base_has_targets(w, r, t);
     t->obstacle = has_targets ? obstacle(a, w, r, t) : NULL;
     t->rolling = !paused && has_targets && !t->obstacle;
