@@ -29,7 +29,11 @@ struct o_instance {
     enum taken taken;
     int64_t taken_ms;
 };
-struct o_pod { char *name, *uid, *instance; bool ready, ending; int64_t since_ms; };
+struct o_pod {
+    char *name, *uid, *instance, *ran; /* ran: the image that its first container had when it started last */
+    bool ready, ending;
+    int64_t since_ms, restarts;
+};
 struct o_foreign { enum kind kind; char *name, *text; };
 
 struct oracle {
@@ -165,18 +169,25 @@ static void judge_taken(struct oracle *o, struct o_instance *i) {
     if (i->taken == WAITS_FOR_POD && sim_now_ms(o->s) - i->taken_ms > TAKEN_FORGET_MS) i->taken = NOT_TAKEN;
 }
 
-static bool pod_crashed(const struct jv *is) {
-    if (!str_eq(jv_str(jv_path(is, "status", "phase", (char *)0), ""), "Running")) return false;
-    JV_FOR_ARR(c, jv_path(is, "status", "containerStatuses", (char *)0))
-        if (jv_get_int(jv_path(*c, "lastState", "terminated", (char *)0), "exitCode", 0)) return true;
-    return false;
+/* Its container has started anew with the image that it had before. */
+static bool pod_crashed(struct o_pod *p, const struct jv *is) {
+    const struct jv *c = jv_idx(jv_path(is, "status", "containerStatuses", (char *)0), 0);
+    const char *image = jv_str(jv_get(jv_idx(jv_path(is, "spec", "containers", (char *)0), 0), "image"), "");
+    int64_t restarts = jv_get_int(c, "restartCount", 0);
+    bool again = restarts > p->restarts;
+    if (p->ran && !again) return false;
+    bool crashed = again && str_eq(p->ran, image);
+    free(p->ran);
+    p->ran = copy(image);
+    p->restarts = restarts;
+    return crashed;
 }
 
 static void see_pod(struct oracle *o, const struct jv *is) {
     struct o_instance *of = instance_of(o, jv_get_str(meta_controller(is), "uid"));
-    if (of && pod_crashed(is)) of->crashed = true;
     struct o_pod *p = pod_of(o, meta_uid(is));
     if (!p) p = PUSH(o->pods, o->npods, ((struct o_pod){.name = copy(meta_name(is)), .uid = copy(meta_uid(is))}));
+    if (pod_crashed(p, is) && of) of->crashed = true;
     free(p->instance);
     p->instance = copy(jv_get_str(meta_controller(is), "uid"));
     p->ending = meta_deleting(is);
@@ -187,7 +198,7 @@ static void see_pod(struct oracle *o, const struct jv *is) {
 static void forget(struct oracle *o, enum kind k, const char *uid) {
     for (size_t i = o->npods; k == KIND_POD && i-- > 0;) {
         if (!str_eq(o->pods[i].uid, uid)) continue;
-        free(o->pods[i].name), free(o->pods[i].uid), free(o->pods[i].instance);
+        free(o->pods[i].name), free(o->pods[i].uid), free(o->pods[i].instance), free(o->pods[i].ran);
         DROP(o->pods, o->npods, i);
     }
     for (size_t i = o->ninstances; k == KIND_RI && i-- > 0;) {
