@@ -224,7 +224,7 @@ END_TEST
 static atomic_int all_served;
 
 static void *post_large(void *arg) {
-    served_in(arg, "/size", 6 * MIB);
+    served_in(arg, "/size", MIB);
     atomic_fetch_add(&all_served, 1);
     return NULL;
 }
@@ -234,7 +234,7 @@ START_TEST(a_crowd_of_large_requests_is_served_one_after_the_other) {
     enum { CROWD = 24 };
     struct rig g;
     pthread_t t[CROWD];
-    rig_start(&g, (struct serve_opts){.threads = 2}, true);
+    rig_start(&g, (struct serve_opts){.threads = 2, .max_body = MIB}, true);
     for (int i = 0; i < CROWD; i++) t[i] = thread_start("crowd", post_large, &g);
     for (int i = 0; i < CROWD; i++) pthread_join(t[i], NULL);
     ck_assert_int_eq(atomic_load(&all_served), CROWD);
