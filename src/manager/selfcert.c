@@ -1,4 +1,5 @@
-/* Owns one thread that looks every ten seconds whether the certificate has to be renewed, whether another replica has renewed
+/* Owns one thread that looks every ten seconds (more often until an API server has answered, and for a minute while something is
+ * not installed yet) whether the certificate has to be renewed, whether another replica has renewed
  * it, and whether somebody (an upgrade of the CRDs) has taken the CA out of one of the objects. Looking costs a metadata-only
  * read each. Whatever fails is tried again, at the start too: a replica without a certificate is not ready, and says why.
  *
@@ -28,6 +29,8 @@
 #define RENEW_BEFORE_MS (30 * DAY_MS)
 #define LOOK_EVERY_MS 10000
 #define HURRY_MS 1000 /* the first pause while there is something left to do; doubled up to LOOK_EVERY_MS when it fails */
+#define SILENT_MS 500 /* between tries as long as no API server answers: the first answer shall not wait for us */
+#define ARRIVAL_MS 60000 /* so long after its start it looks more often for objects that are not there yet */
 #define SETTLE_MS 10000
 #define OVERLAP_MS (3600 * 1000LL)
 #define TRIES 5 /* of a patch, when others write to the same object */
@@ -48,6 +51,8 @@ struct selfcert {
     bool overlap;                      /* some target held other CAs */
     char *seen[TRUST_TARGETS];         /* resourceVersion of each target after it was found right */
     int64_t pause_ms;                  /* after the last look */
+    int64_t start_ms;
+    bool absent;                       /* some target was not there */
     bool others[TRUST_TARGETS];        /* that target held other CAs at that time */
 };
 
@@ -224,7 +229,10 @@ static bool over(const struct selfcert *s, size_t i) {
 static int inject(struct selfcert *s, struct arena *a, size_t i, struct err *e) {
     const struct trust_target *t = &trust_targets[i];
     struct jv *meta = NULL;
-    if (get(s, a, t->kind, NULL, t->name, true, &meta, e)) return e->code == ERR_NOT_FOUND ? 0 : -1;
+    if (get(s, a, t->kind, NULL, t->name, true, &meta, e)) {
+        s->absent = s->absent || e->code == ERR_NOT_FOUND;
+        return e->code == ERR_NOT_FOUND ? 0 : -1;
+    }
     if (str_eq(s->seen[i], meta_rv(meta)) && !over(s, i)) return 0;
     bool again = true;
     for (int n = 0; again && n < TRIES; n++) {
@@ -236,6 +244,7 @@ static int inject(struct selfcert *s, struct arena *a, size_t i, struct err *e) 
 
 static int inject_all(struct selfcert *s, struct arena *a, struct err *e) {
     int rc = 0;
+    s->absent = false;
     for (size_t i = 0; i < TRUST_TARGETS; i++) {
         struct err one = ERR_INIT;
         if (inject(s, a, i, &one) == 0) continue;
@@ -288,8 +297,11 @@ int64_t selfcert_look(struct selfcert *s) {
     if (rc) certs_failed(s->o.certs, &e);
     certs_check(s->o.certs, clock_now_ms(s->o.clock));
     int64_t last = s->pause_ms;
+    if (rc && e.code == ERR_UNAVAILABLE && !e.http) return SILENT_MS;
     s->pause_ms = rc == 0 || last == 0 ? HURRY_MS : last * 2 < LOOK_EVERY_MS ? last * 2 : LOOK_EVERY_MS;
-    return rc == 0 && s->served ? LOOK_EVERY_MS : s->pause_ms;
+    if (rc || !s->served) return s->pause_ms;
+    /* Who installs may do so in any order: the definitions come a moment later, and want their CA then. */
+    return s->absent && mono_ms(s) - s->start_ms < ARRIVAL_MS ? HURRY_MS : LOOK_EVERY_MS;
 }
 
 static void *run(void *arg) {
@@ -317,6 +329,7 @@ void selfcert_free(struct selfcert *s) {
 struct selfcert *selfcert_new(const struct selfcert_opts *o) {
     struct selfcert *s = must(calloc(1, sizeof *s));
     s->o = *o;
+    s->start_ms = mono_ms(s);
     pthread_mutex_init(&s->lock, NULL);
     cond_init_mono(&s->wake);
     return s;

@@ -36,6 +36,8 @@ static struct world {
     int nsets;
     atomic_int busy;      /* as many patches find that somebody else has written in between */
     atomic_bool forbidden; /* Secrets */
+    atomic_bool silent;    /* nobody answers */
+    atomic_bool absent;    /* the definitions are not installed yet */
 } w;
 
 static const char *const target_name[NTARGETS] = {"rolebasedgroups.workloads.x-k8s.io", "rolebasedgroupsets.workloads.x-k8s.io",
@@ -109,7 +111,9 @@ static void answer(void *ctx, struct fake_conn *c, const struct fake_request *q)
     pthread_mutex_lock(&w.lock);
     size_t i = 0;
     while (i < NTARGETS && !str_has_suffix(q->path, target_name[i])) i++;
-    if (i < NTARGETS) answer_target(c, q, &w.target[i]);
+    if (atomic_load(&w.silent)) fake_cut(c);
+    else if (i < 2 && atomic_load(&w.absent)) fake_status(c, 404, "NotFound", "not found");
+    else if (i < NTARGETS) answer_target(c, q, &w.target[i]);
     else answer_secret(c, q);
     pthread_mutex_unlock(&w.lock);
 }
@@ -264,6 +268,30 @@ START_TEST(a_first_installation_serves_at_once) {
     int requests = fakeapi_requests(api);
     look(0);
     ck_assert_int_eq(fakeapi_requests(api) - requests, 1 + NTARGETS); /* nothing is written, nor read in full */
+}
+END_TEST
+
+/* The pauses grew while nobody answered, and the first answer had to wait for the last of them. */
+START_TEST(the_first_answer_does_not_wait_for_a_long_pause) {
+    atomic_store(&w.silent, true);
+    for (int i = 0; i < 20; i++) ck_assert_int_le(selfcert_look(replica[0].selfcert), 500);
+    atomic_store(&w.silent, false);
+    ck_assert_int_eq(look(0), 10000);
+    ck_assert_int_eq(serves(0), 0);
+}
+END_TEST
+
+/* Definitions that were installed after the manager's start got their CA ten seconds later, and no group could be written. */
+START_TEST(definitions_that_come_a_moment_later_get_their_ca_at_once) {
+    atomic_store(&w.absent, true);
+    ck_assert_int_eq(selfcert_look(replica[0].selfcert), 1000);
+    ck_assert_int_eq(serves(0), 0);
+    atomic_store(&w.absent, false);
+    ck_assert_int_eq(look(0), 10000);
+    every_bundle_has(1);
+    atomic_store(&w.absent, true); /* nobody looks for ever for what does not come */
+    clock_fake_advance(now, 61000);
+    ck_assert_int_eq(selfcert_look(replica[0].selfcert), 10000);
 }
 END_TEST
 
@@ -508,7 +536,8 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {
-        a_first_installation_serves_at_once, replicas_that_start_together_agree, one_that_never_gets_its_turn_says_so,
+        a_first_installation_serves_at_once, the_first_answer_does_not_wait_for_a_long_pause,
+        definitions_that_come_a_moment_later_get_their_ca_at_once, replicas_that_start_together_agree, one_that_never_gets_its_turn_says_so,
         a_new_ca_is_trusted_before_it_is_used_and_the_old_one_after, a_replica_that_starts_amid_the_change_waits,
         one_ca_after_another_leaves_none_behind, a_renewed_pair_of_the_same_ca_is_served_at_once,
         a_ca_in_its_last_year_is_replaced_in_the_same_way, a_broken_secret_is_replaced_without_a_gap,
