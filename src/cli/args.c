@@ -5,12 +5,14 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
-static void help(const struct command *c) {
+void cli_help(const struct command *c) {
     BUF_AUTO struct buf out = BUF_INIT;
     buf_printf(&out, "%s\n\nUsage: kubectl rbg %s %s\n\n%s\n\nFlags:\n", c->summary, c->name, c->args, c->help);
     if (c->files)
         buf_puts(&out, "  -f, --filename FILE\n"
-                       "      manifest, YAML or JSON; -: standard input; may be given several times\n");
+                       "      manifest, YAML or JSON, or a folder of them; -: standard input; may be given several times\n"
+                       "  -R, --recursive\n"
+                       "      look into the folders below a folder, too\n");
     flags_help(c->flags, c->nflags, &out);
     fputs(buf_str(&out), stdout);
 }
@@ -50,14 +52,24 @@ int cli_args(const struct command *c, int argc, char **argv, struct arena *a, vo
     const char **files = ARENA_ARRAY(a, (size_t)argc + 1, const char *);
     int nrest = 0;
     size_t nfiles = 0;
+    bool recursive = false, more = false; /* more: what comes now may be one more file */
     for (int i = 0; i < argc; i++) {
         bool missing = false;
+        if (c->files && (str_eq(argv[i], "-R") || str_eq(argv[i], "--recursive"))) {
+            recursive = true;
+            continue;
+        }
+        if (more && argv[i][0] != '-') {
+            files[nfiles++] = argv[i];
+            continue;
+        }
         if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h")) {
-            help(c);
+            cli_help(c);
             return 1;
         }
         const char *file = c->files ? file_arg(argc, argv, &i, &missing) : NULL;
         if (missing) return fail(c, "-f needs a file", EXIT_USAGE);
+        more = file != NULL;
         if (file) files[nfiles++] = file;
         else rest[nrest++] = argv[i];
     }
@@ -66,13 +78,14 @@ int cli_args(const struct command *c, int argc, char **argv, struct arena *a, vo
     if (!nfiles) return fail(c, "no input: give a manifest with -f FILE", EXIT_USAGE);
     struct err e = ERR_INIT;
     for (size_t i = 0; i < nfiles; i++)
-        if (manifests_read(a, files[i], m, &e)) return fail(c, e.msg, EXIT_BAD_INPUT);
+        if (manifests_read(a, files[i], recursive, m, &e)) return fail(c, e.msg, EXIT_BAD_INPUT);
     return 0;
 }
 
-bool cli_check(struct arena *a, struct manifests *m) {
+bool cli_check(struct arena *a, struct manifests *m, bool strict, size_t *warnings) {
     BUF_AUTO struct buf out = BUF_INIT;
-    size_t n = manifests_check(a, m, &out);
+    size_t none = 0, n = manifests_check(a, m, &(struct check_opts){.lenient = !strict}, warnings ? warnings : &none, &out);
+    manifests_others(m, "skipped", &out);
     fputs(buf_str(&out), stderr);
     return n == 0;
 }

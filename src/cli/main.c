@@ -36,6 +36,14 @@ int main(int argc, char **argv) {
         usage(stderr);
         return EXIT_USAGE;
     }
+    if (str_eq(name, "help") && argc > 2) {
+        for (size_t i = 0; i < NCOMMANDS; i++)
+            if (str_eq(argv[2], commands[i]->name)) {
+                cli_help(commands[i]);
+                return 0;
+            }
+        return unknown(argv[2]);
+    }
     if (str_eq(name, "--help") || str_eq(name, "-h") || str_eq(name, "help")) {
         usage(stdout);
         return 0;

@@ -5,22 +5,41 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
+struct check_flags { bool strict; };
+
+static const struct flag check_flags[] = {STRICT_FLAG(struct check_flags)};
+
+/* Never "no problems" when something was warned of. */
+static void print_count(const struct manifests *m, size_t warnings) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) n += !m->items[i].skipped;
+    printf("%zu document%s, ", n, n == 1 ? "" : "s");
+    if (warnings) printf("%zu warning%s\n", warnings, warnings == 1 ? "" : "s");
+    else printf("no problems\n");
+}
+
 static int run_lint(const struct command *self, int argc, char **argv) {
     ARENA_AUTO struct arena *a = arena_new();
     struct manifests m = {0};
-    int none, rc = cli_args(self, argc, argv, a, &none, &m);
+    struct check_flags o;
+    size_t warnings = 0;
+    int rc = cli_args(self, argc, argv, a, &o, &m);
     if (rc) return rc - 1;
-    if (!cli_check(a, &m)) return EXIT_BAD_INPUT;
-    printf("%zu documents, no problems\n", m.n);
+    manifests_skip_foreign(&m); /* the embedded cluster knows more kinds than are checked */
+    if (!cli_check(a, &m, o.strict, &warnings)) return EXIT_BAD_INPUT;
+    fflush(stderr);
+    print_count(&m, warnings);
     return 0;
 }
 
 const struct command cmd_lint = {
     .name = "lint",
-    .args = "-f FILE...",
+    .args = "-f FILE... [--strict=false]",
     .summary = "Check manifests as the API server and the webhooks would",
     .help = "Prints every problem with its field path, the reason and what to write instead. "
-            "Exit code: 0 when there is none, else 1.",
+            "Objects of other kinds are counted and skipped. Exit code: 0 when there is none, else 1.",
+    .flags = check_flags,
+    .nflags = sizeof check_flags / sizeof *check_flags,
     .files = true,
     .run = run_lint,
 };
@@ -29,19 +48,23 @@ static int run_default(const struct command *self, int argc, char **argv) {
     ARENA_AUTO struct arena *a = arena_new();
     BUF_AUTO struct buf out = BUF_INIT;
     struct manifests m = {0};
-    int none, rc = cli_args(self, argc, argv, a, &none, &m);
+    struct check_flags o;
+    int rc = cli_args(self, argc, argv, a, &o, &m);
     if (rc) return rc - 1;
-    if (!cli_check(a, &m)) return EXIT_BAD_INPUT;
-    for (size_t i = 0; i < m.n; i++) cli_yaml(&out, m.items[i].doc, i == 0);
+    if (!cli_check(a, &m, o.strict, NULL)) return EXIT_BAD_INPUT;
+    for (size_t i = 0; i < m.n; i++)
+        if (!m.items[i].skipped) cli_yaml(&out, m.items[i].doc, out.len == 0);
     fputs(buf_str(&out), stdout);
     return 0;
 }
 
 const struct command cmd_default = {
     .name = "default",
-    .args = "-f FILE...",
+    .args = "-f FILE... [--strict=false]",
     .summary = "Print manifests with the defaults that admission would write",
-    .help = "Prints v1alpha2; a v1alpha1 manifest is converted first.",
+    .help = "Prints v1alpha2; a v1alpha1 manifest is converted first. Objects of other kinds are counted and left out.",
+    .flags = check_flags,
+    .nflags = sizeof check_flags / sizeof *check_flags,
     .files = true,
     .run = run_default,
 };

@@ -160,13 +160,25 @@ static void on_change(void *ctx, enum kind k, const struct jv *was, const struct
 
 /* ---- life ---- */
 
+int sim_add_node(struct sim *s, const struct jv *given, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    const char *name = meta_name(given);
+    struct jv *node = kubelet_node(a, name), *meta = jv_get(node, "metadata"), *has = jv_get(node, "status"),
+              *status = jv_new_obj(a);
+    jv_merge_shallow(a, jv_get(meta, "labels"), jv_path(given, "metadata", "labels", (char *)0));
+    jv_set(a, node, "spec", jv_dup(a, jv_get(given, "spec")));
+    jv_merge_shallow(a, jv_get(has, "allocatable"), jv_path(given, "status", "allocatable", (char *)0));
+    const struct jv *conditions = jv_path(given, "status", "conditions", (char *)0);
+    if (conditions) jv_set(a, has, "conditions", jv_dup(a, conditions));
+    jv_set(a, status, "status", has);
+    if (cluster_create(s->cluster, "kubelet", KIND_NODE, node, e)) return -1;
+    return cluster_patch(s->cluster, "kubelet", KIND_NODE, NULL, name, status, true, e);
+}
+
 static void add_node(struct sim *s, const char *name) {
     ARENA_AUTO struct arena *a = arena_new();
     struct err e = ERR_INIT;
-    struct jv *node = kubelet_node(a, name), *status = jv_new_obj(a);
-    jv_set(a, status, "status", jv_get(node, "status"));
-    if (cluster_create(s->cluster, "kubelet", KIND_NODE, node, &e)) abort();
-    if (cluster_patch(s->cluster, "kubelet", KIND_NODE, NULL, name, status, true, &e)) abort();
+    if (sim_add_node(s, kubelet_node(a, name), &e)) abort();
 }
 
 struct sim *sim_new(const struct sim_opts *o) {

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "base/str.h"
+#include "sim/room.h"
 
 #define NEVER INT64_MAX
 #define SCHEDULER "kube-scheduler"
@@ -185,35 +186,10 @@ static struct krule *pod_rule(struct kubelet *k, enum kubelet_fault fault, const
 
 /* ---- scheduling ---- */
 
-static bool node_open(const struct jv *node, const struct jv *selector) {
-    if (jv_get_bool(jv_get(node, "spec"), "unschedulable", false)) return false;
-    if (!condition_true(jv_path(node, "status", "conditions", (char *)0), "Ready")) return false;
-    JV_FOR_OBJ(m, selector)
-        if (!str_eq(meta_label(node, m->key), jv_str(m->val, ""))) return false;
-    return true;
-}
-
-static size_t pods_on(struct jv *const *pods, size_t n, const char *node) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) count += str_eq(jv_str(jv_path(pods[i], "spec", "nodeName", (char *)0), ""), node);
-    return count;
-}
-
-/* The open node with the fewest pods; the first by name among equals. NULL: none has room. */
-static const char *pick_node(struct kubelet *k, struct arena *a, const struct jv *pod) {
+static const char *pick_node(struct kubelet *k, struct arena *a, const struct jv *pod, const char **why) {
     struct jv **nodes, **pods;
-    size_t nn = cluster_list(k->cluster, a, KIND_NODE, &nodes), np = cluster_list(k->cluster, a, KIND_POD, &pods), least = SIZE_MAX;
-    const char *best = NULL;
-    for (size_t i = 0; i < nn; i++) {
-        int64_t room;
-        const char *text = jv_str(jv_path(nodes[i], "status", "allocatable", "pods", (char *)0), "110");
-        if (str_to_i64(text, &room) || !node_open(nodes[i], jv_path(pod, "spec", "nodeSelector", (char *)0))) continue;
-        size_t load = pods_on(pods, np, meta_name(nodes[i]));
-        if ((int64_t)load >= room || load >= least) continue;
-        least = load;
-        best = meta_name(nodes[i]);
-    }
-    return best;
+    size_t nn = cluster_list(k->cluster, a, KIND_NODE, &nodes), np = cluster_list(k->cluster, a, KIND_POD, &pods);
+    return room_for(a, nodes, nn, pods, np, pod, why);
 }
 
 static void write_status(struct kubelet *k, struct arena *a, const char *manager, const struct jv *pod, struct jv *status) {
@@ -223,10 +199,10 @@ static void write_status(struct kubelet *k, struct arena *a, const char *manager
     cluster_patch(k->cluster, manager, KIND_POD, meta_ns(pod), meta_name(pod), patch, true, &ignored);
 }
 
-static void write_unschedulable(struct kubelet *k, struct arena *a, const struct jv *pod) {
+static void write_unschedulable(struct kubelet *k, struct arena *a, const struct jv *pod, const char *why) {
     struct jv *status = jv_new_obj(a), *list = jv_new_arr(a);
     condition_put(a, list, jv_path(pod, "status", "conditions", (char *)0), "PodScheduled", false, "Unschedulable",
-                  "no node has room for the pod", 0, now_ms(k));
+                  why, 0, now_ms(k));
     jv_set(a, status, "conditions", list);
     write_status(k, a, SCHEDULER, pod, status);
 }
@@ -237,9 +213,10 @@ static bool schedule(struct kubelet *k, struct arena *a, struct kpod *p, const s
         wake(p, p->schedule_at);
         return false;
     }
-    const char *node = pod_rule(k, FAULT_UNSCHEDULABLE, pod) ? NULL : pick_node(k, a, pod);
+    const char *why = "no node has room for the pod";
+    const char *node = pod_rule(k, FAULT_UNSCHEDULABLE, pod) ? NULL : pick_node(k, a, pod, &why);
     if (!node) {
-        write_unschedulable(k, a, pod);
+        write_unschedulable(k, a, pod, why);
         p->schedule_at = now_ms(k) + 1000;
         p->due = p->schedule_at; /* what the write woke is this very state */
         return false;

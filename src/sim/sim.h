@@ -33,6 +33,8 @@ int64_t sim_now_ms(const struct sim *s); /* wall time of the virtual clock */
 /* A user's `kubectl apply`: v1alpha1 is converted, the defaults of admission are written. Not validated: see sim/manifest.h.
  * Errors: of conversion, of the cluster. */
 int sim_apply(struct sim *s, const struct jv *doc, struct err *e);
+/* A node with these labels, spec and allocatable resources; ready unless its conditions say otherwise. */
+int sim_add_node(struct sim *s, const struct jv *node, struct err *e);
 int sim_delete(struct sim *s, enum kind k, const char *ns, const char *name, struct err *e);
 
 /* Does the next thing, moving the clock to it: one reconcile, one pod's step, or one garbage collection. Returns false when

@@ -2,6 +2,7 @@
  * each place once; all kinds, both versions. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -20,10 +21,10 @@ static const char *lint(struct arena *a, const char *text, size_t *problems) {
     int fd = mkstemp(path);
     ck_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);
-    int rc = manifests_read(a, path, &m, &e);
+    int rc = manifests_read(a, path, false, &m, &e);
     unlink(path);
     if (rc) ck_abort_msg("%s", e.msg);
-    *problems = manifests_check(a, &m, &out);
+    *problems = manifests_check(a, &m, &(struct check_opts){.lenient = false}, NULL, &out);
     return arena_strdup(a, buf_str(&out));
 }
 
@@ -93,7 +94,8 @@ START_TEST(versions_and_kinds_that_are_not_served_are_told) {
     EXPECT(HEAD("v1beta1", "CoordinatedPolicy") "spec: {}\n", 1,
            "there is no version \"v1beta1\" of this kind: write workloads.x-k8s.io/v1alpha2");
     EXPECT(HEAD("v1alpha2", "InstanceSet") "spec: {}\n", 1, "write workloads.x-k8s.io/v1alpha1");
-    EXPECT("apiVersion: workloads.x-k8s.io/v1alpha2\nkind: RoleBasedGrup\nmetadata: {name: g}\n", 1, "has no such kind here");
+    EXPECT("apiVersion: workloads.x-k8s.io/v1alpha2\nkind: RoleBasedGrup\nmetadata: {name: g}\n", 1,
+           "has no such kind: correct its name");
     EXPECT("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: g}\ndata: 7\n", 0, ""); /* Kubernetes' own are not looked into */
 }
 END_TEST
@@ -106,6 +108,86 @@ START_TEST(a_list_is_taken_apart) {
 }
 END_TEST
 
+/* ---- users' whole files ---- */
+
+static struct manifests read_all(struct arena *a, const char *text, struct buf *others) {
+    struct err e = ERR_INIT;
+    struct manifests m = {0};
+    char path[] = "/tmp/rbg-manifest-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    ASSERT_OK(manifests_read(a, path, false, &m, &e));
+    unlink(path);
+    manifests_others(&m, "skipped", others);
+    return m;
+}
+
+START_TEST(other_kinds_are_counted_and_skipped) {
+    ARENA_AUTO struct arena *a = arena_new();
+    BUF_AUTO struct buf out = BUF_INIT;
+    read_all(a, "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: a}}\n---\n"
+                "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {generateName: b}}\n---\n"
+                "{apiVersion: example.com/v1, kind: Own, metadata: {name: a}}\n---\n"
+                HEAD("v1alpha2", "RoleBasedGroup") "spec: {roles: [{name: a, standalonePattern: {" T "}}]}\n", &out);
+    ck_assert_str_eq(buf_str(&out), "3 other objects skipped (PersistentVolumeClaim, Own)\n");
+    EXPECT("{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: a}}\n", 0, "");
+}
+END_TEST
+
+START_TEST(fields_that_nobody_knows_are_refused_as_kubectl_apply_does) {
+    EXPECT(HEAD("v1alpha2", "RoleBasedGroup")
+           "spec: {roles: [{name: a, replica: 2, standalonePattern: {" T "}}], roleTemplate: []}\n", 2,
+           "spec.roles[0].replica: Forbidden: there is no such field (did you mean \"replicas\"?)", "spec.roleTemplate: Forbidden");
+    EXPECT(HEAD("v1alpha1", "RoleBasedGroup") "spec: {roles: [{name: a, standalonePattern: {}, workload: {apiVersion: "
+           "workloads.x-k8s.io/v1alpha2, kind: RoleInstanceSet}, " T "}]}\n", 1, "spec.roles[0].standalonePattern: Forbidden");
+}
+END_TEST
+
+/* `kubectl get -o yaml`: the group can be run again, what was made of it is not. */
+START_TEST(what_a_server_added_is_left_out) {
+    ARENA_AUTO struct arena *a = arena_new();
+    BUF_AUTO struct buf out = BUF_INIT;
+    struct manifests m = read_all(
+        a, "apiVersion: v1\nkind: List\nitems:\n"
+           "- {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroup, metadata: {name: g, uid: u, resourceVersion: \"7\", "
+           "generation: 3, creationTimestamp: \"2026-01-01T00:00:00Z\"}, spec: {}, status: {observedGeneration: 3}}\n"
+           "- {apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleInstanceSet, metadata: {name: g-a, ownerReferences: "
+           "[{apiVersion: workloads.x-k8s.io/v1alpha2, kind: RoleBasedGroup, name: g, uid: u}]}, spec: {}}\n", &out);
+    ck_assert_str_eq(buf_str(&out), "1 other object skipped (RoleInstanceSet)\n");
+    const struct jv *meta = jv_get(m.items[0].doc, "metadata");
+    ck_assert_uint_eq(jv_len(meta), 1);
+    ck_assert_ptr_null(jv_get(m.items[0].doc, "status"));
+}
+END_TEST
+
+START_TEST(a_folder_is_read_by_name) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct err e = ERR_INIT;
+    struct manifests m = {0}, none = {0};
+    char root[] = "/tmp/rbg-manifests-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(root));
+    const char *names[] = {"b.yaml", "a.yml", "notes.txt", "below/c.json"};
+    ck_assert_int_eq(mkdir(arena_printf(a, "%s/below", root), 0700), 0);
+    ASSERT_ERR(manifests_read(a, root, true, &none, &e), ERR_INVALID);
+    for (size_t i = 0; i < 4; i++) {
+        FILE *f = fopen(arena_printf(a, "%s/%s", root, names[i]), "w");
+        ck_assert_ptr_nonnull(f);
+        fprintf(f, "{apiVersion: v1, kind: ConfigMap, metadata: {name: x%zu}}", i);
+        fclose(f);
+    }
+    ASSERT_OK(manifests_read(a, root, false, &m, &e));
+    ck_assert_uint_eq(m.n, 2);
+    ck_assert_str_eq(meta_name(m.items[0].given), "x1");
+    ASSERT_OK(manifests_read(a, root, true, &m, &e));
+    ck_assert_uint_eq(m.n, 5);
+    for (size_t i = 0; i < 4; i++) unlink(arena_printf(a, "%s/%s", root, names[i]));
+    rmdir(arena_printf(a, "%s/below", root));
+    rmdir(root);
+}
+END_TEST
+
 TEST_MAIN("sim_manifest", what_the_schema_refuses_is_found, null_is_as_if_it_were_not_there, a_place_is_reported_once,
           policies_and_warmups_are_checked_as_their_webhooks_do, versions_and_kinds_that_are_not_served_are_told,
-          a_list_is_taken_apart)
+          a_list_is_taken_apart, other_kinds_are_counted_and_skipped,
+          fields_that_nobody_knows_are_refused_as_kubectl_apply_does, what_a_server_added_is_left_out, a_folder_is_read_by_name)

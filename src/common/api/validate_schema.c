@@ -148,3 +148,44 @@ void admission_check_schema(struct problems *p, enum kind k, const char *version
     else if (f->flags & FF_REQUIRED)
         place_problem(p, &spec, PROBLEM_REQUIRED, "%s", f->desc);
 }
+
+/* ---- unknown fields ---- */
+
+/* Strict decoding, as `kubectl apply` asks the API server for it. */
+static void unknown_in(struct problems *p, const struct type *t, const struct place *at);
+
+static void unknown_below(struct problems *p, const struct field *f, const struct place *at) {
+    if (f->flags & FF_SCHEMALESS || !f->type) return;
+    if (f->kind == F_OBJECT) unknown_in(p, f->type, at);
+    if (f->elem != F_OBJECT) return;
+    for (size_t i = 0; f->kind == F_LIST && i < place_len(at); i++) {
+        struct place item = place_item(at, i);
+        unknown_in(p, f->type, &item);
+    }
+    JV_FOR_OBJ(m, f->kind == F_MAP ? at->v : NULL) {
+        struct place entry = place_key(at, m);
+        unknown_in(p, f->type, &entry);
+    }
+}
+
+static void unknown_field(struct problems *p, const struct type *t, const struct place *at) {
+    struct words known = {ARENA_ARRAY(p->a, t->nfields + 1, const char *), 0};
+    for (size_t i = 0; i < t->nfields; i++) known.items[known.n++] = t->fields[i].key;
+    place_problem(p, at, PROBLEM_FORBIDDEN, "there is no such field%s", did_you_mean(p->a, at->field, &known));
+}
+
+static void unknown_in(struct problems *p, const struct type *t, const struct place *at) {
+    JV_FOR_OBJ(m, at->v) {
+        const struct field *f = type_fieldn(t, m->key, m->klen);
+        struct place v = {.up = at, .field = m->key, .v = m->val};
+        if (f)
+            unknown_below(p, f, &v);
+        else
+            unknown_field(p, t, &v);
+    }
+}
+
+void admission_check_unknown(struct problems *p, enum kind k, const char *version, const struct jv *doc) {
+    const struct place root = place_root(doc);
+    unknown_in(p, kind_version(k, version)->type, &root);
+}
