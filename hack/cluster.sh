@@ -24,6 +24,8 @@
 # All but "path" and "missing" take --name NAME (default: rbg); clusters of different names run
 # side by side. Paths go to stdout, everything else to stderr.
 #
+# RBG_KUBERNETES a release that hack/cluster has a folder kubernetes-1.XX for; default: that
+#                of hack/cluster/kubernetes/go.mod. Real nodes: the default only
 # RBG_CLUSTERS   where the clusters' directories are (default: $TMPDIR/rbg-clusters)
 # RBG_CACHE      where built programs are kept (default: ~/.cache/rbg)
 #

@@ -14,10 +14,15 @@ readonly REAL_NODE=(node containerd coredns)
 # Not in the folder of programs: for containers, and helm.
 readonly BESIDE_REAL_NODE=(pause cni helm cert-manager)
 
+# The control plane's release: that of kubernetes/, or of kubernetes-$RBG_KUBERNETES/ (1.28; see pin.sh).
+readonly KUBERNETES=kubernetes${RBG_KUBERNETES:+-$RBG_KUBERNETES}
+[[ -f $HERE/$KUBERNETES/go.mod ]] ||
+	die "there is no $HERE/$KUBERNETES: pin the release first, with hack/cluster/pin.sh"
+
 # The module, the programs as paths of packages, and the variables that say what
 # release it is; most programs report none unless told so.
 declare -rA PART_MODULE=(
-	[etcd]=etcd [kwok]=kwok [kubernetes]=kubernetes [node]=kubernetes [pause]=pause
+	[etcd]=etcd [kwok]=kwok [kubernetes]=$KUBERNETES [node]=kubernetes [pause]=pause
 	[containerd]=containerd [cni]=cni [coredns]=coredns [helm]=helm [cert-manager]=cert-manager
 )
 declare -rA PART_PACKAGES=(
@@ -122,7 +127,7 @@ present_programs() {
 # The minor release of Kubernetes is what the tests were written against.
 versions_fit() {
 	local path version want
-	want=$(pinned kubernetes k8s.io/kubernetes)
+	want=$(pinned "$KUBERNETES" k8s.io/kubernetes)
 	for path in "$@"; do
 		case ${path##*/} in
 		kubectl) version=$("$path" version --client 2>/dev/null) || return 1 ;;
@@ -178,7 +183,7 @@ part_flags() {
 	local ldflags='-s -w'
 	case $1 in
 	kubernetes | node)
-		ldflags+=$(version_flags kubernetes k8s.io/kubernetes \
+		ldflags+=$(version_flags "${PART_MODULE[$1]}" k8s.io/kubernetes \
 			k8s.io/component-base/version.git k8s.io/client-go/pkg/version.git)
 		;;
 	containerd)
