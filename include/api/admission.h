@@ -72,7 +72,8 @@ void admission_validate(struct problems *p, enum kind k, const struct jv *doc, c
  * manifests that no API server has looked at. CEL rules are left out. The version must be one of the kind's. */
 void admission_check_schema(struct problems *p, enum kind k, const char *version, const struct jv *doc);
 
-/* Members that the definition does not know, as strict decoding refuses them; not of metadata, nor where the schema takes anything. */
+/* Members that the definition does not know, as strict decoding refuses them; not of metadata, nor where the schema takes
+ * anything. */
 void admission_check_unknown(struct problems *p, enum kind k, const char *version, const struct jv *doc);
 
 /* Converts a document (kind RBG or RBGSET) between "v1alpha1" and "v1alpha2". Lossless in both directions: what the target can't

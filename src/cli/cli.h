@@ -18,9 +18,10 @@ extern const struct command cmd_simulate, cmd_lint, cmd_render, cmd_default, cmd
 
 enum { EXIT_BAD_INPUT = 1, EXIT_USAGE = 2 };
 
-/* Takes -f FILE..., --filename FILE..., -f=FILE, --filename=FILE, -R and --recursive out of argv, the rest is read as the command's
- * flags into opts. What follows a -f and is no flag is a file, too: a shell's *.yaml. Reads the files into *m (which may be NULL when the command takes none). Says on standard error what is wrong; returns 0, or
- * the exit code + 1 of a run that ends here (also of --help). */
+/* Takes -f FILE..., --filename FILE..., -f=FILE, --filename=FILE, -R and --recursive out of argv, the rest is read as the
+ * command's flags into opts. What follows a -f and is no flag is a file, too: a shell's *.yaml. Reads the files into *m
+ * (which may be NULL when the command takes none). Says on standard error what is wrong; returns 0, or the exit code + 1
+ * of a run that ends here (also of --help). */
 int cli_args(const struct command *c, int argc, char **argv, struct arena *a, void *opts, struct manifests *m);
 
 void cli_help(const struct command *c);

@@ -537,7 +537,8 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {
         a_first_installation_serves_at_once, the_first_answer_does_not_wait_for_a_long_pause,
-        definitions_that_come_a_moment_later_get_their_ca_at_once, replicas_that_start_together_agree, one_that_never_gets_its_turn_says_so,
+        definitions_that_come_a_moment_later_get_their_ca_at_once,
+        replicas_that_start_together_agree, one_that_never_gets_its_turn_says_so,
         a_new_ca_is_trusted_before_it_is_used_and_the_old_one_after, a_replica_that_starts_amid_the_change_waits,
         one_ca_after_another_leaves_none_behind, a_renewed_pair_of_the_same_ca_is_served_at_once,
         a_ca_in_its_last_year_is_replaced_in_the_same_way, a_broken_secret_is_replaced_without_a_gap,
