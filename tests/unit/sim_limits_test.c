@@ -1,6 +1,9 @@
 /* Numbers and names that no cluster can carry, in objects that are stored already or that come around admission: each becomes a
  * condition that says what to write instead, nothing is made from it, what runs goes on, and a mended object is carried out. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/limits.h"
 #include "api/names.h"
@@ -171,5 +174,40 @@ START_TEST(what_takes_too_much_is_refused) {
 }
 END_TEST
 
+/* As many pods as a group may have, on demand (RBG_PODS=10000); by default fewer: ten roles of instances of ten pods. */
+START_TEST(a_large_group_comes_up) {
+    const char *wanted = getenv("RBG_PODS");
+    size_t pods = wanted ? strtoul(wanted, NULL, 10) : 100;
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *g = scenario_group(a, "g", 1, false), *roles = jv_path(g, "spec", "roles", (char *)0), *role = roles->items[0];
+    struct jv *template = jv_path(role, "standalonePattern", "template", (char *)0);
+    ck_assert_ptr_nonnull(template);
+    jv_del(role, "standalonePattern");
+    struct jv *pattern = jv_need_obj(a, role, "leaderWorkerPattern");
+    jv_set_int(a, pattern, "size", 10);
+    jv_set(a, pattern, "template", template);
+    jv_set_int(a, role, "replicas", (int64_t)pods / 100);
+    for (int i = 1; i < 10; i++) {
+        struct jv *more = jv_dup(a, role);
+        jv_set(a, more, "name", jv_new_strf(a, "worker%d", i));
+        jv_push(a, roles, more);
+    }
+    clock_t start = clock();
+    scenario_apply(s, g);
+    scenario_ready(s);
+    ck_assert_uint_eq(count(s, a, KIND_POD), pods);
+    struct rctx c = {.a = a, .src = cluster_source(sim_cluster(s)), .opt = &sim_opts_default.decisions};
+    struct plan p;
+    decide(&rbg_reconciler, &c, &(struct rkey){"default", "g"}, &p);
+    size_t group = unit_peak();
+    decide(&ris_reconciler, &c, &(struct rkey){"default", "g-worker"}, &p);
+    printf("%zu pods: %.1f s of CPU in the simulation; a look at the group takes %zu KiB, at a role of it %zu KiB\n", pods,
+           (double)(clock() - start) / CLOCKS_PER_SEC, group >> 10, unit_peak() >> 10);
+    sim_free(s);
+}
+END_TEST
+
 TEST_MAIN("sim_limits", a_stored_number_is_a_condition, an_adapters_number_is_a_condition_and_stays_out_of_the_group,
-          sets_and_instances_made_by_hand, a_stored_name_is_a_condition, what_takes_too_much_is_refused)
+          sets_and_instances_made_by_hand, a_stored_name_is_a_condition, what_takes_too_much_is_refused,
+          a_large_group_comes_up)
