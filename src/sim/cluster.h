@@ -31,11 +31,22 @@ const struct source *cluster_source(const struct cluster *c);
 /* A namespaced object without a namespace goes to "default". Documents are not changed. */
 int cluster_create(struct cluster *c, const char *manager, enum kind k, const struct jv *doc, struct err *e);
 int cluster_apply(struct cluster *c, const char *manager, enum kind k, const struct jv *doc, bool force, struct err *e);
-/* A strategic merge patch for Kubernetes' own kinds, a merge patch for ours. metadata.uid in the patch is a precondition.
- * status: of the status subresource, which changes nothing else; without it the status does not change. */
+enum patch_type { PATCH_MERGE, PATCH_STRATEGIC, PATCH_JSON };
+/* metadata.uid and metadata.resourceVersion that the patch leads to are preconditions. status: of the status subresource, which
+ * changes nothing else; without it the status does not change. A definition's objects take no strategic merge patch (415). */
+int cluster_patch_as(struct cluster *c, const char *manager, enum kind k, const char *ns, const char *name, enum patch_type type,
+                     const struct jv *patch, bool status, struct err *e);
+/* As the controllers patch: a strategic merge patch for Kubernetes' own kinds, a merge patch for ours. */
 int cluster_patch(struct cluster *c, const char *manager, enum kind k, const char *ns, const char *name, const struct jv *patch,
                   bool status, struct err *e);
-/* Background propagation. uid NULL: no precondition. A pod is only marked: its kubelet removes it. */
+struct cluster_deletion {
+    const char *uid, *version; /* preconditions; NULL: none */
+    const char *policy;        /* "Orphan", "Foreground", "Background"; NULL: what its finalizers say, or Background */
+};
+/* A pod with a node is only marked: its kubelet removes it. */
+int cluster_delete_as(struct cluster *c, enum kind k, const char *ns, const char *name, const struct cluster_deletion *how,
+                      struct err *e);
+/* Background propagation. uid NULL: no precondition. */
 int cluster_delete(struct cluster *c, enum kind k, const char *ns, const char *name, const char *uid, struct err *e);
 /* What an action of a plan asks for. */
 int cluster_do(struct cluster *c, const char *manager, const struct action *w, struct err *e);
@@ -43,7 +54,12 @@ int cluster_do(struct cluster *c, const char *manager, const struct action *w, s
 /* The kubelet's last word about a pod: it is gone. */
 void cluster_remove(struct cluster *c, enum kind k, const char *ns, const char *name);
 
-/* One pass of the garbage collector: objects all of whose owners are gone are deleted. Returns how many. */
+/* From now on, creates of the kind in the namespace (NULL: in any) are refused with 403 and these words, as a quota or an
+ * admission plugin does; words NULL: no longer. */
+void cluster_refuse(struct cluster *c, enum kind k, const char *ns, const char *words);
+
+/* One pass of the garbage collector: objects all of whose owners are gone are deleted, references to owners that are gone are taken
+ * out of others, and what "orphan" and "foregroundDeletion" promise is carried on. Returns how many objects it changed. */
 size_t cluster_collect(struct cluster *c);
 
 #endif

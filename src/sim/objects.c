@@ -39,6 +39,11 @@ void cluster_free(struct cluster *c) {
     for (size_t i = 0; i < c->n; i++) object_fini(&c->objects[i]);
     free(c->objects);
     free(c->watchers);
+    for (size_t i = 0; i < c->nrefusals; i++) {
+        free(c->refusals[i].ns);
+        free(c->refusals[i].words);
+    }
+    free(c->refusals);
     free(c);
 }
 
@@ -93,6 +98,16 @@ static struct jv *opened_doc(struct arena *a, const struct object *o) {
     struct jv *doc = objects_doc(a, o);
     if (o->kind == KIND_REVISION) jv_set(a, doc, "data", jv_open(a, jv_get(doc, "data")));
     return doc;
+}
+
+const char *objects_ns(enum kind k, const char *ns) {
+    if (kind_info(k)->cluster_scoped) return "";
+    return str_empty(ns) ? "default" : ns;
+}
+
+struct jv *objects_get(struct cluster *c, struct arena *a, enum kind k, const char *ns, const char *name) {
+    size_t at;
+    return objects_find(c, k, objects_ns(k, ns), name, &at) ? objects_doc(a, &c->objects[at]) : NULL;
 }
 
 /* ---- changing ---- */

@@ -15,6 +15,8 @@ struct object {
 
 struct watcher { cluster_watch_fn fn; void *ctx; };
 
+struct refusal { enum kind kind; char *ns, *words; };
+
 struct cluster {
     const struct clock *clock;
     struct object *objects; /* by kind, namespace, name */
@@ -22,6 +24,8 @@ struct cluster {
     int64_t version, uids;
     struct watcher *watchers;
     size_t nwatchers;
+    struct refusal *refusals;
+    size_t nrefusals;
     struct source source;
 };
 
@@ -29,6 +33,10 @@ struct cluster {
 bool objects_find(const struct cluster *c, enum kind k, const char *ns, const char *name, size_t *at);
 /* The range [*from, *to) of a kind. */
 void objects_range(const struct cluster *c, enum kind k, size_t *from, size_t *to);
+/* A namespaced object without a namespace is in "default". */
+const char *objects_ns(enum kind k, const char *ns);
+/* The whole object, a fresh tree; NULL: there is none. */
+struct jv *objects_get(struct cluster *c, struct arena *a, enum kind k, const char *ns, const char *name);
 struct jv *objects_doc(struct arena *a, const struct object *o);
 /* Stores a new state under a new version, and tells the watchers. was: the old one, NULL when the object is new. */
 void objects_write(struct cluster *c, struct arena *a, enum kind k, const struct jv *was, struct jv *doc);

@@ -91,7 +91,7 @@ class Api:
 
     def request(self, method, target, body=None, content_type="application/json"):
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             connection = self.connection()
             connection.request(method, target, data, headers)

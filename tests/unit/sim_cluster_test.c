@@ -188,7 +188,7 @@ START_TEST(another_uid_is_refused) {
     ASSERT_OK(cluster_create(f.c, "m", KIND_CONFIGMAP, config_map(&f, "{}"), &e));
     ASSERT_ERR(cluster_patch(f.c, "m", KIND_CONFIGMAP, "default", "x", doc_json(f.a, "{\"metadata\":{\"uid\":\"other\"}}"), false,
                              &e),
-               ERR_CONFLICT);
+               ERR_REJECTED);
     ASSERT_ERR(cluster_delete(f.c, KIND_CONFIGMAP, "default", "x", "other", &e), ERR_CONFLICT);
     ASSERT_ERR(cluster_delete(f.c, KIND_CONFIGMAP, "default", "y", NULL, &e), ERR_NOT_FOUND);
     ASSERT_OK(cluster_delete(f.c, KIND_CONFIGMAP, "default", "x", meta_uid(get(&f, KIND_CONFIGMAP, "x")), &e));
