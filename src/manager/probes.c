@@ -8,7 +8,6 @@
 
 #define CACHE_AGE_MAX_MS 180000
 #define SILENCE_MAX_MS 10000
-#define CONNECTIONS 64 /* on each port; kubelets and scrapers have one or two */
 
 static void healthz(void *ctx, struct serve_request *q, struct serve_response *r) {
     (void)ctx;
@@ -65,13 +64,12 @@ int probes_start(struct probes *p, const char *health_address, const char *metri
                  struct err *e) {
     const struct serve_route health[] = {{"GET", "/healthz", healthz, p}, {"GET", "/readyz", readyz, p}};
     const struct serve_route metric[] = {{"GET", "/metrics", metrics, p}};
-    struct serve_opts o = {.address = health_address, .routes = health, .nroutes = 2, .max_body = 1024,
-                           .max_connections = CONNECTIONS, .threads = 1};
+    struct serve_opts o = {.address = health_address, .routes = health, .nroutes = 2, .max_body = 1024, .threads = 1};
     p->health = server_start(&o, e);
     if (!p->health) return err_wrap(e, "--health-probe-bind-address");
     if (str_eq(metrics_address, "0")) return 0;
     o = (struct serve_opts){.address = metrics_address, .certs = metrics_certs, .routes = metric, .nroutes = 1, .max_body = 1024,
-                            .max_connections = CONNECTIONS, .threads = 1};
+                            .threads = 1};
     p->metrics = server_start(&o, e);
     return p->metrics ? 0 : err_wrap(e, "--metrics-bind-address");
 }
