@@ -18,7 +18,8 @@ void queue_free(struct queue *q);
 void queue_add(struct queue *q, const char *key);
 void queue_add_after(struct queue *q, const char *key, int64_t ms); /* the earliest of several delays wins */
 void queue_add_backoff(struct queue *q, const char *key);
-void queue_add_backoff_min(struct queue *q, const char *key, int64_t min_ms); /* at least Retry-After */
+/* At least min_ms, which Retry-After may ask for and which wins, and at most max_ms. */
+void queue_add_backoff_between(struct queue *q, const char *key, int64_t min_ms, int64_t max_ms);
 void queue_forget(struct queue *q, const char *key);                /* resets the backoff */
 
 /* Takes the next key (copied into key, up to size bytes); blocks. false: shut down. Every get needs a done. */

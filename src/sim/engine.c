@@ -15,6 +15,7 @@
 #define START_MS INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
 #define BACKOFF_BASE_MS 5
 #define BACKOFF_MAX_MS 1000000
+#define BUSY_FACTOR 6
 
 const struct sim_opts sim_opts_default = {
     .kubelet = {.schedule_ms = 100, .start_ms = 1000, .ready_ms = 2000, .restart_ms = 1000, .stop_ms = 1000, .sync_ms = 100,
@@ -34,6 +35,7 @@ struct key {
     int64_t due;       /* NEVER: waits for a change */
     int64_t put_off;   /* since when a write waits; NEVER: none does */
     unsigned failures;
+    bool refused;      /* a write of the last plan */
 };
 
 struct sim {
@@ -50,6 +52,7 @@ struct sim {
     struct sim_event *events;
     size_t nevents;
     int64_t writes, reconciles, writes_left;
+    struct refusals *refusals;
     bool crashed;
     int (*fail)(void *ctx, const struct action *w, struct err *e);
     void *fail_ctx;
@@ -187,6 +190,7 @@ struct sim *sim_new(const struct sim_opts *o) {
     s->clock = clock_fake_new(START_MS);
     s->cluster = cluster_new(s->clock);
     s->timeline = timeline_new();
+    s->refusals = refusals_new();
     s->a = arena_new();
     s->collect_at = NEVER;
     s->writes_left = NEVER;
@@ -204,6 +208,7 @@ void sim_free(struct sim *s) {
     cluster_free(s->cluster);
     clock_fake_free(s->clock);
     timeline_free(s->timeline);
+    refusals_free(s->refusals);
     arena_free(s->a);
     free(s->events);
     free(s);
@@ -260,8 +265,20 @@ static void emit(struct sim *s, const struct key *k, const char *type, const cha
     if (!str_eq(type, "Normal")) timeline_say(s->timeline, sim_elapsed_ms(s), kind, k->name, "%s %s: %s", type, reason, message);
 }
 
+static const char *root_key(struct arena *a, const struct key *k) {
+    return arena_printf(a, "%s/%s/%s", kind_info(k->r->root)->name, k->ns, k->name);
+}
+
+/* Is the failure news? A refusal is noted for the next plan. */
+static bool note_failure(struct sim *s, struct key *k, const struct action *w, const struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    if (!refused(e)) return true;
+    k->refused = true;
+    return refusals_note(s->refusals, root_key(a, k), &(struct refusal){w->act, w->kind, w->name, refusal_words(e)});
+}
+
 /* Returns false when the plan must not go on past the next barrier. */
-static bool write_one(struct sim *s, const struct key *k, const struct action *w) {
+static bool write_one(struct sim *s, struct key *k, const struct action *w) {
     struct err e = ERR_INIT;
     s->writes++;
     int rc = s->fail ? s->fail(s->fail_ctx, w, &e) : 0;
@@ -269,12 +286,13 @@ static bool write_one(struct sim *s, const struct key *k, const struct action *w
     if (--s->writes_left <= 0) s->crashed = true;
     if (!rc && w->reason) emit(s, k, "Normal", w->reason, w->message);
     if (!rc || action_harmless(w, &e)) return true;
-    if (w->fail_reason) emit(s, k, "Warning", w->fail_reason, e.msg);
+    if (note_failure(s, k, w, &e) && w->fail_reason) emit(s, k, "Warning", w->fail_reason, e.msg);
     return false;
 }
 
 static bool due(struct sim *s, struct key *k, const struct action *w, bool *waits) {
-    int64_t delay_ms = w->gives_way ? s->o.record_ms : w->delay_ms;
+    /* record_ms: there is more to do than workers, so what waits for company waits longer, too */
+    int64_t delay_ms = w->gives_way && s->o.record_ms ? s->o.record_ms : s->o.record_ms ? w->delay_ms * BUSY_FACTOR : w->delay_ms;
     if (!delay_ms) return true;
     if (k->put_off == NEVER) k->put_off = sim_now_ms(s);
     int64_t left = k->put_off + delay_ms - sim_now_ms(s);
@@ -288,22 +306,31 @@ static void wake_owner(struct sim *s, const struct jv *root) {
     for (size_t i = 0; i < NRECONCILERS; i++) route_owner(&(struct routing){s, reconcilers[i]}, root);
 }
 
+/* As the executor: when the creation of one object fails, the others of its kind are left out, and nothing else. */
 static bool carry_out(struct sim *s, struct key *k, const struct jv *root, const struct plan *p) {
-    bool ok = true, waits = false;
+    bool ok = true, waits = false, spoiled[KIND_COUNT] = {false};
+    k->refused = false;
     for (size_t i = 0; i < p->n && !s->crashed; i++) {
         const struct action *w = &p->items[i];
         if (w->act == ACT_BARRIER && !ok) break;
+        if (w->act == ACT_CREATE && spoiled[w->kind]) continue;
         if (w->act == ACT_EVENT) emit(s, k, w->type, w->reason, w->message);
         else if (w->act == ACT_AFTER) key_after(s, k, w->delay_ms);
-        else if (w->act != ACT_BARRIER && due(s, k, w, &waits)) ok = write_one(s, k, w) && ok;
+        else if (w->act != ACT_BARRIER && due(s, k, w, &waits)) {
+            bool done = write_one(s, k, w);
+            if (!done && w->act == ACT_CREATE) spoiled[w->kind] = true;
+            ok = done && ok;
+        }
         else if (w->gives_way && w->act == ACT_PATCH_STATUS) wake_owner(s, root);
     }
     if (!waits) k->put_off = NEVER;
+    if (!k->refused) refusals_clear(s->refusals, root_key(p->a, k));
     return ok;
 }
 
 static const struct world *look(struct sim *s, struct arena *a, const struct key *k, struct plan *p) {
     struct rctx c = {.a = a, .src = cluster_source(s->cluster), .opt = &s->o.decisions, .now_ms = sim_now_ms(s)};
+    c.refused = refusals_get(s->refusals, a, root_key(a, k));
     return decide(k->r, &c, &(struct rkey){k->ns, k->name}, p);
 }
 
@@ -324,7 +351,8 @@ static void reconcile(struct sim *s, struct key *k) {
     }
     int64_t ms = k->failures >= 18 ? BACKOFF_MAX_MS : (int64_t)BACKOFF_BASE_MS << k->failures;
     k->failures++;
-    key_after(s, k, ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS);
+    int64_t most = k->refused ? REFUSED_RETRY_MS : BACKOFF_MAX_MS;
+    key_after(s, k, ms < most ? ms : most);
 }
 
 /* ---- time ---- */
@@ -411,6 +439,8 @@ void sim_restart(struct sim *s) {
     s->crashed = false;
     s->writes_left = NEVER;
     keys_clear(s);
+    refusals_free(s->refusals);
+    s->refusals = refusals_new();
     for (size_t i = 0; i < NRECONCILERS; i++) route_all(&(struct routing){s, reconcilers[i]});
 }
 

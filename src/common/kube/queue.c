@@ -229,17 +229,18 @@ static int64_t backoff_locked(struct queue *q, uint32_t failures) {
     return ms + ms * (int64_t)(random_locked(q) % 1000) / 10000;
 }
 
-void queue_add_backoff_min(struct queue *q, const char *key, int64_t min_ms) {
+void queue_add_backoff_between(struct queue *q, const char *key, int64_t min_ms, int64_t max_ms) {
     mutex_lock(&q->lock);
     struct item *it = item_need_locked(q, key);
     int64_t ms = backoff_locked(q, it->failures++);
+    if (ms > max_ms) ms = max_ms;
     delay_locked(q, it, ms < min_ms ? min_ms : ms);
     mutex_unlock(&q->lock);
     const char *const labels[] = {q->name};
     metric_add(retries, 1, labels);
 }
 
-void queue_add_backoff(struct queue *q, const char *key) { queue_add_backoff_min(q, key, 0); }
+void queue_add_backoff(struct queue *q, const char *key) { queue_add_backoff_between(q, key, 0, INT64_MAX); }
 
 void queue_forget(struct queue *q, const char *key) {
     MUTEX_GUARD(&q->lock);

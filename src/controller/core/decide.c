@@ -18,8 +18,11 @@ struct attempt {
 
 static void attempt(void *arg) {
     struct attempt *t = arg;
-    t->w = t->r->observe(t->c, t->key);
-    if (t->w) t->r->plan(t->w, t->p);
+    struct world *w = t->r->observe(t->c, t->key);
+    t->w = w;
+    if (!w) return;
+    w->refused = t->c->refused;
+    t->r->plan(w, t->p);
 }
 
 const struct world *decide(const struct reconciler *r, struct rctx *c, const struct rkey *key, struct plan *p) {

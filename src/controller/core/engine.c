@@ -52,6 +52,7 @@ struct engine {
     struct controller *controllers;
     struct expect *expect;
     struct later *later;
+    struct refusals *refusals;
     pthread_mutex_t event_lock;
     double event_tokens; /* under event_lock, with event_ms: the time they were counted */
     int64_t event_ms;
@@ -266,12 +267,14 @@ static void reconcile(struct controller *c, const char *key, struct arena *a, st
     struct rkey rkey = {ns, slash + 1};
     struct rctx ctx = {.a = a, .src = &c->g->source, .opt = c->g->o.options, .now_ms = clock_now_ms(c->g->o.clock)};
     struct plan p;
-    const struct world *world = decide(c->r, &ctx, &rkey, &p);
     root_key(root, c->r, key);
+    ctx.refused = refusals_get(c->g->refusals, a, root);
+    const struct world *world = decide(c->r, &ctx, &rkey, &p);
     if (!world) {
         expect_forget(c->g->expect, root);
         defer_clear(c, root);
         later_done(c->g->later, root);
+        refusals_clear(c->g->refusals, root);
         return;
     }
     *rc = exec_plan(&c->exec, &p, root, c->r->root, world->root, res, e);
@@ -284,7 +287,7 @@ static void finish(struct controller *c, const char *key, int rc, const struct e
     if (rc) {
         log_warn("reconcile failed, it will be tried again", "controller", c->r->name, "key", key, "error", e->msg,
                  "class", err_name(e->code));
-        queue_add_backoff_min(c->queue, key, e->retry_after_ms);
+        queue_add_backoff_between(c->queue, key, e->retry_after_ms, res->refused ? REFUSED_RETRY_MS : INT64_MAX);
         return;
     }
     queue_forget(c->queue, key);
@@ -344,6 +347,7 @@ static void controller_init(struct engine *g, struct controller *c, const struct
     c->events = events_new(g->o.kube, r->name, g->o.clock, 0);
     c->exec = (struct exec){.kube = g->o.kube,
                             .expect = g->expect,
+                            .refusals = g->refusals,
                             .events = c->events,
                             .clock = g->o.clock,
                             .parallel = 16,
@@ -381,6 +385,7 @@ struct engine *engine_new(const struct engine_opts *o) {
     struct engine *g = must(calloc(1, sizeof *g));
     g->o = *o;
     g->expect = expect_new(o->clock);
+    g->refusals = refusals_new();
     g->source = (struct source){.self = g, .get = cache_get, .list = cache_list};
     pthread_mutex_init(&g->event_lock, NULL);
     g->event_tokens = (double)o->event_burst;
@@ -461,6 +466,7 @@ void engine_free(struct engine *g) {
     for (size_t i = 0; i < g->o.nreconcilers; i++) controller_fini(&g->controllers[i]);
     for (size_t i = 0; i < SOURCE_CACHES; i++) store_free(g->caches[i].store);
     expect_free(g->expect);
+    refusals_free(g->refusals);
     later_free(g->later);
     pthread_mutex_destroy(&g->event_lock);
     free(g->controllers);

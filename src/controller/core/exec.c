@@ -1,6 +1,7 @@
 /* Plans to requests. Owns nothing: requests and answers live in the plan's arena or are freed here. Runs on the worker's
- * thread; independent requests of one plan are in flight together, creations with slow start, so that a plan that can't succeed
- * (a quota, an admission webhook) fails after one request instead of a thousand. */
+ * thread; independent requests of one plan are in flight together. Creations of one kind go with slow start, so that a plan that
+ * can't succeed (a quota, an admission webhook) fails after one request instead of a thousand; what is beside them goes its own way:
+ * a refused pod holds up no status and no gate. */
 #include "controller/core/exec.h"
 
 #include <string.h>
@@ -25,6 +26,7 @@ struct run {
     struct exec_result *out;
     struct err *e;
     bool failed;
+    bool noted;   /* among the failures is a refusal */
     bool stopped; /* writes were left out, because one before them came to nothing */
 };
 
@@ -125,6 +127,21 @@ static int write_anew(struct run *r, const struct action *w, struct err *e) {
     return write_now(r, &gone, e) || write_now(r, &anew, e) ? -1 : 0;
 }
 
+/* Tells of a write that failed, once: what is refused is asked again and again, with the same answer. */
+static void tell_failure(struct run *r, const struct action *w, struct kube_job *job) {
+    struct refusal what = {w->act, w->kind, w->name, arena_strdup(r->p->a, refusal_words(&job->e))};
+    bool news = true;
+    if (refused(&job->e)) {
+        news = refusals_note(r->x->refusals, r->root_key, &what);
+        r->out->refused = r->noted = true;
+    }
+    err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
+    news = news && !action_outdated(w, &job->e) && !action_early(&job->e, r->root, clock_now_ms(r->x->clock));
+    if (news && w->fail_reason) emit(r, "Warning", w->fail_reason, job->e.msg);
+    if (!r->failed && r->e) *r->e = job->e;
+    r->failed = true;
+}
+
 static void settle(struct run *r, const struct action *w, struct kube_job *job) {
     bool anew = job->rc && action_needs_anew(w, &job->e);
     if (anew) job->rc = write_anew(r, w, &job->e);
@@ -134,11 +151,7 @@ static void settle(struct run *r, const struct action *w, struct kube_job *job) 
     } else if (job->e.code == ERR_CANCELED) {
         r->stopped = true;
     } else if (!kube_namespace_ends(&job->e) && !action_harmless(w, &job->e)) {
-        err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
-        bool news = !action_outdated(w, &job->e) && !action_early(&job->e, r->root, clock_now_ms(r->x->clock));
-        if (w->fail_reason && news) emit(r, "Warning", w->fail_reason, job->e.msg);
-        if (!r->failed && r->e) *r->e = job->e;
-        r->failed = true;
+        tell_failure(r, w, job);
     }
     buf_fini(&job->r.body);
 }
@@ -173,24 +186,38 @@ static bool can_be_sent(struct run *r, const struct action *w) {
     return false;
 }
 
+struct batch { struct kube_job *jobs; const struct action **acts; size_t n; };
+
+static void add(struct arena *a, struct batch *b, const struct action *w) {
+    request_for(a, w, &b->jobs[b->n].q);
+    b->acts[b->n++] = w;
+}
+
+static void run_batch(struct run *r, struct batch *b, bool slow_start) {
+    if (!b->n) return;
+    kube_do_all(r->x->kube, b->jobs, b->n, r->x->parallel, slow_start);
+    for (size_t i = 0; i < b->n; i++) settle(r, b->acts[i], &b->jobs[i]);
+}
+
+static struct batch batch_new(struct arena *a, size_t n) {
+    return (struct batch){ARENA_ARRAY(a, n, struct kube_job), ARENA_ARRAY(a, n, const struct action *), 0};
+}
+
 /* Runs the actions [from, to), which do not depend on each other. */
 static void run_group(struct run *r, size_t from, size_t to) {
     struct arena *a = r->p->a;
-    struct kube_job *jobs = ARENA_ARRAY(a, to - from, struct kube_job);
-    const struct action **acts = ARENA_ARRAY(a, to - from, const struct action *);
-    size_t n = 0, creates = 0;
+    struct batch creates[KIND_COUNT] = {0}, rest = batch_new(a, to - from);
     for (size_t i = from; i < to; i++) {
         const struct action *w = &r->p->items[i];
         if (w->act == ACT_EVENT) emit(r, w->type, w->reason, w->message);
         if (w->act == ACT_AFTER && (!r->out->after_ms || w->delay_ms < r->out->after_ms)) r->out->after_ms = w->delay_ms;
         if (!is_write(w->act) || !due(r, w) || !can_be_sent(r, w)) continue;
-        request_for(a, w, &jobs[n].q);
-        creates += w->act == ACT_CREATE;
-        acts[n++] = w;
+        struct batch *b = w->act == ACT_CREATE ? &creates[w->kind] : &rest;
+        if (!b->jobs) *b = batch_new(a, to - from);
+        add(a, b, w);
     }
-    if (!n) return;
-    kube_do_all(r->x->kube, jobs, n, r->x->parallel, creates > 1);
-    for (size_t i = 0; i < n; i++) settle(r, acts[i], &jobs[i]);
+    for (size_t k = 0; k < KIND_COUNT; k++) run_batch(r, &creates[k], creates[k].n > 1);
+    run_batch(r, &rest, false);
 }
 
 int exec_plan(const struct exec *x, const struct plan *p, const char *root_key, enum kind root_kind, const struct jv *root,
@@ -205,5 +232,6 @@ int exec_plan(const struct exec *x, const struct plan *p, const char *root_key, 
     }
     /* What stopped them was harmless, so it is no failure to be told of; the plan that is made then says what is still to do. */
     if (r.stopped && (!out->after_ms || STOPPED_RETRY_MS < out->after_ms)) out->after_ms = STOPPED_RETRY_MS;
+    if (!r.noted) refusals_clear(x->refusals, root_key);
     return r.failed ? -1 : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "controller/core/plan.h"
+#include "controller/core/refusals.h"
 #include "kube/client.h"
 #include "kube/events.h"
 #include "kube/expect.h"
@@ -11,6 +12,7 @@
 struct exec {
     struct kube *kube;
     struct expect *expect;
+    struct refusals *refusals; /* noted here, and cleared when a plan goes through */
     struct events *events;     /* of the reconciler; NULL: none are written */
     const struct clock *clock;
     size_t parallel;           /* requests of one plan in flight */
@@ -28,6 +30,7 @@ struct exec {
 
 struct exec_result {
     int64_t after_ms; /* look again then; 0: only when something changes */
+    bool refused;     /* the API server does not want a write as it is: no use in asking again soon, and none in asking ever more rarely */
     bool put_off;     /* a write waits for company */
     bool gave_way;    /* a write waits until there is less to do */
     bool untold;      /* it is the status, so the root's owner has to look for itself */

@@ -4,6 +4,7 @@
 #define RBG_CONTROLLER_RECONCILER_H
 
 #include "controller/core/plan.h"
+#include "controller/core/refusals.h"
 #include "controller/core/source.h"
 
 struct rkey { const char *ns, *name; };
@@ -21,6 +22,7 @@ struct rctx {
     const struct source *src;
     const struct options *opt;
     int64_t now_ms; /* wall time of this reconcile */
+    const struct refusal *refused; /* of the last plan of this root (refusals.h); NULL: nothing */
 };
 
 /* Everything a decision may use. Each reconciler's own world starts with this. */
@@ -28,6 +30,7 @@ struct world {
     const struct jv *root; /* the document */
     const struct options *opt;
     int64_t now_ms;
+    const struct refusal *refused; /* as in rctx; set by decide */
 };
 
 /* Which roots a changed object concerns: calls add(ctx, namespace, name) for each. */
