@@ -50,6 +50,7 @@
 #define A_RUNTIMES_MADE_WITH P_ "engine-runtimes-made-with"
 #define A_LIFECYCLE_TIME P_ "role-instance-lifecycle-timestamp"
 #define A_INPLACE_STATE P_ "inplace-update-state"
+#define A_INPLACE_BEFORE P_ "inplace-update-before"
 #define A_INPLACE_GRACE P_ "inplace-update-grace"
 #define A_INPLACE_GRACE_SECONDS P_ "inplace-update-grace-period-seconds"
 #define A_RESTART_TRIGGER P_ "restart-trigger-policy"

@@ -1,5 +1,9 @@
-/* The simulated scheduler and kubelet. Owns one record for each pod: what its containers do, which the pod's status then tells.
- * Learns of pods by watching the cluster; everything it does is a write to the cluster. One thread. */
+/* The simulated scheduler, kubelet and node controller. Owns one record for each pod: what its containers do, which the pod's status
+ * then tells. Learns of pods by watching the cluster; everything it does is a write to the cluster. One thread.
+ *
+ * It is no kinder than the real one. It tells of a new spec before it acts on it; a container counts as restarted when it runs again,
+ * not when it ended; images have the names that a runtime gives them; and the condition Ready is its own: when somebody else has
+ * written what it would compute itself, it notices nothing, and some time later writes its older view over it. */
 #include "sim/kubelet.h"
 
 #include <fnmatch.h>
@@ -14,21 +18,25 @@
 #define NEVER INT64_MAX
 #define SCHEDULER "kube-scheduler"
 #define KUBELET "kubelet"
+#define NODE_CONTROLLER "kube-controller-manager"
+#define STALE_MS 6000 /* so long somebody else's Ready stands */
 
 struct container {
     char *name, *image;      /* image: that runs, or ran last; NULL: never started */
-    bool running;
-    int64_t start_at, ready_at, since, restarts, ended_at;
-    int exit_code;           /* of its last end, which is only told when it has restarted */
+    bool running, over;      /* over: it ended, and its pod's restartPolicy says that it stays so */
+    int64_t start_at, ready_at, since, starts, ended_at;
+    int exit_code;           /* of its last end */
     const char *waiting;     /* reason while it does not run */
 };
 
 struct kpod {
     char *ns, *name, *uid;
-    int64_t due, born, schedule_at, stop_at, fail_at;
+    int64_t due, born, schedule_at, stop_at, end_at, generation;
+    int64_t stale_at;        /* when somebody else's Ready is written over; NEVER: there is none */
     struct container *containers;
     size_t ncontainers;
-    bool failed;
+    const char *phase, *reason, *message; /* of a pod that has ended; NULL: it has not */
+    int told_ready;          /* what was last said of Ready; -1: nothing yet */
 };
 
 struct krule { struct kubelet_rule r; int used; };
@@ -95,7 +103,8 @@ static struct kpod *admit(struct kubelet *k, const struct jv *doc) {
     p->uid = must(strdup(meta_uid(doc)));
     p->born = now_ms(k);
     p->schedule_at = p->due = p->born + delay(k, k->o.schedule_ms);
-    p->stop_at = p->fail_at = NEVER;
+    p->stop_at = p->end_at = p->stale_at = NEVER;
+    p->told_ready = -1;
     p->ncontainers = jv_len(list);
     p->containers = must(calloc(p->ncontainers + 1, sizeof *p->containers));
     for (size_t i = 0; i < p->ncontainers; i++) {
@@ -240,14 +249,13 @@ static void stop_container(struct kubelet *k, struct container *c, const char *w
     c->ended_at = now_ms(k);
     c->exit_code = exit_code;
     c->waiting = why;
-    c->restarts++;
     c->start_at = now_ms(k) + delay(k, k->o.restart_ms);
     c->ready_at = NEVER;
 }
 
 static void start_container(struct kubelet *k, struct kpod *p, struct container *c, const char *image) {
-    if (rule_for(k, FAULT_PULL, p->name, image)) {
-        c->waiting = "ImagePullBackOff";
+    if (rule_for(k, FAULT_PULL, p->name, image)) { /* tells the two by turns, as kubelets do */
+        c->waiting = str_eq(c->waiting, "ErrImagePull") ? "ImagePullBackOff" : "ErrImagePull";
         c->start_at = now_ms(k) + 1000;
         return;
     }
@@ -255,26 +263,48 @@ static void start_container(struct kubelet *k, struct kpod *p, struct container 
     c->image = must(strdup(image));
     c->running = true;
     c->waiting = NULL;
+    c->starts++;
     c->since = now_ms(k);
     c->ready_at = c->since + delay(k, k->o.ready_ms);
 }
 
+/* Does a container that ended like this run again? */
+static bool restarts(const struct jv *pod, int exit_code) {
+    const char *policy = jv_str(jv_path(pod, "spec", "restartPolicy", (char *)0), "Always");
+    return str_eq(policy, "Always") || (str_eq(policy, "OnFailure") && exit_code);
+}
+
+/* The rule by which the running container ends by itself, and how. */
+static struct krule *end_rule(struct kubelet *k, const struct kpod *p, const char *image, int *exit_code) {
+    struct krule *crash = rule_for(k, FAULT_CRASH, p->name, image);
+    *exit_code = crash ? 1 : 0;
+    return crash ? crash : rule_for(k, FAULT_EXIT, p->name, image);
+}
+
+static void end_if_told(struct kubelet *k, struct kpod *p, struct container *c, const struct jv *pod, const char *image) {
+    int code;
+    struct krule *r = end_rule(k, p, image, &code);
+    if (!r || now_ms(k) < c->since + r->r.after_ms) return;
+    r->used++;
+    stop_container(k, c, code ? "CrashLoopBackOff" : "Completed", code);
+    c->over = !restarts(pod, code);
+}
+
 static void run_container(struct kubelet *k, struct kpod *p, struct container *c, const struct jv *pod) {
     const char *image = spec_image(pod, c->name);
+    int code;
+    if (c->over) return;
     if (c->running && !str_eq(c->image, image)) stop_container(k, c, "ContainerCreating", 0);
-    struct krule *crash = c->running ? rule_for(k, FAULT_CRASH, p->name, image) : NULL;
-    if (crash && now_ms(k) >= c->since + crash->r.after_ms) {
-        crash->used++;
-        stop_container(k, c, "CrashLoopBackOff", 1);
-    }
+    if (c->running) end_if_told(k, p, c, pod, image);
+    if (c->over) return;
     if (!c->running && now_ms(k) >= c->start_at) start_container(k, p, c, image);
     if (!c->running) {
         wake(p, c->start_at);
         return;
     }
     if (now_ms(k) < c->ready_at) wake(p, c->ready_at);
-    crash = rule_for(k, FAULT_CRASH, p->name, image);
-    if (crash) wake(p, c->since + crash->r.after_ms);
+    struct krule *ends = end_rule(k, p, image, &code);
+    if (ends) wake(p, c->since + ends->r.after_ms);
 }
 
 static bool container_ready(struct kubelet *k, const struct kpod *p, const struct container *c) {
@@ -283,17 +313,28 @@ static bool container_ready(struct kubelet *k, const struct kpod *p, const struc
 
 /* ---- status ---- */
 
-/* As a container runtime names them: with a tag, and with a digest that depends on the name only. */
-static void put_image(struct arena *a, struct jv *status, const char *image) {
-    char digest[41];
-    const char *slash = strrchr(image, '/'), *tag = strchr(slash ? slash : image, ':');
-    jv_set_str(a, status, "image", tag ? image : arena_printf(a, "%s:latest", image));
-    sha1_hex(image, strlen(image), digest);
-    jv_set_str(a, status, "imageID",
-               arena_printf(a, "%.*s@sha256:%s", (int)(tag ? tag - image : (ptrdiff_t)strlen(image)), image, digest));
+/* The registry and path of an image, as a runtime completes them. */
+static const char *full_name(struct arena *a, const char *name) {
+    const char *slash = strchr(name, '/');
+    if (!slash) return arena_printf(a, "docker.io/library/%s", name);
+    size_t host = strcspn(name, "/");
+    bool is_host = memchr(name, '.', host) || memchr(name, ':', host) || (host == 9 && !memcmp(name, "localhost", 9));
+    return is_host ? name : arena_printf(a, "docker.io/%s", name);
 }
 
-static struct jv *last_state(struct arena *a, const struct container *c) {
+/* As a container runtime names them: in full, and by the first of the tags that its digest is known by. A test says that two tags
+ * are the same image by the second's name: "engine:2-is-1" has the digest of "engine:1". */
+static void put_image(struct arena *a, struct jv *status, const char *image) {
+    char digest[41];
+    const char *slash = strrchr(image, '/'), *tag = strchr(slash ? slash : image, ':'), *same = tag ? strstr(tag, "-is-") : NULL;
+    const char *name = full_name(a, tag ? arena_strndup(a, image, (size_t)(tag - image)) : image);
+    const char *first = arena_printf(a, "%s:%s", name, same ? same + 4 : tag ? tag + 1 : "latest");
+    sha1_hex(first, strlen(first), digest);
+    jv_set_str(a, status, "image", first);
+    jv_set_str(a, status, "imageID", arena_printf(a, "%s@sha256:%s", name, digest));
+}
+
+static struct jv *terminated(struct arena *a, const struct container *c) {
     char at[32];
     struct jv *s = jv_new_obj(a), *t = jv_need_obj(a, s, "terminated");
     jv_set_int(a, t, "exitCode", c->exit_code);
@@ -302,23 +343,45 @@ static struct jv *last_state(struct arena *a, const struct container *c) {
     return s;
 }
 
+static struct jv *waiting(struct arena *a, const struct kpod *p, const struct container *c, const struct jv *pod) {
+    struct jv *s = jv_new_obj(a), *w = jv_need_obj(a, s, "waiting");
+    const char *image = spec_image(pod, c->name);
+    const char *pull = arena_printf(a, "failed to pull and unpack image \"%s\": failed to resolve reference: no such host", image);
+    jv_set_str(a, w, "reason", c->waiting);
+    if (str_eq(c->waiting, "ErrImagePull")) jv_set_str(a, w, "message", pull);
+    if (str_eq(c->waiting, "ImagePullBackOff"))
+        jv_set_str(a, w, "message", arena_printf(a, "Back-off pulling image \"%s\": ErrImagePull: %s", image, pull));
+    if (str_eq(c->waiting, "CrashLoopBackOff"))
+        jv_set_str(a, w, "message", arena_printf(a, "back-off 10s restarting failed container=%s pod=%s_%s(%s)", c->name, p->name,
+                                                 p->ns, p->uid));
+    return s;
+}
+
+static struct jv *running(struct arena *a, const struct container *c) {
+    char since[32];
+    struct jv *s = jv_new_obj(a);
+    jv_set_str(a, jv_need_obj(a, s, "running"), "startedAt", time_rfc3339(c->since, since));
+    return s;
+}
+
 static struct jv *container_status(struct kubelet *k, struct arena *a, const struct kpod *p, const struct container *c,
                                    const struct jv *pod) {
-    char since[32];
-    struct jv *s = jv_new_obj(a), *state = jv_new_obj(a);
+    struct jv *s = jv_new_obj(a);
+    int64_t restarted = c->starts ? c->starts - 1 : 0;
+    bool over = c->over || (p->phase && c->starts);
     jv_set_str(a, s, "name", c->name);
-    if (c->image) put_image(a, s, c->image);
-    else {
+    if (c->image) {
+        put_image(a, s, c->image);
+        jv_set_str(a, s, "containerID", arena_printf(a, "containerd://%s/%s/%lld", p->uid, c->name, (long long)restarted));
+    } else {
         jv_set_str(a, s, "image", spec_image(pod, c->name));
         jv_set_str(a, s, "imageID", "");
     }
     jv_set_bool(a, s, "ready", container_ready(k, p, c));
     jv_set_bool(a, s, "started", c->running);
-    jv_set_int(a, s, "restartCount", c->restarts);
-    if (c->running) jv_set_str(a, jv_need_obj(a, state, "running"), "startedAt", time_rfc3339(c->since, since));
-    else jv_set_str(a, jv_need_obj(a, state, "waiting"), "reason", c->waiting);
-    jv_set(a, s, "state", state);
-    if (c->restarts) jv_set(a, s, "lastState", last_state(a, c));
+    jv_set_int(a, s, "restartCount", restarted);
+    jv_set(a, s, "state", over ? terminated(a, c) : c->running ? running(a, c) : waiting(a, p, c, pod));
+    if (c->ended_at && !over) jv_set(a, s, "lastState", terminated(a, c));
     return s;
 }
 
@@ -347,61 +410,138 @@ static struct jv *conditions(struct arena *a, const struct jv *pod, bool contain
     return list;
 }
 
-static void tell_status(struct kubelet *k, struct arena *a, const struct kpod *p) {
-    const struct jv *pod = cluster_get(k->cluster, a, KIND_POD, p->ns, p->name);
+static bool ready_told(const struct jv *pod) {
+    return condition_true(jv_path(pod, "status", "conditions", (char *)0), "Ready");
+}
+
+static bool containers_ready(struct kubelet *k, const struct kpod *p) {
+    bool ready = p->ncontainers > 0 && !p->phase;
+    for (size_t i = 0; i < p->ncontainers; i++) ready = ready && container_ready(k, p, &p->containers[i]);
+    return ready;
+}
+
+static void tell_status(struct kubelet *k, struct arena *a, struct kpod *p, const struct jv *pod) {
     struct jv *status = jv_new_obj(a), *list = jv_new_arr(a);
-    bool ready = p->ncontainers > 0, ran = false;
+    bool ran = false;
     for (size_t i = 0; i < p->ncontainers; i++) {
-        const struct container *c = &p->containers[i];
-        jv_push(a, list, container_status(k, a, p, c, pod));
-        ready = ready && container_ready(k, p, c);
-        ran = ran || c->image;
+        jv_push(a, list, container_status(k, a, p, &p->containers[i], pod));
+        ran = ran || p->containers[i].image;
     }
-    if (p->failed) {
-        jv_set_str(a, status, "reason", "Evicted");
-        jv_set_str(a, status, "message", "The node was low on resource: memory.");
-    }
-    jv_set_str(a, status, "phase", p->failed ? "Failed" : ran ? "Running" : "Pending");
-    jv_set(a, status, "conditions", conditions(a, pod, ready && !p->failed, now_ms(k)));
+    jv_set_int(a, status, "observedGeneration", p->generation);
+    jv_set_str(a, status, "reason", p->reason);
+    jv_set_str(a, status, "message", p->message);
+    jv_set_str(a, status, "phase", p->phase ? p->phase : ran ? "Running" : "Pending");
+    jv_set(a, status, "conditions", conditions(a, pod, containers_ready(k, p), now_ms(k)));
     jv_set(a, status, "containerStatuses", list);
+    p->told_ready = condition_true(jv_get(status, "conditions"), "Ready");
     write_status(k, a, KUBELET, pod, status);
+}
+
+static void write_ready(struct kubelet *k, struct arena *a, const char *manager, const struct jv *pod, bool ready) {
+    struct jv *status = jv_new_obj(a), *list = jv_new_arr(a);
+    condition_put(a, list, jv_path(pod, "status", "conditions", (char *)0), "Ready", ready, NULL, NULL, 0, now_ms(k));
+    jv_set(a, status, "conditions", list);
+    write_status(k, a, manager, pod, status);
+}
+
+/* Has somebody else written Ready, and as it would be computed, so that there is nothing to notice? Returns true when nothing is
+ * told of the pod now. */
+static bool fooled(struct kubelet *k, struct arena *a, struct kpod *p, const struct jv *pod) {
+    bool live = ready_told(pod), computed = containers_ready(k, p) && !failing_gate(pod);
+    if (p->told_ready < 0 || live == p->told_ready || live != computed) {
+        p->stale_at = NEVER;
+        return false;
+    }
+    if (p->stale_at == NEVER) p->stale_at = now_ms(k) + STALE_MS;
+    if (now_ms(k) >= p->stale_at) {
+        write_ready(k, a, KUBELET, pod, p->told_ready);
+        p->stale_at = NEVER;
+    } else {
+        wake(p, p->stale_at);
+    }
+    return true;
 }
 
 /* ---- one pod ---- */
 
-static void fail_if_told(struct kubelet *k, struct kpod *p, const struct jv *pod) {
-    struct krule *r = p->failed ? NULL : pod_rule(k, FAULT_FAIL, pod);
-    if (!r || !p->ncontainers || !p->containers[0].running) return;
-    p->fail_at = p->containers[0].since + r->r.after_ms;
-    if (now_ms(k) < p->fail_at) {
-        wake(p, p->fail_at);
-        return;
-    }
-    r->used++;
-    p->failed = true;
+static void end(struct kubelet *k, struct kpod *p, const char *phase, const char *reason, const char *message) {
+    p->phase = phase;
+    p->reason = reason;
+    p->message = message;
     for (size_t i = 0; i < p->ncontainers; i++) {
-        p->containers[i].running = false;
-        p->containers[i].waiting = "Error";
+        struct container *c = &p->containers[i];
+        if (!c->running) continue;
+        stop_container(k, c, NULL, str_eq(phase, "Failed") ? 137 : 0);
     }
 }
 
-static void stop(struct kubelet *k, struct kpod *p) {
+/* All of its containers have ended and stay so. */
+static void end_with_containers(struct kubelet *k, struct kpod *p) {
+    bool failed = false;
+    for (size_t i = 0; i < p->ncontainers; i++) {
+        if (!p->containers[i].over) return;
+        failed = failed || p->containers[i].exit_code;
+    }
+    if (p->ncontainers) end(k, p, failed ? "Failed" : "Succeeded", NULL, NULL);
+}
+
+static void end_pod_if_told(struct kubelet *k, struct kpod *p, const struct jv *pod) {
+    struct krule *fail = pod_rule(k, FAULT_FAIL, pod), *r = fail ? fail : pod_rule(k, FAULT_SUCCEED, pod);
+    if (p->phase || !r || !p->ncontainers || !p->containers[0].running) return;
+    p->end_at = p->containers[0].since + r->r.after_ms;
+    if (now_ms(k) < p->end_at) {
+        wake(p, p->end_at);
+        return;
+    }
+    r->used++;
+    if (fail) end(k, p, "Failed", "Evicted", "The node was low on resource: memory.");
+    else end(k, p, "Succeeded", NULL, NULL);
+}
+
+static void stop(struct kubelet *k, struct kpod *p, const struct jv *pod) {
+    if (pod_rule(k, FAULT_STUCK, pod)) return;
     if (p->stop_at == NEVER) p->stop_at = now_ms(k) + delay(k, k->o.stop_ms);
     if (now_ms(k) < p->stop_at) p->due = p->stop_at;
     else cluster_remove(k->cluster, KIND_POD, p->ns, p->name); /* frees p */
 }
 
+/* Nothing is heard of the pod's node: its kubelet does nothing, and the node controller says that the pod is not ready, which is all
+ * that it changes. */
+static bool lost(struct kubelet *k, struct arena *a, const struct jv *pod) {
+    const char *name = jv_str(jv_path(pod, "spec", "nodeName", (char *)0), NULL);
+    const struct jv *node = name ? cluster_get(k->cluster, a, KIND_NODE, NULL, name) : NULL;
+    if (!name || condition_true(jv_path(node, "status", "conditions", (char *)0), "Ready")) return false;
+    if (ready_told(pod)) write_ready(k, a, NODE_CONTROLLER, pod, false);
+    return true;
+}
+
+/* Will a running container be killed, because the spec names another image now? */
+static bool must_change(const struct kpod *p, const struct jv *pod) {
+    for (size_t i = 0; i < p->ncontainers; i++)
+        if (p->containers[i].running && !str_eq(p->containers[i].image, spec_image(pod, p->containers[i].name))) return true;
+    return false;
+}
+
 static void sync(struct kubelet *k, struct arena *a, struct kpod *p) {
     const struct jv *pod = cluster_get(k->cluster, a, KIND_POD, p->ns, p->name);
     p->due = NEVER;
+    if (lost(k, a, pod)) return;
     if (meta_deleting(pod)) {
-        stop(k, p);
+        stop(k, p, pod);
         return;
     }
     if (!jv_path(pod, "spec", "nodeName", (char *)0) && !schedule(k, a, p, pod)) return;
-    for (size_t i = 0; i < p->ncontainers && !p->failed; i++) run_container(k, p, &p->containers[i], pod);
-    fail_if_told(k, p, pod);
-    tell_status(k, a, p);
+    bool news = p->generation != meta_generation(pod) && must_change(p, pod);
+    p->generation = meta_generation(pod);
+    if (news) { /* it is seen before anything is done about it */
+        tell_status(k, a, p, pod);
+        p->due = now_ms(k);
+        return;
+    }
+    for (size_t i = 0; i < p->ncontainers && !p->phase; i++) run_container(k, p, &p->containers[i], pod);
+    if (!p->phase) end_with_containers(k, p);
+    end_pod_if_told(k, p, pod);
+    if (!fooled(k, a, p, pod)) tell_status(k, a, p, pod);
 }
 
 static struct kpod *next(const struct kubelet *k) {

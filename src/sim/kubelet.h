@@ -1,6 +1,7 @@
 /* A scheduler and a kubelet for all nodes of the simulated cluster: pods get a node, their containers start, get ready, restart
  * with another image, crash, fail and stop, each after a configured time of the virtual clock. Rules make chosen pods
- * misbehave. */
+ * misbehave. A Node whose condition Ready a test makes False is lost with its kubelet: its pods are no longer ready, and nothing else
+ * changes about them. An image "engine:2-is-1" has the digest of "engine:1", and its first name. */
 #ifndef RBG_SIM_KUBELET_H
 #define RBG_SIM_KUBELET_H
 
@@ -15,8 +16,11 @@ enum kubelet_fault {
     FAULT_UNSCHEDULABLE, /* no node fits */
     FAULT_PULL,          /* the image can't be pulled */
     FAULT_NOT_READY,     /* runs, but is never ready */
-    FAULT_CRASH,         /* a container ends after_ms after its start, and is started again */
+    FAULT_CRASH,         /* a container ends with an error after_ms after its start; then its pod's restartPolicy decides */
+    FAULT_EXIT,          /* the same, with exit code 0 */
     FAULT_FAIL,          /* the pod fails for good (evicted) after_ms after its start */
+    FAULT_SUCCEED,       /* the pod ends in phase Succeeded after_ms after its start, whatever its restartPolicy */
+    FAULT_STUCK,         /* a deleted pod does not go */
 };
 
 struct kubelet_rule {

@@ -237,7 +237,8 @@ END_TEST
 START_TEST(what_is_no_crash) {
     ARENA_AUTO struct arena *a = arena_new();
     struct rig r = setup(a);
-    jv_set_str(a, jv_get(pod(&r, 1), "status"), "phase", "Succeeded");
+    jv_set_str(a, jv_get(pod(&r, 1), "status"), "phase", "Succeeded"); /* which it may */
+    jv_set_str(a, jv_get(pod(&r, 1), "spec"), "restartPolicy", "Never");
     ck_assert_str_eq(deletes(&r), "");
 
     r = setup(a);
@@ -265,9 +266,14 @@ START_TEST(without_the_policy_a_failed_pod_is_replaced_alone) {
         restarted(&r, 0, 4);
         ck_assert_str_eq(deletes(&r), "");
         failed(&r, 1);
-        restarted_before(&r, 3, 1);
         ck_assert_str_eq(deletes(&r), "g-r-0-1");
-        ck_assert_int_eq(count(&r), 3);
+        ck_assert_int_eq(count(&r), 1);
+        restarted_before(&r, 3, 1); /* the third in a row, a second ago: 40 s lie between it and the next */
+        ck_assert_str_eq(deletes(&r), "");
+        ck_assert_ptr_nonnull(strstr(condition_of(&r, COND_RI_RESTARTING, "message"), "failed pods are replaced from"));
+        ck_assert_str_eq(deletes_at(&r, NOW_MS + 38000), "");
+        ck_assert_str_eq(deletes_at(&r, NOW_MS + 40000), "g-r-0-1");
+        ck_assert_int_eq(count(&r), 4);
     }
 }
 END_TEST

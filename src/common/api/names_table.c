@@ -69,6 +69,9 @@ static const struct name_info rows[] = {
     ANNOTATION(A_LIFECYCLE_TIME, "RoleInstance", "When the life cycle state changed last, RFC 3339; stateless sets only."),
     ANNOTATION(A_INPLACE_STATE, "RoleInstance, pod",
                "JSON about the last in-place update: revision, updateTimestamp, lastContainerStatuses."),
+    ANNOTATION(A_INPLACE_BEFORE, "pod",
+               "JSON {container: {image, imageID, containerID, restartCount, updates}}: what ran before the in-place updates that "
+               "are on their way, or before the last one."),
     ANNOTATION(A_INPLACE_GRACE, "RoleInstance, pod", "JSON about an in-place update that waits for its grace period to pass."),
     ANNOTATION(A_INPLACE_GRACE_SECONDS, TREE, "Seconds between taking a pod out of service and updating it in place."),
     ANNOTATION(A_RESTART_TRIGGER, "component, pod", "Ignore: restarts of this pod do not trigger the restart policy.", AT_TEMPLATE),
@@ -151,8 +154,8 @@ static const struct name_info rows[] = {
            "The stored object can't be read; the message names the field."),
     REASON("InvalidRoleTemplates", "RoleBasedGroup Ready=False, Progressing=False", "A role's template can't be built."),
     REASON("InvalidRoleDependency", "RoleBasedGroup Ready=False, Progressing=False", "An unknown dependency, or a cycle."),
-    CONDITION("FailedUpdate", "RoleInstanceSet", "There is an update that can't be carried out; absent otherwise."),
-    REASON("UpdateNotPossible", "RoleInstanceSet FailedUpdate=True",
+    CONDITION("FailedUpdate", "RoleInstanceSet, RoleInstance", "There is an update that can't be carried out; absent otherwise."),
+    REASON("UpdateNotPossible", "RoleInstanceSet FailedUpdate=True, RoleInstance FailedUpdate=True",
            "InPlaceOnly, but the difference can't be applied in place: nothing is updated. The message names the field."),
     REASON("UnknownRoleInstancePattern", "RoleInstanceSet FailedUpdate=True",
            "The annotation that says how instances are named is misspelt: nothing is done."),
@@ -184,7 +187,6 @@ static const struct name_info rows[] = {
     CONDITION(GATE_INPLACE_UPDATE, "pod", "A readiness gate: False while the pod is updated in place."),
     REASON("StartInPlaceUpdate", "pod InPlaceUpdateReady=False, RoleInstance RoleInstanceInPlaceUpdateReady=False",
            "Containers are being replaced."),
-    REASON("ReadinessGatesNotReady", "pod Ready=False", "A gate that the controller wrote is False."),
 
     EVENT("Succeed", "RoleBasedGroup, Normal", "Every role has been applied."),
     EVENT("SucceedCreateRevision", "RoleBasedGroup, Normal", "A ControllerRevision of the group was made."),

@@ -7,6 +7,7 @@
 #include "api/build.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/plan.h"
 
 const struct source_cache source_caches[SOURCE_CACHES] = {
     {KIND_RBGSET, NULL},
@@ -60,7 +61,8 @@ static struct jv *pick_each(struct arena *a, const struct jv *list, const char *
 /* A pod is large, and there are many: keep what readiness, restarts and in-place updates look at. */
 static struct jv *project_pod(struct arena *a, const struct jv *doc) {
     static const char *const container[] = {"name", "image", NULL};
-    static const char *const status[] = {"name", "image", "imageID", "restartCount", "ready", "state", "lastState", NULL};
+    static const char *const status[] = {"name",  "image", "imageID",   "containerID", "restartCount",
+                                         "ready", "state", "lastState", NULL};
     static const char *const condition[] = {"type", "status", "reason", "message", "lastTransitionTime", NULL};
     static const char *const meta[] = {"name", "namespace", "uid", "resourceVersion", "generation", "labels",
                                        "annotations", "ownerReferences", "creationTimestamp", "deletionTimestamp",
@@ -69,13 +71,18 @@ static struct jv *project_pod(struct arena *a, const struct jv *doc) {
     struct jv *out = jv_new_obj(a), *ospec = jv_new_obj(a), *ostatus = jv_new_obj(a);
     jv_set(a, out, "metadata", pick(a, jv_get(doc, "metadata"), meta));
     jv_set(a, ospec, "nodeName", jv_get(spec, "nodeName"));
+    const char *policy = jv_get_str(spec, "restartPolicy");
+    if (!str_eq(policy, "Always")) jv_set_str(a, ospec, "restartPolicy", policy); /* which nearly all have */
     jv_set(a, ospec, "readinessGates", jv_get(spec, "readinessGates"));
     jv_set(a, ospec, "containers", pick_each(a, jv_get(spec, "containers"), container));
     jv_set(a, out, "spec", ospec);
+    jv_set(a, ostatus, "observedGeneration", jv_get(st, "observedGeneration"));
     jv_set(a, ostatus, "phase", jv_get(st, "phase"));
     jv_set(a, ostatus, "reason", jv_get(st, "reason"));
     jv_set(a, ostatus, "message", jv_get(st, "message"));
     jv_set(a, ostatus, "conditions", pick_each(a, jv_get(st, "conditions"), condition));
+    if (!condition_true(jv_get(st, "conditions"), "Initialized"))
+        jv_set(a, ostatus, "initContainerStatuses", pick_each(a, jv_get(st, "initContainerStatuses"), status));
     jv_set(a, ostatus, "containerStatuses", pick_each(a, jv_get(st, "containerStatuses"), status));
     jv_set(a, out, "status", ostatus);
     return out;

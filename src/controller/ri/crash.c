@@ -85,13 +85,14 @@ static void container_crash(struct ri_pass *s, const struct pod *pod, const stru
 static void failed_pod(struct ri_pass *s, const struct pod *pod, struct crash *out) {
     const struct jv *status = jv_get(pod->doc, "status");
     const char *reason = jv_get_str(status, "reason"), *message = jv_get_str(status, "message");
+    bool well = str_eq(jv_get_str(status, "phase"), "Succeeded");
     if (!reason) {
         JV_FOR_ARR(c, statuses(pod->doc))
-            if (jv_get_int(ended(*c), "exitCode", 0)) container_crash(s, pod, *c, out);
+            if (well || jv_get_int(ended(*c), "exitCode", 0)) container_crash(s, pod, *c, out);
         if (out->text) return;
     }
     out->ms = condition_since(jv_get(status, "conditions"), "Ready", INT64_MAX);
-    out->text = dated(s->a, arena_printf(s->a, "pod %s failed: %s%s%.200s", pod->name, reason ? reason : "Error",
+    out->text = dated(s->a, arena_printf(s->a, "pod %s failed: %s%s%.200s", pod->name, reason ? reason : well ? "it ended, and must not" : "Error",
                                          str_empty(message) ? "" : ": ", str_empty(message) ? "" : message), out->ms);
 }
 

@@ -1,6 +1,6 @@
 /* The two conditions behind the readiness gates of every pod (part D 7.6): InPlaceUpdateReady, true when no in-place update is
- * on its way, and InstancePodReady, true when no existing sibling is broken. Both go out in one patch, with the pod's own Ready
- * as the kubelet would compute it from them, so that a pod is ready one write after its containers are. Pure. */
+ * on its way, and InstancePodReady, true when no existing sibling is broken. Both go out in one patch. The pod's own Ready follows
+ * from them, but it is the kubelet's to say: it keeps what it said last, and writes that over anybody else's. Pure. */
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -22,25 +22,6 @@ struct jv *pod_condition(struct arena *a, const char *type, bool status, const c
 
 bool pod_has_gate(const struct jv *pod, const char *type) {
     return jv_find(jv_path(pod, "spec", "readinessGates", (char *)0), "conditionType", type) != NULL;
-}
-
-static bool gate_true(const struct jv *pod, const struct jv *patched, const char *type) {
-    const struct jv *c = jv_find(patched, "type", type);
-    if (c) return str_eq(jv_get_str(c, "status"), "True");
-    return condition_true(jv_path(pod, "status", "conditions", (char *)0), type);
-}
-
-void pod_ready_follows(struct arena *a, const struct jv *pod, struct jv *conditions, int64_t now_ms) {
-    const struct jv *live = jv_path(pod, "status", "conditions", (char *)0);
-    if (!jv_find(live, "type", "Ready") || !condition_true(live, "ContainersReady")) return;
-    const char *failing = NULL;
-    JV_FOR_ARR(gate, jv_path(pod, "spec", "readinessGates", (char *)0)) {
-        const char *type = jv_str(jv_get(*gate, "conditionType"), "");
-        if (!gate_true(pod, conditions, type)) failing = type;
-    }
-    if (condition_true(live, "Ready") == !failing) return;
-    jv_push(a, conditions, pod_condition(a, "Ready", !failing, failing ? "ReadinessGatesNotReady" : NULL,
-                                         failing ? arena_printf(a, "readiness gate %s is not True", failing) : NULL, now_ms));
 }
 
 /* The message of InstancePodReady lists who holds the pod back: a JSON array of {userAgent, key}. Ours is added or removed, others
@@ -109,7 +90,7 @@ static bool instance_holds(const struct ri_pass *s) {
     for (size_t i = 0; i < w->npods; i++) {
         const struct pod *pod = &w->pods[i];
         if (pod->active && !pod->running) return true;
-        if (pod->failed && ri_restart_decides(s, pod)) return true; /* it stays until its backoff has passed */
+        if (pod->failed && ri_recreates(s) && ri_restart_decides(s, pod)) return true; /* it stays until its backoff has passed */
     }
     return false;
 }
@@ -120,7 +101,6 @@ static void plan_pod(struct ri_pass *s, const struct pod *pod, bool hold) {
     bool news = add_in_place_gate(s, pod, list);
     news |= add_instance_gate(s, pod->doc, !may_serve(s, pod, hold), list);
     if (!jv_len(list)) return;
-    pod_ready_follows(s->a, pod->doc, list, s->w->w.now_ms);
     struct jv *patch = jv_new_obj(s->a);
     jv_set(s->a, jv_need_obj(s->a, patch, "status"), "conditions", list);
     plan_patch_status(s->p, KIND_POD, pod->doc, patch, news ? 0 : RI_SETTLE * s->w->w.opt->settle_ms);

@@ -23,6 +23,15 @@ static int pod_id(const struct jv *doc) {
     return label && str_to_i32(label, &id) == 0 && id >= 0 ? id : -1;
 }
 
+static const char *restart_policy(const struct jv *pod) {
+    return jv_str(jv_path(pod, "spec", "restartPolicy", (char *)0), "Always");
+}
+
+/* Ready follows a gate a moment later. */
+static bool lowered(const struct jv *conditions, const char *gate) {
+    return jv_find(conditions, "type", gate) && !condition_true(conditions, gate);
+}
+
 static struct pod view(const struct ri_world *w, const struct jv *doc) {
     const struct jv *status = jv_get(doc, "status"), *conditions = jv_get(status, "conditions");
     const char *phase = jv_str(jv_get(status, "phase"), ""), *revision = meta_label(doc, L_REVISION_HASH);
@@ -30,12 +39,14 @@ static struct pod view(const struct ri_world *w, const struct jv *doc) {
     p.component = ri_component_index(w, meta_label(doc, L_COMPONENT_NAME));
     p.id = pod_id(doc);
     p.terminating = meta_deleting(doc);
-    p.failed = str_eq(phase, "Failed");
-    p.active = !p.terminating && !p.failed && !str_eq(phase, "Succeeded");
+    bool succeeded = str_eq(phase, "Succeeded"), always = str_eq(restart_policy(doc), "Always");
+    p.failed = str_eq(phase, "Failed") || (succeeded && always);
+    p.done = succeeded && !always;
+    p.active = !p.terminating && !p.failed && !p.done;
     p.in_place_done = pod_update_done(doc);
     p.running = p.active && str_eq(phase, "Running") && condition_true(conditions, "ContainersReady") && p.in_place_done;
     p.ready = p.active && str_eq(phase, "Running") && condition_true(conditions, "Ready") &&
-              (!jv_find(conditions, "type", GATE_INPLACE_UPDATE) || condition_true(conditions, GATE_INPLACE_UPDATE));
+              !lowered(conditions, GATE_INPLACE_UPDATE) && !lowered(conditions, GATE_INSTANCE_POD);
     return p;
 }
 
@@ -44,6 +55,14 @@ static void observe_pods(struct rctx *c, struct ri_world *w) {
     size_t n = source_owned(c->src, c->a, KIND_POD, w->inst.uid, &docs);
     w->pods = ARENA_ARRAY(c->a, n + 1, struct pod);
     for (size_t i = 0; i < n; i++) w->pods[w->npods++] = view(w, docs[i]);
+}
+
+/* The strategy is the set's; an instance does not have it. */
+static bool in_place_only(struct rctx *c, const struct jv *doc) {
+    const struct jv *owner = meta_controller(doc);
+    if (!str_eq(jv_get_str(owner, "kind"), kind_info(KIND_RIS)->name)) return false;
+    const struct jv *set = source_get(c->src, c->a, KIND_RIS, meta_ns(doc), jv_str(jv_get(owner, "name"), ""));
+    return str_eq(jv_str(jv_path(set, "spec", "updateStrategy", "type", (char *)0), NULL), "InPlaceOnly");
 }
 
 /* All but the revisions; they are left out, too, when the object can't be worked with. */
@@ -61,6 +80,7 @@ static struct world *ri_observe(struct rctx *c, const struct rkey *key) {
     const struct jv *doc = source_get(c->src, c->a, KIND_RI, key->ns, key->name);
     if (!doc || meta_deleting(doc)) return NULL;
     struct ri_world *w = observe_instance(c, doc);
+    w->in_place_only = in_place_only(c, doc);
     if (w->decode.code == ERR_NONE) w->nrevisions = history_observe(c->src, c->a, w->inst.uid, &w->revisions);
     return &w->w;
 }

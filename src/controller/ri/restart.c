@@ -7,12 +7,15 @@
  * are compared.
  *
  * A pod that failed before it was ever in service, with no recreation shortly before, is replaced alone; that counts and waits
- * alike. */
+ * alike. So does every pod that failed under policy None, or it would be replaced as fast as it can fail. */
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "controller/ri/world.h"
 
+/* Under policy None a failed pod is replaced alone, at first at once, then as a kubelet starts a crashing container again. */
+#define ALONE_BASE_S 10
+#define ALONE_MAX_S 300
 #define STABLE_MIN_S 600 /* part D 9.5: so long without a recreation, and counting starts over; or twice the longest delay */
 
 int64_t ri_restart_delay_s(int64_t n, int64_t base, int64_t max) {
@@ -30,8 +33,13 @@ static const struct jv *old_condition(const struct ri_pass *s, const char *type)
     return jv_find(jv_get(old_status(s), "conditions"), "type", type);
 }
 
-static bool recreates(const struct ri_pass *s) {
+bool ri_recreates(const struct ri_pass *s) {
     return str_eq(ri_restart(&s->w->inst.spec).type, RESTART_RECREATE);
+}
+
+static struct restart_effective policy(const struct ri_pass *s) {
+    static const struct restart_effective alone = {.type = "None", .base = ALONE_BASE_S, .max = ALONE_MAX_S};
+    return ri_recreates(s) ? ri_restart(&s->w->inst.spec) : alone;
 }
 
 /* No update is on its way: what crashes now crashes by itself. */
@@ -53,7 +61,7 @@ struct row {
 };
 
 static struct row row_so_far(const struct ri_pass *s) {
-    struct row r = {.policy = ri_restart(&s->w->inst.spec), .since_ms = -1};
+    struct row r = {.policy = policy(s), .since_ms = -1};
     int64_t at, stable = 2 * (int64_t)r.policy.max > STABLE_MIN_S ? 2 * (int64_t)r.policy.max : STABLE_MIN_S;
     if (!s->restart.time || time_parse_rfc3339(s->restart.time, &at)) return r;
     r.since_ms = s->w->w.now_ms > at ? s->w->w.now_ms - at : 0;
@@ -89,7 +97,8 @@ static bool goes_on(const struct ri_pass *s) {
 }
 
 bool ri_restart_decides(const struct ri_pass *s, const struct pod *pod) {
-    return recreates(s) && !pod->terminating && ri_at_update(s, pod) && !pod_exempt(pod->doc);
+    if (pod->terminating || !ri_at_update(s, pod)) return false;
+    return ri_recreates(s) ? !pod_exempt(pod->doc) : pod->failed;
 }
 
 /* The first crash of those that there are; whether one of them takes the whole instance along. */
@@ -99,7 +108,7 @@ static bool find_crash(struct ri_pass *s, const struct row *row, struct crash *f
         const struct pod *pod = &s->w->pods[i];
         struct crash c;
         if (!ri_restart_decides(s, pod) || (!pod->failed && !calm) || !ri_crashed(s, pod, &c)) continue;
-        *whole |= calm && (was_up || pod_was_in_service(pod->doc));
+        *whole |= ri_recreates(s) && calm && (was_up || pod_was_in_service(pod->doc));
         if (!first->pod || c.ms < first->ms) *first = c;
     }
     return first->pod != NULL;
@@ -149,13 +158,13 @@ void ri_decide_restart(struct ri_pass *s) {
         s->restart.step = RESTART_GOES_ON;
         s->restart.whole = true;
         s->restart.evidence = jv_str(jv_get(old_condition(s, COND_RI_RESTARTING), "message"), "a pod crashed");
-    } else if (gave_up && recreates(s) && observed(s) && settled(s)) {
+    } else if (gave_up && ri_recreates(s) && observed(s) && settled(s)) {
         s->restart.step = RESTART_GAVE_UP;
         s->restart.evidence = jv_str(jv_get(failed, "message"), "maxRestarts is reached");
     } else if (gave_up) {
         s->restart.count = 0;
         s->restart.first = NULL;
-    } else if (recreates(s) && observed(s)) {
+    } else if (observed(s)) {
         decide(s);
     }
 }

@@ -14,6 +14,7 @@ void ri_delete_pod(struct ri_pass *s, const struct pod *pod, const char *why) {
 
 static const char *surplus(const struct ri_pass *s, const struct pod *pod) {
     if (pod->failed) return ri_restart_decides(s, pod) ? NULL : "it failed";
+    if (pod->done && !pod->terminating && pod->component >= 0 && !ri_at_update(s, pod)) return "it has ended, of an older template";
     if (!pod->active) return NULL;
     if (pod->component < 0) return NULL; /* of a component that is gone: the update removes it */
     if (pod->id < 0) return "its component-id label is no number";
@@ -40,7 +41,7 @@ static int create_pod(struct ri_pass *s, size_t component, int id) {
         s->failed_scale = arena_strdup(s->a, e.msg);
         return -1;
     }
-    const char *restart = ri_restart_id(s);
+    const char *restart = ri_recreates(s) ? ri_restart_id(s) : NULL;
     if (restart) jv_set_str(s->a, jv_need_obj(s->a, jv_get(pod, "metadata"), "annotations"), A_RESTART_ID, restart);
     struct action *act = plan_create(s->p, KIND_POD, pod);
     action_on_ok(s->p, act, "SuccessfulCreate", "Created pod %s", meta_name(pod));

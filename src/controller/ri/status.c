@@ -1,5 +1,7 @@
 /* The status of an instance, computed whole from its pods (part D 7). Pure. Conditions that nothing causes any more disappear;
  * those of other writers stay, once. */
+#include <string.h>
+
 #include "api/names.h"
 #include "base/str.h"
 #include "controller/ri/fresh.h"
@@ -47,46 +49,24 @@ static struct jv *component_statuses(struct ri_pass *s, struct totals *t) {
 
 /* ---- why not ready ---- */
 
-static const char *waiting_container(struct arena *a, const struct jv *pod) {
-    JV_FOR_ARR(c, jv_path(pod, "status", "containerStatuses", (char *)0)) {
-        const struct jv *w = jv_path(*c, "state", "waiting", (char *)0);
-        const char *reason = jv_get_str(w, "reason");
-        if (!reason || str_eq(reason, "ContainerCreating") || str_eq(reason, "PodInitializing")) continue;
-        return arena_printf(a, "container %s: %s: %.200s", jv_str(jv_get(*c, "name"), "?"), reason,
-                            jv_str(jv_get(w, "message"), ""));
-    }
-    return NULL;
-}
-
-/* In one line, what a person would look for first. */
-static const char *why_not_ready(struct arena *a, const struct pod *pod) {
-    const struct jv *conditions = jv_path(pod->doc, "status", "conditions", (char *)0);
-    const struct jv *scheduled = jv_find(conditions, "type", "PodScheduled");
-    const char *container = waiting_container(a, pod->doc);
-    if (pod->terminating) return arena_printf(a, "pod %s is terminating", pod->name);
-    if (pod->failed)
-        return arena_printf(a, "pod %s failed: %.200s", pod->name,
-                            jv_str(jv_path(pod->doc, "status", "reason", (char *)0), "Error"));
-    if (str_eq(jv_get_str(scheduled, "status"), "False"))
-        return arena_printf(a, "pod %s waits for a node: %.200s", pod->name, jv_str(jv_get(scheduled, "message"), "unschedulable"));
-    if (container) return arena_printf(a, "pod %s: %s", pod->name, container);
-    if (!pod->in_place_done) return arena_printf(a, "pod %s is being updated in place", pod->name);
-    if (!condition_true(conditions, "ContainersReady")) return arena_printf(a, "the containers of pod %s are not ready", pod->name);
-    return arena_printf(a, "pod %s is not ready", pod->name);
-}
-
-/* The first pod, in order, that keeps the instance from being ready; NULL when all are. *missing: it does not exist. */
-static const char *blocking_pod(struct ri_pass *s, bool *missing) {
+/* Of the first pod, in order, that keeps the instance from being ready, unless one after it has a cause that is known; text NULL
+ * when all are ready. *missing: that pod does not exist. */
+static struct cause blocking_pod(struct ri_pass *s, bool *missing) {
+    struct cause first = {0};
     for (size_t c = 0; c < s->w->inst.spec.components.n; c++) {
         for (int id = 0; id < ri_size(s->w, c); id++) {
             const char *name = ri_pod_name(s, c, id);
             const struct pod *pod = ri_pod(s->w, name);
-            *missing = !pod;
-            if (!pod) return arena_printf(s->a, "pod %s does not exist yet", name);
-            if (!pod->ready) return why_not_ready(s->a, pod);
+            if (pod && pod->ready) continue;
+            struct cause cause = pod ? pod_cause(s->a, pod, s->told)
+                                     : (struct cause){.text = arena_printf(s->a, "pod %s does not exist yet", name)};
+            if (first.text && !cause.known) continue;
+            if (!first.text) *missing = !pod;
+            first = cause;
+            if (cause.known) return first;
         }
     }
-    return NULL;
+    return first;
 }
 
 /* ---- conditions ---- */
@@ -125,17 +105,37 @@ static const char *restart_blocks(const struct ri_pass *s, const char *blocker) 
     return arena_printf(s->a, "all pods are recreated%s%s: %s", now ? ", now " : "", now ? now : "", r->evidence);
 }
 
+static bool pod_missing(struct ri_pass *s) {
+    for (size_t c = 0; c < s->w->inst.spec.components.n; c++)
+        for (int id = 0; id < ri_size(s->w, c); id++)
+            if (!ri_pod(s->w, ri_pod_name(s, c, id))) return true;
+    return false;
+}
+
+/* Why the API server did not want a pod. What was said of it stays until all pods are there: a manager that has just started does
+ * not know it yet. */
+static const char *refused_pod(const struct ri_pass *s, const struct jv *old) {
+    const struct refusal *r = s->w->w.refused;
+    if (r && r->act == ACT_CREATE && r->kind == KIND_POD) return ri_shortened(s->a, r->message);
+    const struct jv *before = jv_find(old, "type", "FailedScale");
+    return str_eq(jv_get_str(before, "status"), "True") ? jv_get_str(before, "message") : NULL;
+}
+
 static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *ready) {
     const struct jv *old = jv_path(s->w->w.root, "status", "conditions", (char *)0);
     int64_t now = s->w->w.now_ms;
-    bool gated = has_in_place_gate(s->w), in_place = !gated || t->complete, missing = false;
+    bool gated = has_in_place_gate(s->w), in_place = !gated || t->complete || s->failed_update, missing = false;
     bool all = !str_eq(s->w->inst.spec.ready_policy, "None");
-    const char *blocker = all ? blocking_pod(s, &missing) : NULL;
+    if (all) s->cause = blocking_pod(s, &missing);
+    if (!s->failed_scale && pod_missing(s)) s->failed_scale = refused_pod(s, old);
+    if (s->failed_scale) s->cause = (struct cause){.text = s->failed_scale, .known = strlen(s->failed_scale)};
+    const char *blocker = s->cause.text;
     struct jv *list = jv_new_arr(s->a);
     if (s->updating) blocker = blocker ? blocker : "pods are being updated";
     blocker = restart_blocks(s, blocker);
     *ready = in_place && !blocker;
     if (s->failed_scale) condition_put(s->a, list, old, "FailedScale", true, NULL, s->failed_scale, 0, now);
+    if (s->failed_update) condition_put(s->a, list, old, "FailedUpdate", true, "UpdateNotPossible", s->failed_update, 0, now);
     ri_put_restart(s, list, old, *ready);
     add_ready(s, list, old, in_place, blocker);
     if (all)
@@ -147,6 +147,22 @@ static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *re
         if (!ours(type) && !jv_find(list, "type", type)) jv_push(s->a, list, *c);
     }
     return list;
+}
+
+/* ---- when ---- */
+
+/* It has just been made, and nothing is wrong with it: it will be ready soon, which is news enough. */
+#define FIRST_STATUS_MS 1000
+
+/* What a person would look for is told at once, but not again as long as it is the same cause. */
+static bool cause_is_news(const struct ri_pass *s) {
+    return s->cause.known && (!s->told || !strstr(s->told, arena_strndup(s->a, s->cause.text, s->cause.known)));
+}
+
+static int64_t status_delay(const struct ri_pass *s, bool news) {
+    int64_t settle = RI_SETTLE * s->w->w.opt->settle_ms;
+    if (news || cause_is_news(s)) return 0;
+    return jv_is_empty(jv_get(s->w->w.root, "status")) && settle > FIRST_STATUS_MS ? FIRST_STATUS_MS : settle;
 }
 
 /* ---- the whole ---- */
@@ -176,12 +192,16 @@ static bool restart_news(const struct ri_pass *s, const struct jv *old, const st
     return old && jv_get_int(old, "observedGeneration", 0) != meta_generation(s->w->w.root);
 }
 
-/* It was ready, although its first status has not said so yet, and is no longer: the restart policy waits to be told. */
+/* It was ready, although its first status has not said so yet, and is no longer: the restart policy waits to be told. Where all pods
+ * run, it is only the kubelet that has not said yet that they are ready. */
 static bool fell_untold(const struct ri_pass *s, bool ready, int64_t wanted) {
+    bool down = false;
     if (ready || !ri_is_fresh(s->w->w.root)) return false;
-    for (size_t i = 0; i < s->w->npods; i++)
+    for (size_t i = 0; i < s->w->npods; i++) {
         if (!pod_was_in_service(s->w->pods[i].doc)) return false;
-    return wanted > 0 && (int64_t)s->w->npods == wanted;
+        down |= !s->w->pods[i].running;
+    }
+    return down && wanted > 0 && (int64_t)s->w->npods == wanted;
 }
 
 void ri_plan_status(struct ri_pass *s) {
@@ -189,6 +209,7 @@ void ri_plan_status(struct ri_pass *s) {
     struct totals t = {0};
     bool ready = false;
     struct jv *status = jv_new_obj(s->a);
+    s->told = jv_get_str(jv_find(jv_get(old, "conditions"), "type", COND_RI_READY), "message");
     struct jv *components = component_statuses(s, &t);
     bool converged = t.updated == t.active && t.active == t.desired;
     jv_set_int(s->a, status, "observedGeneration", meta_generation(root));
@@ -200,9 +221,9 @@ void ri_plan_status(struct ri_pass *s) {
     jv_set(s->a, status, "inPlaceUpdateContainerBaselines", living_baselines(s));
     if (s->restart.count > 0) jv_set_int(s->a, status, "restartCount", s->restart.count);
     jv_set_str(s->a, status, "lastRestartTime", s->restart.time);
-    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || s->updating ||
+    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || turned(old, status, "FailedUpdate") || s->updating ||
                 restart_news(s, old, status) || fell_untold(s, ready, t.desired);
-    struct action *act = plan_status(s->p, KIND_RI, root, status, news ? 0 : RI_SETTLE * s->w->w.opt->settle_ms);
+    struct action *act = plan_status(s->p, KIND_RI, root, status, status_delay(s, news));
     /* The set sees it from the pods, by the same rules. */
     if (ready && ri_is_fresh(root) && !str_eq(s->w->inst.spec.ready_policy, "None")) action_gives_way(act);
 }

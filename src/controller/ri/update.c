@@ -11,7 +11,8 @@
 #include "base/str.h"
 #include "controller/core/history.h"
 #include "controller/ri/world.h"
-#include "doc/patch.h"
+
+#define STRATEGY_RECHECK_MS 10000
 
 /* ---- the writes ---- */
 
@@ -84,7 +85,6 @@ static void lower_gates(struct ri_pass *s, const struct pod *pod, const char *ga
     if (str_eq(gate, GATE_INSTANCE_POD) && !pod_was_in_service(pod->doc)) return; /* it is down already */
     const char *message = str_eq(gate, GATE_INSTANCE_POD) ? "[{\"userAgent\":\"Lifecycle\",\"key\":\"InstanceReady\"}]" : NULL;
     jv_push(s->a, list, pod_condition(s->a, gate, false, reason, message, s->w->w.now_ms));
-    pod_ready_follows(s->a, pod->doc, list, s->w->w.now_ms);
     jv_set(s->a, jv_need_obj(s->a, patch, "status"), "conditions", list);
     plan_patch_status(s->p, KIND_POD, pod->doc, patch, 0);
 }
@@ -114,18 +114,48 @@ static void note_baselines(struct ri_pass *s, const struct pod *pod, const struc
     jv_set(s->a, s->baselines, pod->name, of_pod);
 }
 
-struct pending { const struct pod *pod; struct inplace change; bool relabel; };
+struct pending {
+    const struct pod *pod;
+    struct inplace change;
+    bool relabel; /* nothing changes but the revision */
+    bool lost;    /* nobody knows from what it was made */
+};
+
+static const struct jv *grace_metadata(struct arena *a, const struct jv *grace) {
+    size_t len = 0;
+    const char *text = base64_decode(a, jv_get_str(grace, "metaDataPatch"), &len);
+    struct err ignored = ERR_INIT;
+    return text ? jv_get(json_parse(a, text, len, NULL, &ignored), "metadata") : NULL;
+}
+
+/* What an update that its grace still held back would have changed is part of the one that overtakes it. */
+static struct inplace with_held_back(struct ri_pass *s, const struct pending *u) {
+    const struct jv *grace = pod_annotation_json(s->a, u->pod->doc, A_INPLACE_GRACE);
+    struct inplace all = {.images = jv_new_obj(s->a), .metadata = jv_dup(s->a, grace_metadata(s->a, grace))};
+    if (!grace) return u->change;
+    if (!all.metadata) all.metadata = jv_new_obj(s->a);
+    jv_merge_shallow(s->a, all.images, jv_get(grace, "containerImages"));
+    jv_merge_shallow(s->a, all.images, u->change.images);
+    JV_FOR_OBJ(m, u->change.metadata) {
+        if (jv_is(m->val, J_OBJ)) jv_merge_shallow(s->a, jv_need_obj(s->a, all.metadata, m->key), m->val);
+        else jv_set(s->a, all.metadata, m->key, m->val);
+    }
+    return all;
+}
 
 static void plan_pod_patch(struct ri_pass *s, const struct pending *u) {
     int32_t grace = u->relabel ? 0 : grace_seconds(s);
     struct jv *patch = jv_new_obj(s->a), *meta = jv_need_obj(s->a, patch, "metadata");
-    if (!u->relabel && !grace) add_change(s->a, patch, u->change.metadata, u->change.images);
+    const struct inplace change = with_held_back(s, u);
+    if (!u->relabel && !grace) add_change(s->a, patch, change.metadata, change.images);
     jv_set_str(s->a, jv_need_obj(s->a, meta, "labels"), L_REVISION_HASH, name_short_hash(s->update));
     if (!u->relabel) {
         struct jv *annotations = jv_need_obj(s->a, meta, "annotations");
-        jv_set_str(s->a, annotations, A_INPLACE_STATE, state_text(s, u->pod->doc, u->change.images));
+        const struct jv *before = pod_before(s->a, u->pod, change.images);
+        jv_set_str(s->a, annotations, A_INPLACE_STATE, state_text(s, u->pod->doc, change.images));
+        jv_set(s->a, annotations, A_INPLACE_BEFORE, before ? jv_new_str(s->a, json_text(s->a, before)) : jv_null(s->a));
         jv_set(s->a, annotations, A_INPLACE_GRACE,
-               grace ? jv_new_str(s->a, grace_text(s, &u->change, grace)) : jv_null(s->a));
+               grace ? jv_new_str(s->a, grace_text(s, &change, grace)) : jv_null(s->a));
         if (grace) plan_after(s->p, (int64_t)grace * 1000);
     }
     struct action *act = plan_patch(s->p, KIND_POD, u->pod->doc, patch);
@@ -133,8 +163,11 @@ static void plan_pod_patch(struct ri_pass *s, const struct pending *u) {
     action_on_fail(act, "FailedUpdatePodInPlace");
 }
 
-static void recreate(struct ri_pass *s, const struct pod *pod) {
-    action_on_fail(plan_delete(s->p, KIND_POD, pod->doc), "FailedUpdatePodReCreate");
+static void recreate(struct ri_pass *s, const struct pending *u) {
+    if (u->lost)
+        plan_event(s->p, "Warning", "RevisionNotFound", "Pod %s is at revision %s, which is gone; it is recreated", u->pod->name,
+                   u->pod->revision);
+    action_on_fail(plan_delete(s->p, KIND_POD, u->pod->doc), "FailedUpdatePodReCreate");
 }
 
 /* ---- deciding ---- */
@@ -149,39 +182,53 @@ static const struct jv *components_of(const struct jv *data) {
     return jv_path(data, "spec", "components", (char *)0);
 }
 
-/* Returns true when the pod can stay; fills u. */
-static bool decide(struct ri_pass *s, const struct pod *pod, struct pending *u) {
+/* Fills u. Returns why the pod can't stay, for people; NULL: it can. */
+static const char *decide(struct ri_pass *s, const struct pod *pod, struct pending *u) {
     const struct jv *revision = revision_of(s, pod);
-    if (!revision) {
-        plan_event(s->p, "Warning", "RevisionNotFound", "Pod %s is at revision %s, which is gone; it is recreated", pod->name,
-                   pod->revision);
-        return false;
-    }
-    const char *component = jv_str(jv_path(pod->doc, "metadata", "labels", L_COMPONENT_NAME, (char *)0), "");
     u->pod = pod;
+    u->lost = !revision;
+    if (!revision) return arena_printf(s->a, "revision %s, from which pod %s was made, is gone", pod->revision, pod->name);
+    const char *component = jv_str(jv_path(pod->doc, "metadata", "labels", L_COMPONENT_NAME, (char *)0), "");
     u->change = inplace_component(s->a, components_of(jv_get(revision, "data")), components_of(s->update_data), component);
-    u->relabel = !jv_len(u->change.images) && !jv_len(u->change.metadata);
-    return !u->change.obstacle;
+    u->relabel = !jv_len(u->change.images) && !jv_len(u->change.metadata) && str_empty(meta_annotation(pod->doc, A_INPLACE_GRACE));
+    return u->change.obstacle ? arena_printf(s->a, "spec.%s", u->change.obstacle) : NULL;
 }
 
+/* Until the set's strategy or the template changes, which needs no news of the instance. */
+static void stop_update(struct ri_pass *s, const char *obstacle) {
+    s->failed_update = arena_printf(s->a, "%s can't be changed in a running pod, and the set's update type is InPlaceOnly: take the "
+                                    "change back, or set the type to InPlaceIfPossible or RecreatePod", obstacle);
+    s->ntodo = 0;
+    plan_after(s->p, STRATEGY_RECHECK_MS);
+}
+
+static void carry_out(struct ri_pass *s, const struct pending *u) {
+    bool relabel = u->relabel;
+    lower_gates(s, u->pod, relabel ? GATE_INSTANCE_POD : GATE_INPLACE_UPDATE, relabel ? "StartInstanceUpdate" : "StartInPlaceUpdate");
+    if (!relabel) note_baselines(s, u->pod, u->change.images);
+}
+
+/* All outdated pods go together, those that can stay and those that can't; under InPlaceOnly all, or none. */
 static void plan_outdated(struct ri_pass *s) {
-    struct pending *todo = s->todo = ARENA_ARRAY(s->a, s->w->npods + 1, struct pending);
-    size_t n = 0;
+    struct pending *todo = s->todo = ARENA_ARRAY(s->a, 2 * s->w->npods + 1, struct pending), *gone = todo + s->w->npods;
+    size_t n = 0, ngone = 0;
+    const char *obstacle = NULL;
     for (size_t i = 0; i < s->w->npods; i++) {
         const struct pod *pod = &s->w->pods[i];
         if (!pod->active || ri_at_update(s, pod)) continue;
-        if (decide(s, pod, &todo[n]))
-            n++;
-        else
-            recreate(s, pod);
-        s->updating = true;
-    }
-    for (size_t i = 0; i < n; i++) {
-        lower_gates(s, todo[i].pod, todo[i].relabel ? GATE_INSTANCE_POD : GATE_INPLACE_UPDATE,
-                    todo[i].relabel ? "StartInstanceUpdate" : "StartInPlaceUpdate");
-        if (!todo[i].relabel) note_baselines(s, todo[i].pod, todo[i].change.images);
+        const char *why = decide(s, pod, &todo[n]);
+        if (why) gone[ngone++] = todo[n];
+        else n++;
+        if (!obstacle) obstacle = why;
     }
     s->ntodo = n;
+    if (obstacle && s->w->in_place_only) {
+        stop_update(s, obstacle);
+        return;
+    }
+    s->updating = n || ngone;
+    for (size_t i = 0; i < ngone; i++) recreate(s, &gone[i]);
+    for (size_t i = 0; i < n; i++) carry_out(s, &todo[i]);
 }
 
 void ri_plan_patches(struct ri_pass *s) {
@@ -190,13 +237,6 @@ void ri_plan_patches(struct ri_pass *s) {
 }
 
 /* ---- grace ---- */
-
-static const struct jv *grace_metadata(struct arena *a, const struct jv *grace) {
-    size_t len = 0;
-    const char *text = base64_decode(a, jv_get_str(grace, "metaDataPatch"), &len);
-    struct err ignored = ERR_INIT;
-    return text ? jv_get(json_parse(a, text, len, NULL, &ignored), "metadata") : NULL;
-}
 
 static int64_t grace_left(const struct ri_pass *s, const struct jv *pod, const struct jv *grace) {
     const struct jv *state = pod_annotation_json(s->a, pod, A_INPLACE_STATE);
@@ -227,26 +267,4 @@ void ri_plan_update(struct ri_pass *s) {
         if (pod->active && ri_at_update(s, pod) && !str_empty(meta_annotation(pod->doc, A_INPLACE_GRACE))) finish_grace(s, pod);
     }
     plan_outdated(s);
-}
-
-/* ---- completion ---- */
-
-static const char *tagged(struct arena *a, const char *image) {
-    return strchr(image, ':') ? image : arena_printf(a, "%s:latest", image);
-}
-
-bool pod_update_done(const struct jv *pod) {
-    if (!str_empty(meta_annotation(pod, A_INPLACE_GRACE))) return false;
-    if (!meta_annotation(pod, A_INPLACE_STATE)) return true;
-    ARENA_AUTO struct arena *a = arena_new();
-    const struct jv *state = pod_annotation_json(a, pod, A_INPLACE_STATE);
-    JV_FOR_OBJ(m, jv_get(state, "lastContainerStatuses")) {
-        const struct jv *st = status_of(pod, m->key);
-        const struct jv *spec = jv_find(jv_path(pod, "spec", "containers", (char *)0), "name", m->key);
-        if (!st) return false;
-        bool same_id = str_eq(jv_get_str(st, "imageID"), jv_get_str(m->val, "imageID"));
-        const char *want = tagged(a, jv_str(jv_get(spec, "image"), ""));
-        if (same_id && !str_eq(want, jv_str(jv_get(st, "image"), ""))) return false;
-    }
-    return true;
 }

@@ -12,10 +12,12 @@ struct pod {
     int component;               /* index into spec.components; -1: none of them */
     int id;                      /* ordinal inside the component; -1: unreadable */
     bool active;                 /* neither finished nor terminating */
-    bool terminating, failed;
+    bool terminating;
+    bool failed;                /* it has ended, and must be made anew: phase Failed, or Succeeded under restartPolicy Always */
+    bool done;                  /* it has ended well, and its restartPolicy lets it */
     bool in_place_done;          /* no in-place update is on its way */
     bool running;                /* Running, its containers ready, nothing on its way: ready but for the instance's gate */
-    bool ready;                  /* the whole pod is ready */
+    bool ready;                  /* the kubelet says so, and no gate of ours has been lowered since */
 };
 
 struct ri_world {
@@ -23,6 +25,7 @@ struct ri_world {
     struct ri inst;
     struct err decode;
     const char *role_type;
+    bool in_place_only;          /* the set's strategy: a pod that can't take over an update in place is left as it is */
     struct pod *pods;            /* of the instance, by name */
     size_t npods;
     struct jv **revisions;       /* ControllerRevisions that the instance controls, oldest first */
@@ -49,6 +52,12 @@ struct restart {
 
 struct crash { const struct pod *pod; int64_t ms; const char *text; }; /* ms: when, since 1970; INT64_MAX: nobody knows */
 
+/* What keeps a pod, or the instance, from being ready. */
+struct cause {
+    const char *text; /* NULL: nothing does */
+    size_t known;     /* so much of the text tells causes apart; 0: it is only starting, or going */
+};
+
 /* One reconcile. Filled by the phases, read by the status. */
 struct ri_pass {
     struct arena *a;
@@ -58,7 +67,10 @@ struct ri_pass {
     struct jv *update_data;        /* of the update revision */
     int32_t collisions;
     int created;                   /* pods that this pass makes */
-    const char *failed_scale;      /* why pods could not be built; NULL */
+    const char *failed_scale;      /* why pods could not be built, or made; NULL */
+    const char *told;              /* what was said last of why the instance is not ready; NULL */
+    struct cause cause;            /* what keeps it from being ready now */
+    const char *failed_update;     /* why the update stops under InPlaceOnly; NULL */
     struct jv *baselines;          /* status.inPlaceUpdateContainerBaselines as it will be */
     bool updating;                 /* this pass updates pods in place */
     struct pending *todo;          /* update.c's: the pods that are updated in place */
@@ -84,13 +96,15 @@ bool ri_may_start(struct ri_pass *s, size_t component, const char **problem);
 void ri_plan_update(struct ri_pass *s);
 /* The pods' patches of such an update. After the status: the baselines in it must be there before a container restarts. */
 void ri_plan_patches(struct ri_pass *s);
-/* Has the in-place update that the pod's annotations tell of been done by the kubelet (part C 8.6)? */
+
+/* done.c: has the in-place update that the pod's annotations tell of been done by the kubelet? */
 bool pod_update_done(const struct jv *pod);
+/* Annotation inplace-update-before of a pod that gets new images now: what the containers were before the updates that are on their
+ * way, {container: {image, imageID, containerID, restartCount, updates}}. NULL: nothing. */
+struct jv *pod_before(struct arena *a, const struct pod *pod, const struct jv *images);
 
 /* gates.c: the conditions behind the pods' readiness gates. */
 void ri_plan_gates(struct ri_pass *s);
-/* Adds to `conditions` (a patch list) what makes pod Ready follow its gates, given the new gate conditions in the list. */
-void pod_ready_follows(struct arena *a, const struct jv *pod, struct jv *conditions, int64_t now_ms);
 bool pod_has_gate(const struct jv *pod, const char *type);
 struct jv *pod_condition(struct arena *a, const char *type, bool status, const char *reason, const char *message, int64_t now_ms);
 
@@ -107,6 +121,7 @@ const struct jv *ri_baselines(const struct ri_pass *s, const struct pod *pod);
 
 /* restart.c */
 void ri_decide_restart(struct ri_pass *s); /* fills s->restart */
+bool ri_recreates(const struct ri_pass *s); /* is it the policy that a crash takes the whole instance along? */
 /* Is it the restart policy that decides about the pod when it fails? */
 bool ri_restart_decides(const struct ri_pass *s, const struct pod *pod);
 void ri_plan_restart(struct ri_pass *s); /* the status, then the deletions: the whole pass when one begins or goes on */
@@ -117,6 +132,10 @@ const char *ri_restart_id(const struct ri_pass *s);
 void ri_put_restart(struct ri_pass *s, struct jv *list, const struct jv *old, bool ready);
 /* Seconds between recreation n and the next one (part D 9.5): base * 2^(n-1), at most max; max 0: no limit but int32. */
 int64_t ri_restart_delay_s(int64_t n, int64_t base, int64_t max);
+
+/* told.c: what keeps a pod from being ready. before: what was said last of the instance, or NULL. */
+struct cause pod_cause(struct arena *a, const struct pod *pod, const char *before);
+const char *ri_shortened(struct arena *a, const char *text); /* others' words, without their middle when they are long */
 
 /* status.c */
 void ri_plan_status(struct ri_pass *s);
