@@ -1,9 +1,9 @@
-/* The simulated scheduler, kubelet and node controller. Owns one record for each pod: what its containers do, which the pod's status
- * then tells. Learns of pods by watching the cluster; everything it does is a write to the cluster. One thread.
+/* The simulated scheduler, kubelet and node controller. Owns one record for each pod: what its containers do, which the pod's
+ * status then tells. Learns of pods by watching the cluster; everything it does is a write to the cluster. One thread.
  *
- * It is no kinder than the real one. It tells of a new spec before it acts on it; a container counts as restarted when it runs again,
- * not when it ended; images have the names that a runtime gives them; and the condition Ready is its own: when somebody else has
- * written what it would compute itself, it notices nothing, and some time later writes its older view over it. */
+ * It is no kinder than the real one. It tells of a new spec before it acts on it; a container counts as restarted when it runs
+ * again, not when it ended; images have the names that a runtime gives them; and the condition Ready is its own: when somebody else
+ * has written what it would compute itself, it notices nothing, and some time later writes its older view over it. */
 #include "sim/kubelet.h"
 
 #include <fnmatch.h>
@@ -505,8 +505,8 @@ static void stop(struct kubelet *k, struct kpod *p, const struct jv *pod) {
     else cluster_remove(k->cluster, KIND_POD, p->ns, p->name); /* frees p */
 }
 
-/* Nothing is heard of the pod's node: its kubelet does nothing, and the node controller says that the pod is not ready, which is all
- * that it changes. */
+/* Nothing is heard of the pod's node: its kubelet does nothing, and the node controller says that the pod is not ready, which is
+ * all that it changes. */
 static bool lost(struct kubelet *k, struct arena *a, const struct jv *pod) {
     const char *name = jv_str(jv_path(pod, "spec", "nodeName", (char *)0), NULL);
     const struct jv *node = name ? cluster_get(k->cluster, a, KIND_NODE, NULL, name) : NULL;

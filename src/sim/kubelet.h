@@ -1,7 +1,7 @@
 /* A scheduler and a kubelet for all nodes of the simulated cluster: pods get a node, their containers start, get ready, restart
  * with another image, crash, fail and stop, each after a configured time of the virtual clock. Rules make chosen pods
- * misbehave. A Node whose condition Ready a test makes False is lost with its kubelet: its pods are no longer ready, and nothing else
- * changes about them. An image "engine:2-is-1" has the digest of "engine:1", and its first name. */
+ * misbehave. A Node whose condition Ready a test makes False is lost with its kubelet: its pods are no longer ready, and nothing
+ * else changes about them. An image "engine:2-is-1" has the digest of "engine:1", and its first name. */
 #ifndef RBG_SIM_KUBELET_H
 #define RBG_SIM_KUBELET_H
 

@@ -17,8 +17,8 @@ MANAGER = sys.argv[1]
 
 # Words of Kubernetes' own API and of HTTP that the controllers use.
 KUBERNETES = set("""
-    Always Apply Background ContainerCreating ContainersReady Delete Error Failed False Lifecycle Never Normal OnFailure Pending
-    PodInitializing PodScheduled Running Succeeded True Unknown Warning
+    Always Apply Background ContainerCreating ContainersReady Delete Error Failed False Initialized Lifecycle Never Normal OnFailure
+    Pending PodInitializing PodScheduled Running Succeeded True Unknown Warning
 """.split())
 # Members of the lifecycle annotation of readiness gates (user agent and key name).
 KEYS = {"InstanceReady"}

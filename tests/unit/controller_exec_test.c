@@ -36,7 +36,8 @@ START_TEST(a_refused_creation_cancels_nothing_but_others_of_its_kind) {
     struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER};
     struct fakeapi *api = fakeapi_start(0, quota, &server);
     struct kube_config *config;
-    struct kube *kube = fakeapi_client(api, &(struct kube_opts){.user_agent = "t", .field_manager = "rbg", .timeout_ms = 5000}, &config);
+    struct kube_opts opts = {.user_agent = "t", .field_manager = "rbg", .timeout_ms = 5000};
+    struct kube *kube = fakeapi_client(api, &opts, &config);
     struct refusals *refusals = refusals_new();
     struct expect *expect = expect_new(clock_real());
     struct exec x = {.kube = kube, .expect = expect, .refusals = refusals, .clock = clock_real(), .parallel = 4, .recheck = recheck,

@@ -190,10 +190,15 @@ END_TEST
 
 /* ---- how pods end ---- */
 
+static void set_policy(struct arena *a, struct jv *g, const char *policy) {
+    struct jv *spec = jv_path(scenario_role(g, "worker"), "standalonePattern", "template", "spec", (char *)0);
+    jv_set_str(a, spec, "restartPolicy", policy);
+}
+
 static struct sim *with_policy(struct arena *a, const char *policy, enum kubelet_fault fault) {
     struct sim *s = sim_new(&sim_opts_default);
     struct jv *g = scenario_group(a, "g", 1, false);
-    jv_set_str(a, jv_path(scenario_role(g, "worker"), "standalonePattern", "template", "spec", (char *)0), "restartPolicy", policy);
+    set_policy(a, g, policy);
     scenario_apply(s, g);
     scenario_ready(s);
     kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = fault, .times = 1});
@@ -234,7 +239,7 @@ START_TEST(a_pod_that_is_done_is_made_anew_for_another_template) {
     const char *said = jv_str(jv_get(condition(ri, COND_RI_READY), "message"), "");
     SCENARIO_CHECK(s, strstr(said, "pod g-worker-0 has ended (Succeeded)"), "%s", said);
     struct jv *g = scenario_group(a, "g", 1, false);
-    jv_set_str(a, jv_path(scenario_role(g, "worker"), "standalonePattern", "template", "spec", (char *)0), "restartPolicy", "Never");
+    set_policy(a, g, "Never");
     set_image(s, a, g, "engine:2");
     scenario_ready(s);
     sim_free(s);
@@ -286,14 +291,17 @@ END_TEST
 static int over_quota(void *ctx, const struct action *w, struct err *e) {
     size_t *left = ctx;
     if (w->kind != KIND_POD || w->act != ACT_CREATE) return 0;
-    if (!*left)
-        return err_set(e, ERR_FORBIDDEN, "POST /api/v1/pods: HTTP 403 Forbidden: pods \"%s\" is forbidden: exceeded quota: few", w->name);
-    --*left;
-    return 0;
+    if (*left) {
+        --*left;
+        return 0;
+    }
+    return err_set(e, ERR_FORBIDDEN, "POST /api/v1/pods: HTTP 403 Forbidden: pods \"%s\" is forbidden: exceeded quota: few",
+                   w->name);
 }
 
-static struct sim *leader_and_workers(struct arena *a, int size, const char *type, int (*fail)(void *, const struct action *, struct err *),
-                                      void *ctx) {
+typedef int fail_fn(void *ctx, const struct action *w, struct err *e);
+
+static struct sim *leader_and_workers(struct arena *a, int size, const char *type, fail_fn *fail, void *ctx) {
     struct jv *g = kind_object(a, KIND_RBG, NULL, "g"), *roles = jv_need_arr(a, jv_need_obj(a, g, "spec"), "roles");
     jv_push(a, roles, doc_json(a, arena_printf(a, "{\"name\":\"pair\",\"replicas\":1,\"rolloutStrategy\":{\"rollingUpdate\":"
         "{\"type\":\"%s\"}},\"leaderWorkerPattern\":{\"size\":%d,\"template\":{\"spec\":{\"containers\":"
@@ -318,8 +326,8 @@ START_TEST(a_refused_pod_is_told_of_and_asked_for_again) {
     SCENARIO_CHECK(s, str_eq(said(s, a, "g-pair-0", "FailedScale"), words), "%s", said(s, a, "g-pair-0", "FailedScale"));
     SCENARIO_CHECK(s, str_eq(said(s, a, "g-pair-0", COND_RI_READY), words), "%s", said(s, a, "g-pair-0", COND_RI_READY));
     sim_wait(s, HOUR_MS);
-    const struct jv *leader = pod(s, a, "g-pair-0-0");
-    SCENARIO_CHECK(s, condition_true(jv_path(leader, "status", "conditions", (char *)0), GATE_INPLACE_UPDATE), "its gates wait, too");
+    const struct jv *leader = jv_path(pod(s, a, "g-pair-0-0"), "status", "conditions", (char *)0);
+    SCENARIO_CHECK(s, condition_true(leader, GATE_INPLACE_UPDATE), "its gates wait, too");
     SCENARIO_CHECK(s, scenario_events(s, "FailedCreate") == 1, "%zu warnings", scenario_events(s, "FailedCreate"));
     int64_t writes = sim_writes(s);
     sim_wait(s, 300000);
@@ -348,9 +356,11 @@ START_TEST(the_cause_is_told_at_once_and_once) {
         kubelet_rule_add(sim_kubelet(s), &(struct kubelet_rule){.fault = causes[i].fault, .after_ms = 100});
         scenario_apply(s, scenario_group(a, "g", 1, false));
         sim_wait(s, 2500);
-        SCENARIO_CHECK(s, strstr(said(s, a, "g-worker-0", COND_RI_READY), causes[i].want), "%s", said(s, a, "g-worker-0", COND_RI_READY));
+        const char *first = said(s, a, "g-worker-0", COND_RI_READY);
+        SCENARIO_CHECK(s, strstr(first, causes[i].want), "%s", first);
         sim_wait(s, 20000);
-        SCENARIO_CHECK(s, strstr(said(s, a, "g-worker-0", COND_RI_READY), causes[i].want), "%s", said(s, a, "g-worker-0", COND_RI_READY));
+        const char *later = said(s, a, "g-worker-0", COND_RI_READY);
+        SCENARIO_CHECK(s, strstr(later, causes[i].want), "%s", later);
         int64_t writes = sim_writes(s);
         sim_wait(s, 60000);
         SCENARIO_CHECK(s, causes[i].fault == FAULT_CRASH || sim_writes(s) == writes, "%s: %lld writes in a minute", causes[i].want,
@@ -395,7 +405,8 @@ START_TEST(in_place_only_holds_down_to_the_pod) {
 END_TEST
 
 TEST_MAIN("sim/kubelet", a_refused_pod_is_told_of_and_asked_for_again, the_cause_is_told_at_once_and_once,
-          in_place_only_holds_down_to_the_pod, a_new_tag_of_the_same_image_is_rolled_out, an_update_is_not_over_before_the_container_has_started_anew,
+          in_place_only_holds_down_to_the_pod, a_new_tag_of_the_same_image_is_rolled_out,
+          an_update_is_not_over_before_the_container_has_started_anew,
           a_bad_image_and_back, updates_that_overtake_each_other_end, the_condition_ready_of_a_pod_is_the_kubelets,
           a_ready_of_somebody_else_does_not_last, a_pod_on_a_lost_node_is_not_ready, every_end_under_every_restart_policy,
           a_pod_that_is_done_is_made_anew_for_another_template, an_end_that_may_not_be_is_a_crash,

@@ -1,7 +1,7 @@
 /* Plans to requests. Owns nothing: requests and answers live in the plan's arena or are freed here. Runs on the worker's
  * thread; independent requests of one plan are in flight together. Creations of one kind go with slow start, so that a plan that
- * can't succeed (a quota, an admission webhook) fails after one request instead of a thousand; what is beside them goes its own way:
- * a refused pod holds up no status and no gate. */
+ * can't succeed (a quota, an admission webhook) fails after one request instead of a thousand; what is beside them goes its own
+ * way: a refused pod holds up no status and no gate. */
 #include "controller/core/exec.h"
 
 #include <string.h>

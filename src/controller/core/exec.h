@@ -30,7 +30,7 @@ struct exec {
 
 struct exec_result {
     int64_t after_ms; /* look again then; 0: only when something changes */
-    bool refused;     /* the API server does not want a write as it is: no use in asking again soon, and none in asking ever more rarely */
+    bool refused;     /* the API server does not want a write as it is: ask again, but neither at once nor ever more rarely */
     bool put_off;     /* a write waits for company */
     bool gave_way;    /* a write waits until there is less to do */
     bool untold;      /* it is the status, so the root's owner has to look for itself */

@@ -1,6 +1,6 @@
-/* Writes that the API server refused: by quota, Pod Security, somebody's webhook, a LimitRange, our own rights. The next plan of the
- * same root is told, so that its status can say why nothing moves. Nothing else is decided by it: the write is planned again, and a
- * manager that has just started asks once to know. */
+/* Writes that the API server refused: by quota, Pod Security, somebody's webhook, a LimitRange, our own rights. The next plan of
+ * the same root is told, so that its status can say why nothing moves. Nothing else is decided by it: the write is planned again,
+ * and a manager that has just started asks once to know. */
 #ifndef RBG_CONTROLLER_REFUSALS_H
 #define RBG_CONTROLLER_REFUSALS_H
 

@@ -92,7 +92,8 @@ static void failed_pod(struct ri_pass *s, const struct pod *pod, struct crash *o
         if (out->text) return;
     }
     out->ms = condition_since(jv_get(status, "conditions"), "Ready", INT64_MAX);
-    out->text = dated(s->a, arena_printf(s->a, "pod %s failed: %s%s%.200s", pod->name, reason ? reason : well ? "it ended, and must not" : "Error",
+    if (!reason) reason = well ? "it ended, and must not" : "Error";
+    out->text = dated(s->a, arena_printf(s->a, "pod %s failed: %s%s%.200s", pod->name, reason,
                                          str_empty(message) ? "" : ": ", str_empty(message) ? "" : message), out->ms);
 }
 

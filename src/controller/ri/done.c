@@ -1,5 +1,5 @@
-/* Has an in-place update come to its end? Told by what the kubelet did, not by names or digests: a runtime names an image in full and
- * by the first of its tags, and two tags may be one image. Pure.
+/* Has an in-place update come to its end? Told by what the kubelet did, not by names or digests: a runtime names an image in full
+ * and by the first of its tags, and two tags may be one image. Pure.
  *
  * What each container was before the updates that are on their way is noted in annotation inplace-update-before of the pod, in the
  * same write that changes its image. An image that differs from what is noted must be followed by a start of the container. One
@@ -45,7 +45,8 @@ static bool seen(const struct jv *pod) {
 }
 
 /* before: {image, imageID, containerID, restartCount, updates} of the container; see pod_before. */
-static bool container_done(struct arena *a, const struct jv *pod, const char *name, const struct jv *before, const struct jv *state) {
+static bool container_done(struct arena *a, const struct jv *pod, const char *name, const struct jv *before,
+                           const struct jv *state) {
     const struct jv *st = status_of(pod, name);
     const char *want = image_of(pod, name), *id = jv_get_str(st, "containerID");
     int64_t restarts = jv_get_int(st, "restartCount", 0) - jv_get_int(before, "restartCount", 0);

@@ -192,8 +192,8 @@ static bool restart_news(const struct ri_pass *s, const struct jv *old, const st
     return old && jv_get_int(old, "observedGeneration", 0) != meta_generation(s->w->w.root);
 }
 
-/* It was ready, although its first status has not said so yet, and is no longer: the restart policy waits to be told. Where all pods
- * run, it is only the kubelet that has not said yet that they are ready. */
+/* It was ready, although its first status has not said so yet, and is no longer: the restart policy waits to be told. Where all
+ * pods run, it is only the kubelet that has not said yet that they are ready. */
 static bool fell_untold(const struct ri_pass *s, bool ready, int64_t wanted) {
     bool down = false;
     if (ready || !ri_is_fresh(s->w->w.root)) return false;
@@ -221,7 +221,8 @@ void ri_plan_status(struct ri_pass *s) {
     jv_set(s->a, status, "inPlaceUpdateContainerBaselines", living_baselines(s));
     if (s->restart.count > 0) jv_set_int(s->a, status, "restartCount", s->restart.count);
     jv_set_str(s->a, status, "lastRestartTime", s->restart.time);
-    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || turned(old, status, "FailedUpdate") || s->updating ||
+    bool news = turned(old, status, COND_RI_READY) || turned(old, status, "FailedScale") || turned(old, status, "FailedUpdate") ||
+                s->updating ||
                 restart_news(s, old, status) || fell_untold(s, ready, t.desired);
     struct action *act = plan_status(s->p, KIND_RI, root, status, status_delay(s, news));
     /* The set sees it from the pods, by the same rules. */

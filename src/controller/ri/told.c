@@ -1,7 +1,7 @@
 /* What keeps an instance from being ready, in one line for people: what one would look for first. Pure.
  *
- * A cause stays the same text as long as it is the same cause, so that nothing is written only because a kubelet tells it by turns in
- * two ways: an image that can't be pulled as ErrImagePull and ImagePullBackOff, a crash as the end, the wait and the new start. */
+ * A cause stays the same text as long as it is the same cause, so that nothing is written only because a kubelet tells it by turns
+ * in two ways: an image that can't be pulled as ErrImagePull and ImagePullBackOff, a crash as the end, the wait, the new start. */
 #include <string.h>
 
 #include "api/names.h"
@@ -54,7 +54,8 @@ static struct cause crash(struct arena *a, const char *pod, const struct jv *con
                                     (long long)jv_get_int(t, "exitCode", 0), reason ? " (" : "", reason ? reason : "",
                                     reason ? ")" : "");
     return (struct cause){.text = arena_printf(a, "%s, %lld restart%s%s%s; kubectl logs %s -c %s -p", same, n, n == 1 ? "" : "s",
-                                               str_empty(words) ? "" : ": ", str_empty(words) ? "" : ri_shortened(a, words), pod, name),
+                                               str_empty(words) ? "" : ": ", str_empty(words) ? "" : ri_shortened(a, words),
+                                               pod, name),
                           .known = strlen(same)};
 }
 
@@ -113,7 +114,8 @@ struct cause pod_cause(struct arena *a, const struct pod *pod, const char *befor
     if (pod->terminating) return (struct cause){.text = arena_printf(a, "pod %s is terminating", pod->name)};
     if (pod->failed) return failed(a, pod);
     if (pod->done)
-        return known(a, arena_printf(a, "pod %s has ended (Succeeded), and its restartPolicy does not start it again", pod->name), "");
+        return known(a, arena_printf(a, "pod %s has ended (Succeeded), and its restartPolicy does not start it again", pod->name),
+                     "");
     if (str_eq(jv_get_str(scheduled, "status"), "False"))
         return known(a, arena_printf(a, "pod %s waits for a node", pod->name),
                      ri_shortened(a, jv_str(jv_get(scheduled, "message"), "unschedulable")));

@@ -196,16 +196,19 @@ static const char *decide(struct ri_pass *s, const struct pod *pod, struct pendi
 
 /* Until the set's strategy or the template changes, which needs no news of the instance. */
 static void stop_update(struct ri_pass *s, const char *obstacle) {
-    s->failed_update = arena_printf(s->a, "%s can't be changed in a running pod, and the set's update type is InPlaceOnly: take the "
-                                    "change back, or set the type to InPlaceIfPossible or RecreatePod", obstacle);
+    s->failed_update = arena_printf(s->a, "%s can't be changed in a running pod, and the set's update type is InPlaceOnly: take "
+                                    "the change back, or set the type to InPlaceIfPossible or RecreatePod", obstacle);
     s->ntodo = 0;
     plan_after(s->p, STRATEGY_RECHECK_MS);
 }
 
 static void carry_out(struct ri_pass *s, const struct pending *u) {
-    bool relabel = u->relabel;
-    lower_gates(s, u->pod, relabel ? GATE_INSTANCE_POD : GATE_INPLACE_UPDATE, relabel ? "StartInstanceUpdate" : "StartInPlaceUpdate");
-    if (!relabel) note_baselines(s, u->pod, u->change.images);
+    if (u->relabel) {
+        lower_gates(s, u->pod, GATE_INSTANCE_POD, "StartInstanceUpdate");
+        return;
+    }
+    lower_gates(s, u->pod, GATE_INPLACE_UPDATE, "StartInPlaceUpdate");
+    note_baselines(s, u->pod, u->change.images);
 }
 
 /* All outdated pods go together, those that can stay and those that can't; under InPlaceOnly all, or none. */
