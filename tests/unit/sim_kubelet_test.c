@@ -370,6 +370,69 @@ START_TEST(the_cause_is_told_at_once_and_once) {
 }
 END_TEST
 
+/* ---- what reaches a running pod ---- */
+
+START_TEST(labels_and_annotations_reach_running_pods) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    struct jv *g = scenario_group(a, "g", 1, false);
+    struct jv *template = jv_path(scenario_role(g, "worker"), "standalonePattern", "template", (char *)0);
+    jv_set(a, template, "metadata", doc_json(a, "{\"labels\":{\"a\":\"1\",\"b\":\"1\"},\"annotations\":{\"n\":\"1\"}}"));
+    scenario_apply(s, g);
+    scenario_ready(s);
+    const char *uid = arena_strdup(a, meta_uid(pod(s, a, "g-worker-0")));
+    jv_set(a, template, "metadata", doc_json(a, "{\"labels\":{\"a\":\"2\",\"c\":\"1\"}}"));
+    scenario_apply(s, g);
+    scenario_ready(s);
+    const struct jv *now = pod(s, a, "g-worker-0");
+    SCENARIO_CHECK(s, str_eq(meta_uid(now), uid), "the pod was recreated");
+    restarts_are(s, "g-worker-0", 0);
+    ck_assert_str_eq(meta_label(now, "a"), "2");
+    ck_assert_str_eq(meta_label(now, "c"), "1");
+    ck_assert_ptr_null(meta_label(now, "b"));
+    ck_assert_ptr_null(meta_annotation(now, "n"));
+    sim_free(s);
+}
+END_TEST
+
+static const char *variable(struct sim *s, struct arena *a, const char *name, const char *env) {
+    const struct jv *c = jv_idx(jv_path(pod(s, a, name), "spec", "containers", (char *)0), 0);
+    return jv_str(jv_get(jv_find(jv_get(c, "env"), "name", env), "value"), "absent");
+}
+
+static struct jv *component(struct arena *a, const char *name, const char *annotations, int port) {
+    return doc_json(a, arena_printf(a, "{\"name\":\"%s\",\"size\":1,\"annotations\":{%s},\"template\":{\"spec\":{\"containers\":"
+        "[{\"name\":\"main\",\"image\":\"engine:1\",\"ports\":[{\"name\":\"http\",\"containerPort\":%d}]}]}}}", name,
+        annotations, port));
+}
+
+#define REFERS(env) "\"rolebasedgroup.workloads.x-k8s.io/component-discovery\":" \
+    "\"{\\\"portRefs\\\":[{\\\"env\\\":\\\"" env "\\\",\\\"component\\\":\\\"front\\\",\\\"portName\\\":\\\"http\\\"}]}\""
+
+/* The port of one component is a variable of the other, which no running container would take over. */
+START_TEST(a_changed_port_or_directive_reaches_the_containers) {
+    static const struct { int port; const char *refers, *env; } steps[] = {
+        {8000, REFERS("PORT"), "PORT"}, {9000, REFERS("PORT"), "PORT"}, {9000, REFERS("OTHER"), "OTHER"}};
+    ARENA_AUTO struct arena *a = arena_new();
+    struct sim *s = sim_new(&sim_opts_default);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct jv *g = kind_object(a, KIND_RBG, NULL, "g"), *roles = jv_need_arr(a, jv_need_obj(a, g, "spec"), "roles");
+        struct jv *role = doc_json(a, "{\"name\":\"c\",\"replicas\":1,\"customComponentsPattern\":{\"components\":[]}}");
+        struct jv *list = jv_path(role, "customComponentsPattern", "components", (char *)0);
+        jv_push(a, list, component(a, "front", "", steps[i].port));
+        jv_push(a, list, component(a, "back", steps[i].refers, 7000));
+        jv_push(a, roles, role);
+        scenario_apply(s, g);
+        scenario_ready(s);
+        const char *value = variable(s, a, "g-c-0-back-0", steps[i].env), *want = arena_printf(a, "%d", steps[i].port);
+        SCENARIO_CHECK(s, str_eq(value, want), "step %zu: %s", i, value);
+        const char *key = "rolebasedgroup.workloads.x-k8s.io/component-discovery";
+        SCENARIO_CHECK(s, !meta_annotation(pod(s, a, "g-c-0-back-0"), key), "the directive is on a pod");
+    }
+    sim_free(s);
+}
+END_TEST
+
 /* ---- in place only ---- */
 
 static void set_spec(struct sim *s, struct arena *a, const char *path_json) {
@@ -405,6 +468,7 @@ START_TEST(in_place_only_holds_down_to_the_pod) {
 END_TEST
 
 TEST_MAIN("sim/kubelet", a_refused_pod_is_told_of_and_asked_for_again, the_cause_is_told_at_once_and_once,
+          labels_and_annotations_reach_running_pods, a_changed_port_or_directive_reaches_the_containers,
           in_place_only_holds_down_to_the_pod, a_new_tag_of_the_same_image_is_rolled_out,
           an_update_is_not_over_before_the_container_has_started_anew,
           a_bad_image_and_back, updates_that_overtake_each_other_end, the_condition_ready_of_a_pod_is_the_kubelets,
