@@ -272,7 +272,7 @@ static const char *root_key(struct arena *a, const struct key *k) {
 /* Is the failure news? A refusal is noted for the next plan. */
 static bool note_failure(struct sim *s, struct key *k, const struct action *w, const struct err *e) {
     ARENA_AUTO struct arena *a = arena_new();
-    if (!refused(e)) return true;
+    if (!is_refusal(e)) return true;
     k->refused = true;
     return refusals_note(s->refusals, root_key(a, k), &(struct refusal){w->act, w->kind, w->name, refusal_words(e)});
 }

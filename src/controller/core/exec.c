@@ -131,7 +131,7 @@ static int write_anew(struct run *r, const struct action *w, struct err *e) {
 static void tell_failure(struct run *r, const struct action *w, struct kube_job *job) {
     struct refusal what = {w->act, w->kind, w->name, arena_strdup(r->p->a, refusal_words(&job->e))};
     bool news = true;
-    if (refused(&job->e)) {
+    if (is_refusal(&job->e)) {
         news = refusals_note(r->x->refusals, r->root_key, &what);
         r->out->refused = r->noted = true;
     }

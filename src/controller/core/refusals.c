@@ -48,7 +48,7 @@ const char *refusal_words(const struct err *e) {
     return words ? words + 2 : e->msg;
 }
 
-bool refused(const struct err *e) {
+bool is_refusal(const struct err *e) {
     return e->code == ERR_FORBIDDEN || e->code == ERR_REJECTED || e->code == ERR_INVALID;
 }
 

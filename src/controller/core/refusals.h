@@ -20,7 +20,7 @@ struct refusals *refusals_new(void);
 void refusals_free(struct refusals *r);
 
 /* Is it such an answer: to this very write, and not to be had by asking again at once? */
-bool refused(const struct err *e);
+bool is_refusal(const struct err *e);
 const char *refusal_words(const struct err *e); /* what the API server said, without the request and the status code */
 /* Returns whether it is news: false when the last note of this root says the same. */
 bool refusals_note(struct refusals *r, const char *root_key, const struct refusal *what);
