@@ -185,7 +185,7 @@ START_TEST(the_cause_is_in_the_group_at_once) {
     static const struct { enum kubelet_fault fault; const char *what, *word; } rows[] = {
         {FAULT_UNSCHEDULABLE, "waits for a node", "Unschedulable"},
         {FAULT_PULL, "ImagePull", "ErrImagePull"},
-        {FAULT_CRASH, "CrashLoopBackOff", "CrashLoopBackOff"},
+        {FAULT_CRASH, "ended with exit code 1 (Error)", "CrashLoopBackOff"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ARENA_AUTO struct arena *a = arena_new();
