@@ -308,6 +308,12 @@ int cluster_apply(struct cluster *c, const char *manager, enum kind k, const str
     if (kind_info(k)->status) jv_del(want, "status");
     const struct jv *live = objects_get(c, a, k, meta_ns(want), meta_name(want));
     if (live) {
+        if (*meta_rv(from) && !str_eq(meta_rv(from), meta_rv(live))) {
+            err_set(e, ERR_CONFLICT, "Operation cannot be fulfilled on %s \"%s\": the object has been modified; please apply your "
+                    "changes to the latest version and try again", kind_info(k)->plural, meta_name(want));
+            if (e) e->http = 409;
+            return -1;
+        }
         if (*meta_uid(from)) jv_set_str(a, jv_get(want, "metadata"), "uid", meta_uid(from));
         return apply_over(c, a, manager, k, live, want, force, e);
     }
@@ -453,6 +459,11 @@ static int do_patch(struct cluster *c, const char *manager, const struct action 
     return cluster_patch(c, manager, w->kind, w->ns, w->name, patch, w->act == ACT_PATCH_STATUS, e);
 }
 
+static int do_apply(struct cluster *c, const char *manager, const struct action *w, struct err *e) {
+    ARENA_AUTO struct arena *a = arena_new();
+    return cluster_apply(c, manager, w->kind, w->force ? w->body : apply_only_new(a, w->body), w->force, e);
+}
+
 static int do_anew(struct cluster *c, const char *manager, const struct action *w, struct err *e) {
     struct action gone, anew;
     action_anew(w, &gone, &anew);
@@ -462,13 +473,14 @@ static int do_anew(struct cluster *c, const char *manager, const struct action *
 int cluster_do(struct cluster *c, const char *manager, const struct action *w, struct err *e) {
     switch (w->act) {
     case ACT_CREATE: return cluster_create(c, manager, w->kind, w->body, e);
-    case ACT_APPLY: return cluster_apply(c, manager, w->kind, w->body, w->force, e);
+    case ACT_APPLY: return do_apply(c, manager, w, e);
     case ACT_PATCH:
     case ACT_PATCH_STATUS:
         if (do_patch(c, manager, w, e) == 0) return 0;
         return action_needs_anew(w, e) ? do_anew(c, manager, w, e) : -1;
     case ACT_DELETE: return cluster_delete(c, w->kind, w->ns, w->name, w->uid, e);
     case ACT_EVENT:
+    case ACT_LOOK:
     case ACT_BARRIER:
     case ACT_AFTER: break;
     }

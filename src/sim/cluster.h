@@ -25,6 +25,8 @@ size_t cluster_list(struct cluster *c, struct arena *a, enum kind k, struct jv *
 size_t cluster_count(const struct cluster *c, enum kind k); /* KIND_NONE: all */
 /* What the manager's caches would show: the labels they select by, their projections. */
 const struct source *cluster_source(const struct cluster *c);
+/* From now on the source shows this object, too, though no cache selects it: somebody has met it. */
+void cluster_reveal(struct cluster *c, enum kind k, const char *ns, const char *name);
 
 /* ---- writing: 0, or -1 as the API server would refuse: ERR_EXISTS, ERR_NOT_FOUND, ERR_CONFLICT, ERR_INVALID ---- */
 

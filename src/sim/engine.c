@@ -9,6 +9,7 @@
 #include "controller/core/decide.h"
 #include "base/must.h"
 #include "base/str.h"
+#include "controller/core/claim.h"
 #include "sim/sim.h"
 
 #define NEVER INT64_MAX
@@ -286,7 +287,8 @@ static bool write_one(struct sim *s, struct key *k, const struct action *w) {
     if (--s->writes_left <= 0) s->crashed = true;
     if (!rc && w->reason) emit(s, k, "Normal", w->reason, w->message);
     if (!rc || action_harmless(w, &e)) return true;
-    if (note_failure(s, k, w, &e) && w->fail_reason) emit(s, k, "Warning", w->fail_reason, e.msg);
+    if (action_taken(w, &e)) cluster_reveal(s->cluster, w->kind, w->ns, w->name);
+    if (note_failure(s, k, w, &e) && w->fail_reason && !action_taken(w, &e)) emit(s, k, "Warning", w->fail_reason, e.msg);
     return false;
 }
 
@@ -316,7 +318,7 @@ static bool carry_out(struct sim *s, struct key *k, const struct jv *root, const
         if (w->act == ACT_CREATE && spoiled[w->kind]) continue;
         if (w->act == ACT_EVENT) emit(s, k, w->type, w->reason, w->message);
         else if (w->act == ACT_AFTER) key_after(s, k, w->delay_ms);
-        else if (w->act != ACT_BARRIER && due(s, k, w, &waits)) {
+        else if (w->act != ACT_BARRIER && w->act != ACT_LOOK && due(s, k, w, &waits)) {
             bool done = write_one(s, k, w);
             if (!done && w->act == ACT_CREATE) spoiled[w->kind] = true;
             ok = done && ok;
@@ -328,10 +330,24 @@ static bool carry_out(struct sim *s, struct key *k, const struct jv *root, const
     return ok;
 }
 
+static struct rctx context(struct sim *s, struct arena *a) {
+    return (struct rctx){.a = a, .src = cluster_source(s->cluster), .opt = &s->o.decisions, .now_ms = sim_now_ms(s)};
+}
+
 static const struct world *look(struct sim *s, struct arena *a, const struct key *k, struct plan *p) {
-    struct rctx c = {.a = a, .src = cluster_source(s->cluster), .opt = &s->o.decisions, .now_ms = sim_now_ms(s)};
+    struct rctx c = context(s, a);
     c.refused = refusals_get(s->refusals, a, root_key(a, k));
     return decide(k->r, &c, &(struct rkey){k->ns, k->name}, p);
+}
+
+static void let_go(struct sim *s, struct arena *a, struct key *k) {
+    struct rctx c = context(s, a);
+    const struct jv *root = source_get(c.src, a, k->r->root, k->ns, k->name);
+    struct plan p;
+    if (!is_orphaning(root)) return;
+    plan_init(&p, a);
+    plan_orphaning(&c, root, &p);
+    carry_out(s, k, root, &p);
 }
 
 static void reconcile(struct sim *s, struct key *k) {
@@ -341,6 +357,7 @@ static void reconcile(struct sim *s, struct key *k) {
     k->due = NEVER;
     s->reconciles++;
     if (!w) {
+        let_go(s, a, k);
         k->put_off = NEVER;
         k->failures = 0;
         return;
@@ -458,7 +475,7 @@ size_t sim_events(const struct sim *s, const struct sim_event **out) {
 
 static bool quiet(const struct plan *p) {
     for (size_t i = 0; i < p->n; i++)
-        if (p->items[i].act != ACT_AFTER && p->items[i].act != ACT_BARRIER) return false;
+        if (p->items[i].act != ACT_AFTER && p->items[i].act != ACT_BARRIER && p->items[i].act != ACT_LOOK) return false;
     return true;
 }
 

@@ -37,6 +37,8 @@ static void object_fini(struct object *o) {
 void cluster_free(struct cluster *c) {
     if (!c) return;
     for (size_t i = 0; i < c->n; i++) object_fini(&c->objects[i]);
+    for (size_t i = 0; i < c->nrevealed; i++) free(c->revealed[i]);
+    free(c->revealed);
     free(c->objects);
     free(c->watchers);
     for (size_t i = 0; i < c->nrefusals; i++) {
@@ -197,9 +199,22 @@ static bool cached(enum kind k, const struct jv *doc) {
     return false;
 }
 
+void cluster_reveal(struct cluster *c, enum kind k, const char *ns, const char *name) {
+    ARENA_AUTO struct arena *a = arena_new();
+    c->revealed = must(realloc(c->revealed, (c->nrevealed + 1) * sizeof(char *)));
+    c->revealed[c->nrevealed++] = must(strdup(arena_printf(a, "%s/%s/%s", kind_info(k)->name, ns ? ns : "", name)));
+}
+
+static bool is_revealed(const struct cluster *c, struct arena *a, enum kind k, const char *ns, const char *name) {
+    const char *key = arena_printf(a, "%s/%s/%s", kind_info(k)->name, ns ? ns : "", name);
+    for (size_t i = 0; i < c->nrevealed; i++)
+        if (str_eq(c->revealed[i], key)) return true;
+    return false;
+}
+
 static struct jv *source_read(void *self, struct arena *a, enum kind k, const char *ns, const char *name) {
     struct jv *doc = cluster_get(self, a, k, ns, name);
-    return doc && cached(k, doc) ? source_project(a, k, doc) : NULL;
+    return doc && (cached(k, doc) || is_revealed(self, a, k, ns, name)) ? source_project(a, k, doc) : NULL;
 }
 
 static bool has_key(const struct object *o, const char *key) {

@@ -27,6 +27,8 @@ struct cluster {
     struct refusal *refusals;
     size_t nrefusals;
     struct source source;
+    char **revealed; /* "Kind/namespace/name" */
+    size_t nrevealed;
 };
 
 /* Position of the object, or where it would be. */

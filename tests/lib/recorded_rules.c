@@ -30,6 +30,7 @@ static const struct pattern patterns[] = {
      "/data/config.yaml/roles/*/instances/*/address", BOTH},
     {"discovery-addresses", "@(04|11)-*", "ConfigMap/*",
      "/data/config.yaml/roles/*/instances/*/address", ONLY_OURS},
+    {"service-annotations", "01-*", "Service/*", "/metadata/annotations/role-note", ONLY_RECORDED},
     {"configmap-label", "*", "ConfigMap/*", "/metadata/labels/rbg.workloads.x-k8s.io~1group-name",
      ONLY_OURS},
     {"inject-containers", "10-*", "RoleInstanceSet/*",

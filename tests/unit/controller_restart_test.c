@@ -29,8 +29,9 @@ static struct jv *get(void *self, struct arena *a, enum kind k, const char *ns, 
 
 static size_t list(void *self, struct arena *a, enum kind k, const char *index, struct jv ***out) {
     struct rig *r = self;
-    (void)index;
     struct jv *all = jv_new_arr(a);
+    *out = NULL;
+    if (*index == '-') return 0; /* all have their owner */
     JV_FOR_ARR(o, k == KIND_POD ? r->pods : r->revisions) jv_push(a, all, source_project(a, k, jv_dup(a, *o)));
     *out = all->items;
     return all->len;

@@ -183,7 +183,11 @@ START_TEST(one_of_somebody_else_is_left_alone) {
         "\"spec\":{\"replicas\":7,\"scaleTargetRef\":{\"name\":\"g\",\"role\":\"worker\"}}}");
     ASSERT_OK(cluster_create(sim_cluster(s), "user", KIND_ADAPTER, theirs, &e));
     scenario_apply(s, adapted(a));
-    scenario_ready(s);
+    sim_wait(s, 60000);
+    const struct jv *ready = jv_find(jv_path(live(s, a, KIND_RBG, "g"), "status", "conditions", (char *)0), "type", "Ready");
+    ck_assert_str_eq(jv_get_str(ready, "reason"), "NameTaken");
+    ck_assert_str_eq(jv_get_str(ready, "message"), "role worker: a RoleBasedGroupScalingAdapter g-worker exists that this group "
+                                                   "does not control; delete or rename it");
     const struct jv *x = live(s, a, KIND_ADAPTER, "g-worker");
     ck_assert(jv_eq(jv_get(x, "spec"), jv_get(theirs, "spec")) && jv_is_empty(jv_get(x, "status")));
     ck_assert_int_eq(role_count(s, a), 2);
@@ -192,6 +196,7 @@ START_TEST(one_of_somebody_else_is_left_alone) {
     ASSERT_OK(sim_delete(s, KIND_ADAPTER, "default", "g-worker", &e)); /* as the event asks */
     sim_wait(s, 60000);
     ck_assert_int_eq(number(live(s, a, KIND_ADAPTER, "g-worker"), "status", "readyReplicas"), 2);
+    SCENARIO_CHECK(s, groups_ready(s), "the name is free again");
     sim_free(s);
 }
 END_TEST

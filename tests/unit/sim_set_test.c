@@ -298,7 +298,7 @@ START_TEST(a_group_of_somebody_else_is_left_alone) {
     scenario_apply(s, fleet(a, 2));
     sim_wait(s, 60000);
     const char *message = jv_get_str(ready_of(s, a), "message");
-    SCENARIO_CHECK(s, strstr(message, "1 of 2 groups are ready; fleet-0: a RoleBasedGroup of this name exists"), "%s", message);
+    SCENARIO_CHECK(s, strstr(message, "1 of 2 groups are ready; fleet-0: a RoleBasedGroup fleet-0 exists"), "%s", message);
     ck_assert_ptr_null(meta_controller(live(s, a, KIND_RBG, "fleet-0")));
     ck_groups(s, "fleet-0 fleet-1");
     struct err e = ERR_INIT;

@@ -192,10 +192,14 @@ struct jv *build_adapter(struct arena *a, const struct rbg *g, const struct role
 
 /* ---- Service ---- */
 
+/* Only our own: what others read on Services (a name in somebody's DNS, a load balancer's settings) must not
+ * come from whoever may write groups. */
 static struct jv *service_annotations(struct arena *a, const struct role *r,
                                       const struct jv *owner) {
     const char *size = meta_annotation(owner, A_ROLE_SIZE);
-    struct jv *out = copy_map(a, r->annotations);
+    struct jv *out = jv_new_obj(a);
+    JV_FOR_OBJ (m, r->annotations)
+        if (str_has_prefix(m->key, P_)) jv_setn(a, out, m->key, m->klen, jv_dup(a, m->val));
     jv_del(out, A_WORKLOAD_TYPE);
     jv_set_str(a, out, A_ROLE_SIZE, size ? size : arena_printf(a, "%d", (int)role_replicas(r)));
     return out;

@@ -15,8 +15,10 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "base/sync.h"
+#include "controller/core/claim.h"
 #include "controller/core/decide.h"
 #include "controller/core/exec.h"
+#include "controller/core/found.h"
 #include "controller/core/later.h"
 #include "kube/queue.h"
 #include "kube/reflector.h"
@@ -51,6 +53,7 @@ struct engine {
     struct cache caches[SOURCE_CACHES];
     struct controller *controllers;
     struct expect *expect;
+    struct found *found;
     struct later *later;
     struct refusals *refusals;
     pthread_mutex_t event_lock;
@@ -76,7 +79,13 @@ static struct jv *cache_get(void *self, struct arena *a, enum kind k, const char
         const struct kobj *o = store_get(g->caches[i].store, a, ns ? ns : "", name);
         if (o) return kobj_doc(a, o);
     }
-    return NULL;
+    return found_get(g->found, a, k, ns, name);
+}
+
+static bool exec_found(void *ctx, enum kind k, const char *ns, const char *name, struct arena *a, struct jv *doc) {
+    struct engine *g = ((struct controller *)ctx)->g;
+    struct jv *kept = doc ? source_project(a, k, doc) : NULL;
+    return found_put(g->found, k, ns, name, kept ? kept : doc);
 }
 
 static size_t cache_list(void *self, struct arena *a, enum kind k, const char *index, struct jv ***out) {
@@ -167,6 +176,7 @@ static void on_change(void *ctx, struct store *s, const struct kobj *old_obj, co
     struct engine *g = cache->g;
     const struct kobj *o = new_obj ? new_obj : old_obj;
     observed(g, cache->kind, o->ns, o->name, new_obj);
+    if (!new_obj) found_put(g->found, cache->kind, o->ns, o->name, NULL);
     for (size_t i = 0; i < g->o.nreconcilers; i++) route_change(&g->controllers[i], cache->kind, old_obj, new_obj);
 }
 
@@ -259,6 +269,17 @@ static bool exec_may_tell(void *ctx) {
 
 /* ---- workers ---- */
 
+/* A root that is deleted without what it owns. */
+static void let_go(struct controller *c, struct rctx *ctx, const struct rkey *key, const char *root_key, struct err *e, int *rc) {
+    const struct jv *root = source_get(ctx->src, ctx->a, c->r->root, key->ns, key->name);
+    struct exec_result ignored = {0};
+    struct plan p;
+    if (!is_orphaning(root)) return;
+    plan_init(&p, ctx->a);
+    plan_orphaning(ctx, root, &p);
+    *rc = exec_plan(&c->exec, &p, root_key, c->r->root, root, &ignored, e);
+}
+
 static void reconcile(struct controller *c, const char *key, struct arena *a, struct exec_result *res, struct err *e, int *rc) {
     char ns[KEY_SIZE], root[KEY_SIZE + 64];
     snprintf(ns, sizeof ns, "%s", key);
@@ -271,6 +292,7 @@ static void reconcile(struct controller *c, const char *key, struct arena *a, st
     ctx.refused = refusals_get(c->g->refusals, a, root);
     const struct world *world = decide(c->r, &ctx, &rkey, &p);
     if (!world) {
+        let_go(c, &ctx, &rkey, root, e, rc);
         expect_forget(c->g->expect, root);
         defer_clear(c, root);
         later_done(c->g->later, root);
@@ -354,6 +376,7 @@ static void controller_init(struct engine *g, struct controller *c, const struct
                             .recheck = exec_recheck,
                             .put_off = exec_put_off,
                             .gives_way = exec_gives_way,
+                            .found = exec_found,
                             .may_tell = exec_may_tell,
                             .ctx = c};
 }
@@ -386,6 +409,7 @@ struct engine *engine_new(const struct engine_opts *o) {
     g->o = *o;
     g->expect = expect_new(o->clock);
     g->refusals = refusals_new();
+    g->found = found_new(o->clock);
     g->source = (struct source){.self = g, .get = cache_get, .list = cache_list};
     pthread_mutex_init(&g->event_lock, NULL);
     g->event_tokens = (double)o->event_burst;
@@ -467,6 +491,7 @@ void engine_free(struct engine *g) {
     for (size_t i = 0; i < SOURCE_CACHES; i++) store_free(g->caches[i].store);
     expect_free(g->expect);
     refusals_free(g->refusals);
+    found_free(g->found);
     later_free(g->later);
     pthread_mutex_destroy(&g->event_lock);
     free(g->controllers);

@@ -75,7 +75,7 @@ static void request_for(struct arena *a, const struct action *w, struct kube_req
         q->method = "PATCH";
         q->content_type = APPLY_PATCH;
         q->query = w->force ? NO_FIELD_CHECK "&force=true" : NO_FIELD_CHECK "&force=false";
-        q->body = json_text(a, w->body);
+        q->body = json_text(a, w->force ? w->body : apply_only_new(a, w->body));
         break;
     case ACT_DELETE:
         q->method = "DELETE";
@@ -127,6 +127,50 @@ static int write_anew(struct run *r, const struct action *w, struct err *e) {
     return write_now(r, &gone, e) || write_now(r, &anew, e) ? -1 : 0;
 }
 
+/* ---- names that somebody has ---- */
+
+/* The object of that very name as it is now; *doc NULL: there is none. A list of one, as the manager has no right to get: it reads
+ * by watching. */
+static int ask(const struct run *r, enum kind k, const char *ns, const char *name, struct jv **doc, struct err *e) {
+    struct arena *a = r->p->a;
+    struct kube_request q = {.method = "GET", .path = kind_path(a, k, ns, NULL, NULL),
+                             .query = arena_printf(a, "fieldSelector=metadata.name%%3D%s", name)};
+    struct jv *list;
+    if (kube_ask(r->x->kube, &q, a, &list, e)) return -1;
+    *doc = jv_idx(jv_get(list, "items"), 0);
+    return 0;
+}
+
+/* Asks for the object under the action's name, and remembers it for those who read. Returns whether there is news. */
+static bool look(struct run *r, const struct action *w) {
+    struct jv *doc;
+    struct err ignored = ERR_INIT;
+    if (ask(r, w->kind, w->ns, w->name, &doc, &ignored)) return false;
+    return r->x->found(r->x->ctx, w->kind, w->ns, w->name, r->p->a, doc);
+}
+
+/* Is the root still what the plan was made for? What is adopted by one that is gone, the garbage collector deletes. */
+static bool root_lives(struct run *r) {
+    struct jv *now;
+    if (ask(r, r->root_kind, meta_ns(r->root), meta_name(r->root), &now, r->e)) return false;
+    if (str_eq(meta_uid(now), meta_uid(r->root)) && !meta_deleting(now)) return true;
+    err_set(r->e, ERR_CONFLICT, "%s %s is no longer the one that was read", kind_info(r->root_kind)->name, meta_name(r->root));
+    return false;
+}
+
+static bool may_adopt(struct run *r, size_t from, size_t to) {
+    for (size_t i = from; i < to; i++)
+        if (r->p->items[i].adopts) return root_lives(r);
+    return true;
+}
+
+/* A name that is taken is no failure to be told of as such: the next plan sees who has it, and says so. */
+static bool is_taken(struct run *r, const struct action *w, const struct err *e) {
+    if (!action_taken(w, e)) return false;
+    look(r, w);
+    return true;
+}
+
 /* Tells of a write that failed, once: what is refused is asked again and again, with the same answer. */
 static void tell_failure(struct run *r, const struct action *w, struct kube_job *job) {
     struct refusal what = {w->act, w->kind, w->name, arena_strdup(r->p->a, refusal_words(&job->e))};
@@ -136,7 +180,8 @@ static void tell_failure(struct run *r, const struct action *w, struct kube_job 
         r->out->refused = r->noted = true;
     }
     err_wrap(&job->e, "%s %s %s", job->q.method, kind_info(w->kind)->name, w->name);
-    news = news && !action_outdated(w, &job->e) && !action_early(&job->e, r->root, clock_now_ms(r->x->clock));
+    bool told = is_taken(r, w, &job->e) || action_outdated(w, &job->e);
+    news = news && !told && !action_early(&job->e, r->root, clock_now_ms(r->x->clock));
     if (news && w->fail_reason) emit(r, "Warning", w->fail_reason, job->e.msg);
     if (!r->failed && r->e) *r->e = job->e;
     r->failed = true;
@@ -207,8 +252,13 @@ static struct batch batch_new(struct arena *a, size_t n) {
 static void run_group(struct run *r, size_t from, size_t to) {
     struct arena *a = r->p->a;
     struct batch creates[KIND_COUNT] = {0}, rest = batch_new(a, to - from);
+    if (!may_adopt(r, from, to)) {
+        r->failed = true;
+        return;
+    }
     for (size_t i = from; i < to; i++) {
         const struct action *w = &r->p->items[i];
+        if (w->act == ACT_LOOK && look(r, w)) r->out->after_ms = 1;
         if (w->act == ACT_EVENT) emit(r, w->type, w->reason, w->message);
         if (w->act == ACT_AFTER && (!r->out->after_ms || w->delay_ms < r->out->after_ms)) r->out->after_ms = w->delay_ms;
         if (!is_write(w->act) || !due(r, w) || !can_be_sent(r, w)) continue;

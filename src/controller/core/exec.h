@@ -24,6 +24,8 @@ struct exec {
     int64_t (*put_off)(void *ctx, const char *root_key, int64_t delay_ms);
     /* Must a write that only records wait, because there is more to do? Then the root is looked at again. */
     bool (*gives_way)(void *ctx, const char *root_key);
+    /* What is under this name now, as a GET has shown (NULL: nothing). Returns whether that is news. */
+    bool (*found)(void *ctx, enum kind k, const char *ns, const char *name, struct arena *a, struct jv *doc);
     bool (*may_tell)(void *ctx); /* may a Normal event be written now? */
     void *ctx;
 };

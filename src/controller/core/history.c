@@ -13,12 +13,20 @@ static int revision_order(const void *x, const void *y) {
     return strcmp(meta_name(a), meta_name(b));
 }
 
-size_t history_observe(const struct source *src, struct arena *a, const char *uid, struct jv ***out) {
-    size_t n = source_owned(src, a, KIND_REVISION, uid, out), kept = 0;
+size_t history_observe(struct rctx *c, const struct jv *parent, identity_fn identity, struct jv ***out) {
+    const char *uid = meta_uid(parent);
+    size_t n = source_owned(c->src, c->a, KIND_REVISION, uid, out), kept = 0;
     for (size_t i = 0; i < n; i++)
         if (str_eq(jv_get_str(meta_controller((*out)[i]), "uid"), uid)) (*out)[kept++] = (*out)[i];
+    claim_orphans(c, KIND_REVISION, parent, identity, out, &kept);
     if (kept > 1) qsort(*out, kept, sizeof **out, revision_order);
     return kept;
+}
+
+void history_adopt(struct plan *p, struct jv *const *list, size_t n, enum kind parent_kind, const struct jv *parent) {
+    for (size_t i = 0; i < n; i++)
+        if (!meta_owned_by(list[i], meta_uid(parent)))
+            plan_adopt(p, KIND_REVISION, list[i], kind_owner_ref(p->a, parent_kind, parent, true, true));
 }
 
 const struct jv *history_find(const struct history *h, const char *name) {
@@ -65,7 +73,7 @@ const char *history_plan(struct plan *p, const struct history *h, const struct r
         if (gives_way) action_gives_way(act);
         return r->name;
     }
-    if (equal != newest) {
+    if (equal != newest && jv_len(jv_path(equal, "metadata", "ownerReferences", (char *)0))) { /* else it is being adopted */
         struct jv *patch = jv_new_obj(p->a);
         jv_set_int(p->a, patch, "revision", next);
         struct action *act = plan_patch(p, KIND_REVISION, equal, patch);

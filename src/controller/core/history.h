@@ -4,11 +4,12 @@
 #define RBG_CONTROLLER_HISTORY_H
 
 #include "api/build.h"
-#include "controller/core/plan.h"
-#include "controller/core/source.h"
+#include "controller/core/claim.h"
 
-/* All ControllerRevisions that the object with this uid controls, oldest first. */
-size_t history_observe(const struct source *src, struct arena *a, const char *uid, struct jv ***out);
+/* All ControllerRevisions that the object controls, and those without an owner that are its own, oldest first. */
+size_t history_observe(struct rctx *c, const struct jv *parent, identity_fn identity, struct jv ***out);
+/* Plans the adoption of those that have no owner. */
+void history_adopt(struct plan *p, struct jv *const *list, size_t n, enum kind parent_kind, const struct jv *parent);
 
 struct history {
     struct jv *const *list; /* oldest first */

@@ -75,6 +75,10 @@ struct action *plan_delete(struct plan *p, enum kind k, const struct jv *live) {
 
 /* ---- the rest ---- */
 
+void plan_look(struct plan *p, enum kind k, const struct jv *live) {
+    plan_add(p, write_action(p, ACT_LOOK, k, live, NULL));
+}
+
 void plan_event(struct plan *p, const char *type, const char *reason, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
@@ -118,6 +122,17 @@ bool action_harmless(const struct action *w, const struct err *e) {
     }
 }
 
+bool action_taken(const struct action *w, const struct err *e) {
+    if (w->act == ACT_APPLY) return !w->force && e->code == ERR_CONFLICT;
+    return w->act == ACT_CREATE && w->kind != KIND_REVISION && e->code == ERR_EXISTS;
+}
+
+struct jv *apply_only_new(struct arena *a, const struct jv *desired) {
+    struct jv *body = jv_clone(a, desired);
+    jv_set_str(a, jv_own(a, body, "metadata"), "resourceVersion", "1");
+    return body;
+}
+
 bool action_outdated(const struct action *w, const struct err *e) {
     return e->code == ERR_CONFLICT && w->act == ACT_PATCH && *meta_rv(w->body);
 }
@@ -142,7 +157,7 @@ static const char *act_name(enum act act) {
     static const char *const names[] = {
         [ACT_CREATE] = "create",  [ACT_APPLY] = "apply", [ACT_PATCH] = "patch",
         [ACT_PATCH_STATUS] = "patchStatus", [ACT_DELETE] = "delete", [ACT_EVENT] = "event",
-        [ACT_BARRIER] = "barrier", [ACT_AFTER] = "after"};
+        [ACT_LOOK] = "look", [ACT_BARRIER] = "barrier", [ACT_AFTER] = "after"};
     return names[act];
 }
 
@@ -154,6 +169,7 @@ static struct jv *action_doc(struct arena *a, const struct action *w) {
     jv_set_str(a, d, "name", w->name);
     jv_set_str(a, d, "uid", w->uid);
     if (w->force) jv_set_bool(a, d, "force", true);
+    if (w->adopts) jv_set_bool(a, d, "adopts", true);
     if (w->delay_ms) jv_set_int(a, d, "delayMs", w->delay_ms);
     if (w->gives_way) jv_set_bool(a, d, "givesWay", true);
     jv_set_str(a, d, "type", w->type);

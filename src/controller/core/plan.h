@@ -12,6 +12,7 @@ enum act {
     ACT_PATCH_STATUS,
     ACT_DELETE,       /* background propagation, with the uid as precondition; gone already is fine */
     ACT_EVENT,        /* about the root */
+    ACT_LOOK,         /* ask for an object in the way that no cache may show; its news wake the root */
     ACT_BARRIER,      /* what follows is only done when everything before has succeeded */
     ACT_AFTER,        /* look again after delay_ms, whatever happens */
 };
@@ -20,7 +21,9 @@ struct action {
     enum act act;
     enum kind kind;
     const char *ns, *name, *uid;
-    bool force;        /* ACT_APPLY: over other field managers: only for an object that is known to be ours */
+    bool force;        /* ACT_APPLY: the object is known to be ours: over other field managers. Else it has to be made: one that is
+                        * there already is an error, as for ACT_CREATE */
+    bool adopts;       /* ACT_PATCH: makes the root an owner, so only while it still exists */
     struct jv *body;
     struct jv *anew;   /* ACT_PATCH of a revision: what takes its place when it can't be patched */
     int64_t delay_ms;  /* ACT_*_STATUS, ACT_PATCH: may wait this long for company; ACT_AFTER: the delay */
@@ -42,14 +45,16 @@ void plan_init(struct plan *p, struct arena *a);
 /* Writes. Each returns the action, so that events can be attached at once (the next one may move it), or NULL when nothing has to
  * be written. */
 struct action *plan_create(struct plan *p, enum kind k, struct jv *object);
-/* live: what the source has, or NULL. Nothing is planned when the apply would change nothing (compare.h). An absent object is
- * applied without force, so that a foreign namesake is a conflict, not a victim. */
+/* live: what the source has, or NULL. Nothing is planned when the apply would change nothing (compare.h). An absent object is only
+ * made, so that a namesake that no cache shows is no victim. */
 struct action *plan_apply(struct plan *p, enum kind k, struct jv *desired, const struct jv *live);
 /* status: the whole wanted status. Nothing is planned when live's status is equal. Conditions and lists are replaced as a whole. */
 struct action *plan_status(struct plan *p, enum kind k, const struct jv *live, struct jv *status, int64_t delay_ms);
 struct action *plan_patch(struct plan *p, enum kind k, const struct jv *live, struct jv *patch);
 struct action *plan_patch_status(struct plan *p, enum kind k, const struct jv *live, struct jv *patch, int64_t delay_ms);
 struct action *plan_delete(struct plan *p, enum kind k, const struct jv *live);
+
+void plan_look(struct plan *p, enum kind k, const struct jv *live);
 
 void plan_event(struct plan *p, const char *type, const char *reason, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void plan_barrier(struct plan *p);
@@ -64,6 +69,12 @@ void action_gives_way(struct action *w); /* only records; w may be NULL */
 /* Is this failure of a write as good as success? What was to be deleted or patched is gone; a revision of that name can only
  * hold the same data (a plan gives different data a different name). */
 bool action_harmless(const struct action *w, const struct err *e);
+
+/* Was it refused because somebody has the name, whom no cache shows? */
+bool action_taken(const struct action *w, const struct err *e);
+/* The body of a server-side apply that only makes an object: no object ever has this version, and the API server does not ask for
+ * one where there is none. */
+struct jv *apply_only_new(struct arena *a, const struct jv *desired);
 
 /* Was this write refused because the object has changed since it was read? It is made anew then, which is no news to anybody. */
 bool action_outdated(const struct action *w, const struct err *e);

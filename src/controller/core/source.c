@@ -39,6 +39,10 @@ void source_index(const struct jv *doc, void (*add)(void *ctx, const char *key),
     const char *group = meta_label(doc, L_GROUP_NAME);
     char key[512];
     if (jv_path(doc, "spec", "roles", (char *)0)) index_profiles(doc, add, ctx);
+    if (!jv_len(jv_path(doc, "metadata", "ownerReferences", (char *)0))) {
+        snprintf(key, sizeof key, "-/%s", meta_ns(doc));
+        add(ctx, key);
+    }
     if (!group) return;
     snprintf(key, sizeof key, "g/%s/%s", meta_ns(doc), group);
     add(ctx, key);

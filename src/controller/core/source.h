@@ -9,7 +9,8 @@ struct source {
     /* A fresh tree in the arena, the caller's to change; NULL when the object does not exist. ns NULL: cluster-scoped. */
     struct jv *(*get)(void *self, struct arena *a, enum kind k, const char *ns, const char *name);
     /* All objects of the kind under an index key, sorted by namespace and name. Keys: "o/<uid>" of any owner,
-     * "n/<namespace>", "g/<namespace>/<group>" by label group-name, "p/<profile>" groups whose roles name it. */
+     * "n/<namespace>", "g/<namespace>/<group>" by label group-name, "-/<namespace>" those that have no owner,
+     * "p/<profile>" groups whose roles name it. */
     size_t (*list)(void *self, struct arena *a, enum kind k, const char *index, struct jv ***out);
 };
 
@@ -24,6 +25,9 @@ static inline size_t source_group(const struct source *s, struct arena *a, enum 
     return s->list(s->self, a, k, arena_printf(a, "g/%s/%s", ns, group), out);
 }
 
+static inline size_t source_orphans(const struct source *s, struct arena *a, enum kind k, const char *ns, struct jv ***out) {
+    return s->list(s->self, a, k, arena_printf(a, "-/%s", ns), out);
+}
 const char *source_profile_key(struct arena *a, const char *profile);
 
 /* What is cached, and of each kind only objects that carry the label (NULL: all). A kind may have several rows: no selector can say

@@ -2,6 +2,7 @@
  * an adapter says about replicas is carried out where the world is observed; binding it to its role is its own controller's. */
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/claim.h"
 #include "controller/rbg/world.h"
 
 #define FAILED "FailedCreateScalingAdapter"
@@ -31,16 +32,17 @@ void plan_adapter(struct plan *p, const struct rbg_world *w, const struct role_w
         return;
     }
     tell_override(p, rw);
-    if (rw->foreign_adapter) {
+    if (rw->foreign_adapter.doc) {
         if (fresh)
             plan_event(p, "Warning", FAILED,
                        "Role %s: a RoleBasedGroupScalingAdapter %s exists that this group does not own; delete or rename it",
-                       r->name, meta_name(rw->foreign_adapter));
-        plan_after(p, NAMESAKE_RECHECK_MS);
+                       r->name, meta_name(rw->foreign_adapter.doc));
         return;
     }
     struct jv *wanted = build_adapter(p->a, &w->group, r);
-    if (rw->adapter) plan_labels(p, rw->adapter, wanted);
+    if (rw->adapter && !meta_owned_by(rw->adapter, meta_uid(w->w.root)))
+        plan_adopt(p, KIND_ADAPTER, rw->adapter, kind_owner_ref(p->a, KIND_RBG, w->w.root, false, true));
+    else if (rw->adapter) plan_labels(p, rw->adapter, wanted);
     else action_on_fail(plan_create(p, KIND_ADAPTER, wanted), FAILED);
 }
 

@@ -91,7 +91,7 @@ static bool instance_cause(struct rctx *c, const struct jv *instance, struct cau
     *out = (struct cause){.object = meta_name(instance), .text = message_of(tells), .stuck = failed || update};
     out->since_ms = condition_since(list, COND_RI_READY, c->now_ms);
     if (failed || update) out->word = one_word(jv_get_str(tells, "reason"), failed ? COND_RI_FAILED : "FailedUpdate");
-    else if (scale) out->word = "FailedScale";
+    else if (scale) out->word = one_word(jv_get_str(scale, "reason"), "FailedScale");
     else if (restarting) out->word = COND_RI_RESTARTING;
     out->moves = !failed && !update && !scale && restarting; /* until its policy gives up */
     return true;
@@ -104,7 +104,7 @@ static bool set_cause(struct rctx *c, const struct jv *set, struct cause *out) {
     const struct jv *tells = update ? update : scale;
     if (!tells) return false;
     *out = (struct cause){.object = meta_name(set), .text = message_of(tells), .stuck = update != NULL};
-    out->word = update ? one_word(jv_get_str(update, "reason"), "FailedUpdate") : "FailedScale";
+    out->word = one_word(jv_get_str(tells, "reason"), update ? "FailedUpdate" : "FailedScale");
     out->since_ms = condition_since(list, update ? "FailedUpdate" : "FailedScale", c->now_ms);
     return true;
 }

@@ -32,8 +32,12 @@ static void observe_adapter(struct rctx *c, struct rbg_world *w, size_t i) {
     struct role_world *rw = &w->roles[i];
     const char *name = name_adapter(c->a, w->group.name, role->name);
     rw->adapter = named(w->adapters, w->nadapters, name);
-    if (!rw->adapter && role->scaling_adapter.enable.v)
-        rw->foreign_adapter = source_get(c->src, c->a, KIND_ADAPTER, w->group.ns, name);
+    if (!rw->adapter && role->scaling_adapter.enable.v) {
+        const struct jv *other = source_get(c->src, c->a, KIND_ADAPTER, w->group.ns, name);
+        enum claim claim = claim_of(c, w->w.root, other, is_of_role(w->w.root, role->name, other));
+        if (claim == CLAIM_ORPHAN) rw->adapter = other;
+        rw->foreign_adapter = claim_other(claim, other);
+    }
     const struct jv *wanted = jv_path(rw->adapter, "spec", "replicas", (char *)0);
     bool bound = str_eq(jv_str(jv_path(rw->adapter, "status", "phase", (char *)0), ""), ADAPTER_BOUND);
     int64_t n = jv_int(wanted, -1);
@@ -42,16 +46,46 @@ static void observe_adapter(struct rctx *c, struct rbg_world *w, size_t i) {
     rw->overridden = true;
 }
 
-static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world *rw) {
-    const char *ns = w->group.ns, *rbg = w->group.name, *role = rw->role->name;
-    const char *name = name_workload(c->a, rbg, role);
+/* A Service is owned by the role's workload. Before that is there, it says itself whose it is. */
+static enum claim claim_service(struct rctx *c, const struct rbg_world *w, const struct role_world *rw, const struct jv *service) {
+    const char *uid = name_group_uid(c->a, w->group.ns, w->group.name);
+    bool identity = is_of_role(w->w.root, rw->role->name, service) && str_eq(meta_label(service, L_GROUP_UID), uid);
+    return claim_of(c, rw->workload ? rw->workload : w->w.root, service, identity);
+}
+
+/* Groups made before the prefix existed keep the Service that is named like the workload. */
+static void observe_service(struct rctx *c, const struct rbg_world *w, struct role_world *rw) {
+    const char *old = name_workload(c->a, w->group.name, rw->role->name);
+    rw->service_name = name_service(c->a, w->group.name, rw->role->name);
+    const struct jv *unprefixed = source_get(c->src, c->a, KIND_SERVICE, w->group.ns, old);
+    enum claim claim = claim_service(c, w, rw, unprefixed);
+    if (claim == CLAIM_OURS || claim == CLAIM_ORPHAN) {
+        rw->service = unprefixed;
+        rw->service_name = old;
+        return;
+    }
+    const struct jv *service = source_get(c->src, c->a, KIND_SERVICE, w->group.ns, rw->service_name);
+    claim = claim_service(c, w, rw, service);
+    rw->borrowed_service = claim == CLAIM_FOREIGN && is_service_of_user(w->w.root, service);
+    if (claim == CLAIM_OURS || claim == CLAIM_ORPHAN || rw->borrowed_service) rw->service = service;
+    else rw->foreign_service = claim_other(claim, service);
+}
+
+static void observe_workload(struct rctx *c, const struct rbg_world *w, struct role_world *rw) {
+    const char *name = name_workload(c->a, w->group.name, rw->role->name);
     rw->workload = named(w->workloads, w->nworkloads, name);
-    if (!rw->workload) rw->foreign = source_get(c->src, c->a, KIND_RIS, ns, name);
-    rw->of_before = source_get(c->src, c->a, KIND_CONFIGMAP, ns, name) != NULL;
-    /* Groups made before the prefix existed keep the Service that is named like the workload. */
-    rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, name);
-    rw->service_name = rw->service ? name : name_service(c->a, rbg, role);
-    if (!rw->service) rw->service = source_get(c->src, c->a, KIND_SERVICE, ns, rw->service_name);
+    if (rw->workload) return;
+    const struct jv *other = source_get(c->src, c->a, KIND_RIS, w->group.ns, name);
+    enum claim claim = claim_of(c, w->w.root, other, is_of_role(w->w.root, rw->role->name, other));
+    if (claim == CLAIM_ORPHAN) rw->workload = other;
+    rw->foreign = claim_other(claim, other);
+}
+
+static void observe_role(struct rctx *c, struct rbg_world *w, struct role_world *rw) {
+    observe_workload(c, w, rw);
+    observe_service(c, w, rw);
+    const char *name = name_workload(c->a, w->group.name, rw->role->name);
+    rw->of_before = source_get(c->src, c->a, KIND_CONFIGMAP, w->group.ns, name) != NULL;
     if (rw->workload && !wholly_ready(rw->workload)) observe_causes(c, rw->workload, &rw->causes);
     observe_profiles(c, w, rw);
 }
@@ -86,8 +120,11 @@ static struct world *rbg_observe(struct rctx *c, const struct rkey *key) {
     w->nworkloads = source_owned(c->src, c->a, KIND_RIS, uid, &w->workloads);
     w->nworkloads = controlled(w->workloads, w->nworkloads, uid);
     w->nadapters = source_owned(c->src, c->a, KIND_ADAPTER, uid, &w->adapters);
-    w->nrevisions = history_observe(c->src, c->a, uid, &w->revisions);
-    w->configmap = source_get(c->src, c->a, KIND_CONFIGMAP, key->ns, key->name);
+    w->nrevisions = history_observe(c, doc, is_revision_of_group, &w->revisions);
+    const struct jv *cm = source_get(c->src, c->a, KIND_CONFIGMAP, key->ns, key->name);
+    enum claim claim = claim_of(c, doc, cm, is_configmap_of_group(doc, cm));
+    if (claim == CLAIM_OURS || claim == CLAIM_ORPHAN) w->configmap = cm;
+    w->foreign_configmap = claim_other(claim, cm);
     if (rbg_decode(c->a, doc, &w->group, &w->decode) == 0 && rbg_spec_limits(&w->group.spec, &w->decode) == 0) {
         w->decode.code = ERR_NONE;
         observe_roles(c, w);
@@ -125,6 +162,7 @@ static const struct route routes[] = {
     {.kind = KIND_RIS, .map = route_by_label}, /* also a namesake of another owner, whose end lets a role start */
     {.kind = KIND_RI, .map = route_by_label, .news = cause_news},
     {.kind = KIND_CONFIGMAP},
+    {.kind = KIND_CONFIGMAP, .map = route_by_label},
     {.kind = KIND_SERVICE, .map = route_by_label},
     {.kind = KIND_ADAPTER, .map = route_by_owner},
     {.kind = KIND_PROFILE, .index = profile_key},

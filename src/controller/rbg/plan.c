@@ -8,6 +8,7 @@
 #include "api/limits.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/history.h"
 #include "controller/rbg/world.h"
 #include "doc/scalar.h"
 
@@ -25,11 +26,20 @@ struct pass {
     bool refine;  /* there is a discovery file */
 };
 
+/* An orphan is adopted first, and looked at again when it is ours. Returns whether it is one. */
+static bool adopted(struct pass *s, enum kind k, const struct jv *live, enum kind owner_kind, const struct jv *owner,
+                    bool controller) {
+    if (!live || meta_owned_by(live, meta_uid(owner))) return false;
+    plan_adopt(s->p, k, live, kind_owner_ref(s->a, owner_kind, owner, controller, true));
+    return true;
+}
+
 /* ---- revisions ---- */
 
 static void plan_revision(struct pass *s) {
     const struct rbg_world *w = s->w;
     const struct jv *newest = w->nrevisions ? w->revisions[w->nrevisions - 1] : NULL;
+    history_adopt(s->p, w->revisions, w->nrevisions, KIND_RBG, w->w.root);
     size_t surplus = w->nrevisions > HISTORY_LIMIT ? w->nrevisions - HISTORY_LIMIT : 0;
     for (size_t i = 0; i < surplus; i++) plan_delete(s->p, KIND_REVISION, w->revisions[i]);
     if (newest && build_revision_same(newest, s->revision.bytes, s->revision.len)) return;
@@ -73,6 +83,11 @@ static void plan_discovery(struct pass *s) {
     const char **services = ARENA_ARRAY(s->a, n + 1, const char *);
     for (size_t i = 0; i < n; i++) services[i] = s->w->roles[i].service_name;
     struct jv *cm = build_discovery(s->a, &s->w->group, services);
+    if (!cm) return;
+    if (s->w->foreign_configmap.doc) {
+        plan_wait_for_name(s->p, KIND_CONFIGMAP, &s->w->foreign_configmap);
+        return;
+    }
     const struct jv *text = jv_path(cm, "data", DISCOVERY_KEY, (char *)0);
     if (text && text->len > CONFIGMAP_MAX) {
         s->excess = arena_printf(s->a, "the discovery file has %u bytes, a ConfigMap may have %d: have fewer pods, shorter names "
@@ -80,7 +95,8 @@ static void plan_discovery(struct pass *s) {
         if (s->fresh) plan_event(s->p, "Warning", "FailedReconcileDiscoveryConfigMap", "%s", s->excess);
         return;
     }
-    if (cm) action_on_fail(plan_apply(s->p, KIND_CONFIGMAP, cm, s->w->configmap), "FailedReconcileDiscoveryConfigMap");
+    if (!adopted(s, KIND_CONFIGMAP, s->w->configmap, KIND_RBG, s->w->w.root, true))
+        action_on_fail(plan_apply(s->p, KIND_CONFIGMAP, cm, s->w->configmap), "FailedReconcileDiscoveryConfigMap");
 }
 
 /* ---- roles ---- */
@@ -141,6 +157,37 @@ static int plan_profiles(struct pass *s, size_t i, const struct role_build *b, s
     return 0;
 }
 
+/* One that is on its way out is only waited for. */
+static void name_taken(struct pass *s, size_t i, enum kind k, const struct other *other) {
+    const char *role = s->w->roles[i].role->name, *message = claim_taken(s->a, k, other, "this group");
+    plan_wait_for_name(s->p, k, other);
+    if (other->ending) return;
+    s->results[i].reason = REASON_NAME_TAKEN;
+    s->results[i].problem = arena_printf(s->a, "role %s: %s", role, message);
+    if (s->fresh) plan_event(s->p, "Warning", "FailedReconcileWorkload", "%s", s->results[i].problem);
+}
+
+/* The Service is owned by the workload, so it comes once the workload has a uid. One that the user has brought gets no owner, and
+ * only the label by which the cache finds it. */
+static void plan_service(struct pass *s, size_t i) {
+    const struct role_world *rw = &s->w->roles[i];
+    if (rw->foreign_service.doc) {
+        name_taken(s, i, KIND_SERVICE, &rw->foreign_service);
+        return;
+    }
+    struct jv *service = build_service(s->a, &s->w->group, rw->role, rw->service_name, KIND_RIS, rw->workload);
+    if (rw->borrowed_service) {
+        struct jv *meta = jv_get(service, "metadata"), *labels = jv_new_obj(s->a);
+        jv_set_str(s->a, labels, L_GROUP_NAME, s->w->group.name);
+        jv_set(s->a, meta, "labels", labels);
+        jv_del(meta, "annotations");
+        jv_del(meta, "ownerReferences");
+    } else if (adopted(s, KIND_SERVICE, rw->service, KIND_RIS, rw->workload, false)) {
+        return;
+    }
+    action_on_fail(plan_apply(s->p, KIND_SERVICE, service, rw->service), "FailedReconcileWorkload");
+}
+
 static void plan_workload(struct pass *s, size_t i) {
     const struct role_world *rw = &s->w->roles[i];
     struct role_build b = {.ctx = {.group = &s->w->group,
@@ -160,14 +207,14 @@ static void plan_workload(struct pass *s, size_t i) {
         role_problem(s, i, reference ? "InvalidTemplateRef" : "FailedReconcileWorkload", arena_strdup(s->a, e.msg));
         return;
     }
-    struct action *act = plan_apply(s->p, KIND_RIS, ris, rw->workload);
-    action_on_fail(act, "FailedReconcileWorkload");
-    note_change(s, i, ris, act != NULL);
+    if (!adopted(s, KIND_RIS, rw->workload, KIND_RBG, s->w->w.root, true)) {
+        struct action *act = plan_apply(s->p, KIND_RIS, ris, rw->workload);
+        action_on_fail(act, "FailedReconcileWorkload");
+        note_change(s, i, ris, act != NULL);
+    }
     plan_adapter(s->p, s->w, rw, s->fresh);
-    /* The Service is owned by the workload, so it comes once the workload has a uid. */
-    if (!rw->workload) return;
-    struct jv *service = build_service(s->a, &s->w->group, rw->role, rw->service_name, KIND_RIS, rw->workload);
-    action_on_fail(plan_apply(s->p, KIND_SERVICE, service, rw->service), "FailedReconcileWorkload");
+    if (rw->foreign_adapter.doc) name_taken(s, i, KIND_ADAPTER, &rw->foreign_adapter);
+    if (rw->workload) plan_service(s, i);
 }
 
 static void plan_role(struct pass *s, size_t i) {
@@ -182,13 +229,9 @@ static void plan_role(struct pass *s, size_t i) {
         role_problem(s, i, "FailedReconcileWorkload",
                      arena_printf(s->a, "role %s: workload type %s is not supported; remove annotation %s to run it as a "
                                   "RoleInstanceSet", name, role_workload_type(rw->role), A_WORKLOAD_TYPE));
-    else if (rw->foreign) {
-        role_problem(s, i, "FailedReconcileWorkload",
-                     arena_printf(s->a,
-                                  "role %s: a RoleInstanceSet %s exists that this group does not control; delete or rename it",
-                                  name, meta_name(rw->foreign)));
-        plan_after(s->p, NAMESAKE_RECHECK_MS);
-    } else if (profile)
+    else if (rw->foreign.doc)
+        name_taken(s, i, KIND_RIS, &rw->foreign);
+    else if (profile)
         role_problem(s, i, "FailedReconcileWorkload",
                      arena_printf(s->a, "role %s: ClusterEngineRuntimeProfile %s does not exist; create it or correct "
                                   "engineRuntimes[].profileName", name, profile));

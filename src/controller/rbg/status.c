@@ -116,6 +116,14 @@ static void add_role(struct summary *s, size_t i) {
     if (r->problem && !s->problem) s->problem = r->reason;
 }
 
+/* The discovery file's name: it concerns all roles. */
+static void add_taken(struct summary *s, const char *message) {
+    s->ready_msg = s->ready ? message : arena_printf(s->a, "%s; %s", message, s->ready_msg);
+    s->ready = s->moves = false;
+    s->problem = REASON_NAME_TAKEN;
+    s->cause = (struct cause){.object = meta_name(s->w->w.root), .text = message, .word = REASON_NAME_TAKEN, .stuck = true};
+}
+
 static struct summary summarize(struct arena *a, const struct rbg_world *w, const struct role_result *results) {
     size_t n = w->roles ? w->group.spec.roles.n : 0;
     struct summary s = {.a = a, .w = w, .results = results, .n = n, .ready = true};
@@ -129,6 +137,8 @@ static struct summary summarize(struct arena *a, const struct rbg_world *w, cons
     if (n) s.cause = s.states[s.order[0]].cause;
     s.ready_msg = of_roles(&s, not_done, put_role);
     s.rolling_msg = of_roles(&s, is_rolling, put_rolling);
+    if (w->foreign_configmap.doc && !w->foreign_configmap.ending)
+        add_taken(&s, claim_taken(a, KIND_CONFIGMAP, &w->foreign_configmap, "this group"));
     return s;
 }
 
@@ -184,8 +194,8 @@ static void put_progress(const struct summary *s, const struct put *p, struct st
 }
 
 static void put_conditions(const struct summary *s, const struct put *p, struct status_told *told) {
-    bool taken = str_eq(s->problem, "NameTaken");
-    put(p, p->old, "Ready", s->ready, s->ready ? "AllRolesReady" : taken ? s->problem : "RoleNotReady",
+    bool taken = str_eq(s->problem, REASON_NAME_TAKEN) || str_eq(s->cause.word, REASON_NAME_TAKEN);
+    put(p, p->old, "Ready", s->ready, s->ready ? "AllRolesReady" : taken ? REASON_NAME_TAKEN : "RoleNotReady",
         s->ready ? "All roles are ready" : s->ready_msg);
     put_progress(s, p, told);
     put(p, p->old, "RollingUpdateInProgress", s->rolling, s->rolling ? "RolesUpdating" : "RolesUpToDate",

@@ -3,7 +3,7 @@
 #define RBG_CONTROLLER_RBG_WORLD_H
 
 #include "api/build.h"
-#include "controller/core/reconciler.h"
+#include "controller/core/claim.h"
 
 /* What keeps an instance, or what should make it, from being ready. */
 struct cause {
@@ -24,12 +24,14 @@ struct role_causes {
 
 struct role_world {
     const struct role *role;
-    const struct jv *workload;        /* the live RoleInstanceSet that this group controls, or NULL */
-    const struct jv *foreign;         /* an object of the workload's name that is somebody else's, or NULL */
-    const struct jv *service;
+    const struct jv *workload;        /* the live RoleInstanceSet that this group controls, or an orphan of it, or NULL */
+    struct other foreign;             /* who else has the workload's name */
+    const struct jv *service;         /* of the role; NULL when it has none yet, or somebody else has its name */
+    struct other foreign_service;     /* who has it */
+    bool borrowed_service;            /* service is a user's own: it is used, and stays when the group goes */
     const char *service_name;
     const struct jv *adapter;         /* the scaling adapter of this role that this group owns, or NULL */
-    const struct jv *foreign_adapter; /* one of its name that is somebody else's, or NULL */
+    struct other foreign_adapter;     /* who else has its name */
     bool overridden;                  /* role's replicas are not the spec's: the adapter's count, until they are written there */
     const struct jv **profiles;       /* of engineRuntimes, in order; a missing one is NULL */
     bool profile_rolls;               /* one of them says RollingUpdate */
@@ -53,6 +55,7 @@ struct rbg_world {
     struct jv **adapters;             /* all scaling adapters that this group owns */
     size_t nadapters;
     const struct jv *configmap;
+    struct other foreign_configmap;   /* who else has its name */
 };
 
 /* What this pass found about a role, for the status. */

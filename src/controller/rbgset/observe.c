@@ -1,6 +1,7 @@
 /* Gathers the world of one set: its groups, by the index in their names. Reads only. */
 #include "api/build.h"
 #include "base/str.h"
+#include "controller/core/claim.h"
 #include "controller/rbgset/world.h"
 
 /* The index of group "<set>-<index>"; -1: not named so. */
@@ -36,6 +37,7 @@ static void observe_rollout(struct rctx *c, struct rbgset_world *w) {
     w->down_before = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, bool);
     for (int32_t i = 0; i < w->replicas; i++) {
         if (!w->groups[i] || meta_deleting(w->groups[i])) continue;
+        if (!meta_owned_by(w->groups[i], meta_uid(w->w.root))) continue; /* an orphan is adopted first */
         w->outdated[i] = apply_needed(KIND_RBG, build_set_group(c->a, w->w.root, i, w->groups[i]), w->groups[i]);
         rolling |= w->outdated[i];
     }
@@ -56,13 +58,16 @@ static struct world *rbgset_observe(struct rctx *c, const struct rkey *key) {
     w->w = (struct world){.root = doc, .opt = c->opt, .now_ms = c->now_ms};
     w->replicas = replicas < 0 ? 0 : replicas > GROUPS_MAX ? GROUPS_MAX : (int32_t)replicas;
     w->groups = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, struct jv *);
-    w->foreign = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, const struct jv *);
+    w->foreign = ARENA_ARRAY(c->a, (size_t)w->replicas + 1, struct other);
     w->surplus = ARENA_ARRAY(c->a, n + 1, struct jv *);
     for (size_t i = 0; i < n; i++)
         if (str_eq(jv_get_str(meta_controller(owned[i]), "uid"), meta_uid(doc))) place(w, key->name, owned[i]);
     for (int32_t i = 0; i < w->replicas; i++) {
         const char *name = w->groups[i] ? NULL : arena_printf(c->a, "%s-%d", key->name, (int)i);
-        if (name) w->foreign[i] = source_get(c->src, c->a, KIND_RBG, key->ns, name);
+        struct jv *other = name ? source_get(c->src, c->a, KIND_RBG, key->ns, name) : NULL;
+        enum claim claim = claim_of(c, doc, other, is_group_of_set(doc, other));
+        if (claim == CLAIM_ORPHAN) w->groups[i] = other;
+        w->foreign[i] = claim_other(claim, other);
     }
     observe_rollout(c, w);
     return &w->w;

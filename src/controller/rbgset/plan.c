@@ -7,6 +7,7 @@
  * annotations of others, and the replicas of a role that its scaling adapter scales. */
 #include "api/build.h"
 #include "base/str.h"
+#include "controller/core/claim.h"
 #include "controller/rbgset/world.h"
 
 #define ROLLOUT_RECHECK_MS 2000 /* what a group's workloads do while the group's own status stays is no news that reaches the set */
@@ -44,10 +45,10 @@ static void why_not(struct pass *s, const char *name, const char *why, const cha
 static void plan_missing(struct pass *s, int32_t i) {
     struct jv *group = build_set_group(s->a, s->w->w.root, i, NULL);
     s->missing++;
-    if (s->w->foreign[i]) {
-        why_not(s, meta_name(group), "a RoleBasedGroup of this name exists that this set does not control; delete or rename it",
-                "NameTaken");
-        plan_after(s->p, NAMESAKE_RECHECK_MS);
+    if (s->w->foreign[i].doc) {
+        why_not(s, meta_name(group), claim_taken(s->a, KIND_RBG, &s->w->foreign[i], "this set"),
+                s->w->foreign[i].ending ? NULL : REASON_NAME_TAKEN);
+        plan_wait_for_name(s->p, KIND_RBG, &s->w->foreign[i]);
         return;
     }
     why_not(s, meta_name(group), "it is being created", "GroupsStarting");
@@ -57,6 +58,9 @@ static void plan_missing(struct pass *s, int32_t i) {
 }
 
 static void look(struct pass *s, int32_t i) {
+    const struct jv *root = s->w->w.root;
+    if (!meta_owned_by(s->w->groups[i], meta_uid(root)))
+        plan_adopt(s->p, KIND_RBG, s->w->groups[i], kind_owner_ref(s->a, KIND_RBGSET, root, true, true));
     const struct jv *group = s->w->groups[i], *conditions = jv_path(group, "status", "conditions", (char *)0);
     bool ready = group_ready(group);
     const char *said = jv_get_str(jv_find(conditions, "type", "Ready"), "message"),

@@ -3,13 +3,13 @@
 #define RBG_CONTROLLER_RBGSET_WORLD_H
 
 #include "api/limits.h"
-#include "controller/core/reconciler.h"
+#include "controller/core/claim.h"
 
 struct rbgset_world {
     struct world w;
     int32_t replicas;           /* wanted, at most GROUPS_MAX */
     struct jv **groups;         /* by index; NULL where the set has none */
-    const struct jv **foreign;  /* by index: a group of that name that is somebody else's, or NULL */
+    struct other *foreign;      /* by index: who else has that name */
     bool *outdated;             /* by index: the group is not what the template says */
     bool *settled;              /* by index, while one is outdated: the group serves, and nothing in it is being changed */
     bool *stalled;              /* by index: it is at rest without being ready */

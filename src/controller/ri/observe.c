@@ -1,6 +1,7 @@
 /* Gathers the world of one RoleInstance from the caches: its pods and revisions. */
 #include "api/names.h"
 #include "api/template.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "controller/core/history.h"
 #include "controller/ri/fresh.h"
@@ -50,11 +51,33 @@ static struct pod view(const struct ri_world *w, const struct jv *doc) {
     return p;
 }
 
+/* Of pods whose names are missing: who has them. One whose owner no longer exists is taken over. */
+static void observe_names(struct rctx *c, struct ri_world *w, struct map *have, size_t cap) {
+    w->others = ARENA_ARRAY(c->a, cap + 1, struct other);
+    for (size_t i = 0; i < w->inst.spec.components.n; i++) {
+        for (int id = 0; id < ri_size(w, i); id++) {
+            const char *name = name_pod(c->a, w->inst.name, w->role_type, w->inst.spec.components.items[i].name, id);
+            struct jv *other = map_has(have, name) ? NULL : source_get(c->src, c->a, KIND_POD, w->inst.ns, name);
+            if (!other) continue;
+            enum claim claim = claim_of(c, w->w.root, other, is_pod_of_instance(w->w.root, other));
+            if (claim == CLAIM_ORPHAN) w->pods[w->npods++] = view(w, other);
+            if (claim_other(claim, other).doc) w->others[w->nothers++] = claim_other(claim, other);
+        }
+    }
+}
+
 static void observe_pods(struct rctx *c, struct ri_world *w) {
     struct jv **docs;
-    size_t n = source_owned(c->src, c->a, KIND_POD, w->inst.uid, &docs);
-    w->pods = ARENA_ARRAY(c->a, n + 1, struct pod);
-    for (size_t i = 0; i < n; i++) w->pods[w->npods++] = view(w, docs[i]);
+    size_t n = source_owned(c->src, c->a, KIND_POD, w->inst.uid, &docs), wanted = 0;
+    claim_orphans(c, KIND_POD, w->w.root, is_pod_of_instance, &docs, &n);
+    for (size_t i = 0; i < w->inst.spec.components.n; i++) wanted += (size_t)ri_size(w, i);
+    struct map *have = map_in(c->a);
+    w->pods = ARENA_ARRAY(c->a, n + wanted + 1, struct pod);
+    for (size_t i = 0; i < n; i++) {
+        w->pods[w->npods++] = view(w, docs[i]);
+        map_put(have, meta_name(docs[i]), docs[i]);
+    }
+    if (n < wanted) observe_names(c, w, have, wanted);
 }
 
 /* The strategy is the set's; an instance does not have it. */
@@ -81,7 +104,7 @@ static struct world *ri_observe(struct rctx *c, const struct rkey *key) {
     if (!doc || meta_deleting(doc)) return NULL;
     struct ri_world *w = observe_instance(c, doc);
     w->in_place_only = in_place_only(c, doc);
-    if (w->decode.code == ERR_NONE) w->nrevisions = history_observe(c->src, c->a, w->inst.uid, &w->revisions);
+    if (w->decode.code == ERR_NONE) w->nrevisions = history_observe(c, doc, is_revision_of_instance, &w->revisions);
     return &w->w;
 }
 

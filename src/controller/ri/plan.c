@@ -75,6 +75,17 @@ static bool frozen(const struct ri_pass *s) {
     return s->restart.step == RESTART_GAVE_UP || (s->restart.step == RESTART_WAITS && s->restart.whole);
 }
 
+/* Pods and revisions that have lost their owner. What else the pass does to them comes when they are the instance's again. */
+static void adopt(struct ri_pass *s) {
+    const struct jv *root = s->w->w.root;
+    size_t planned = s->p->n;
+    history_adopt(s->p, s->w->revisions, s->w->nrevisions, KIND_RI, root);
+    for (size_t i = 0; i < s->w->npods; i++)
+        if (!meta_owned_by(s->w->pods[i].doc, meta_uid(root)))
+            plan_adopt(s->p, KIND_POD, s->w->pods[i].doc, kind_owner_ref(s->a, KIND_RI, root, true, true));
+    if (s->p->n > planned) plan_barrier(s->p);
+}
+
 void ri_plan(const struct world *world, struct plan *p) {
     const struct ri_world *w = (const struct ri_world *)world;
     struct ri_pass s = {.a = p->a, .w = w, .p = p};
@@ -83,6 +94,7 @@ void ri_plan(const struct world *world, struct plan *p) {
         plan_invalid(&s, arena_strdup(p->a, w->decode.code != ERR_NONE ? w->decode.msg : e.msg));
         return;
     }
+    adopt(&s);
     s.baselines = jv_dup(p->a, jv_path(world->root, "status", "inPlaceUpdateContainerBaselines", (char *)0));
     ri_decide_restart(&s);
     if (s.restart.step == RESTART_BEGINS || s.restart.step == RESTART_GOES_ON) {

@@ -4,6 +4,7 @@
 #include "api/limits.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/claim.h"
 #include "controller/ri/world.h"
 
 void ri_delete_pod(struct ri_pass *s, const struct pod *pod, const char *why) {
@@ -49,13 +50,26 @@ static int create_pod(struct ri_pass *s, size_t component, int id) {
     return 0;
 }
 
+/* Somebody has the pod's name: an instance of before, whose pods still end, or a stranger. */
+static bool waits_for_name(struct ri_pass *s, const char *name) {
+    for (size_t i = 0; i < s->w->nothers; i++) {
+        const struct other *other = &s->w->others[i];
+        if (!str_eq(meta_name(other->doc), name)) continue;
+        if (!other->ending) s->name_taken = s->failed_scale = claim_taken(s->a, KIND_POD, other, "this instance");
+        plan_wait_for_name(s->p, KIND_POD, other);
+        return true;
+    }
+    return false;
+}
+
 /* Returns whether it planned a creation. */
 static bool plan_component(struct ri_pass *s, size_t component) {
     const char *problem = NULL;
     bool any = false, start = ri_may_start(s, component, &problem);
     if (problem) s->failed_scale = problem;
     for (int id = 0; start && id < ri_size(s->w, component); id++) {
-        if (ri_pod(s->w, ri_pod_name(s, component, id))) continue;
+        const char *name = ri_pod_name(s, component, id);
+        if (ri_pod(s->w, name) || waits_for_name(s, name)) continue;
         if (s->created++ == CREATES_MAX) return true; /* the others when these have been seen */
         if (create_pod(s, component, id)) return any;
         any = true;

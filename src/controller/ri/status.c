@@ -4,6 +4,7 @@
 
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/claim.h"
 #include "controller/ri/fresh.h"
 #include "controller/ri/world.h"
 
@@ -118,7 +119,8 @@ static const char *refused_pod(const struct ri_pass *s, const struct jv *old) {
     const struct refusal *r = s->w->w.refused;
     if (r && r->act == ACT_CREATE && r->kind == KIND_POD) return ri_shortened(s->a, r->message);
     const struct jv *before = jv_find(old, "type", "FailedScale");
-    return str_eq(jv_get_str(before, "status"), "True") ? jv_get_str(before, "message") : NULL;
+    bool still = str_eq(jv_get_str(before, "status"), "True") && !str_eq(jv_get_str(before, "reason"), REASON_NAME_TAKEN);
+    return still ? jv_get_str(before, "message") : NULL;
 }
 
 static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *ready) {
@@ -131,10 +133,12 @@ static struct jv *conditions(struct ri_pass *s, const struct totals *t, bool *re
     if (s->failed_scale) s->cause = (struct cause){.text = s->failed_scale, .known = strlen(s->failed_scale)};
     const char *blocker = s->cause.text;
     struct jv *list = jv_new_arr(s->a);
+    if (s->name_taken) blocker = s->name_taken;
     if (s->updating) blocker = blocker ? blocker : "pods are being updated";
     blocker = restart_blocks(s, blocker);
     *ready = in_place && !blocker;
-    if (s->failed_scale) condition_put(s->a, list, old, "FailedScale", true, NULL, s->failed_scale, 0, now);
+    const char *reason = s->name_taken ? REASON_NAME_TAKEN : NULL;
+    if (s->failed_scale) condition_put(s->a, list, old, "FailedScale", true, reason, s->failed_scale, 0, now);
     if (s->failed_update) condition_put(s->a, list, old, "FailedUpdate", true, "UpdateNotPossible", s->failed_update, 0, now);
     ri_put_restart(s, list, old, *ready);
     add_ready(s, list, old, in_place, blocker);

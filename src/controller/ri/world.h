@@ -3,7 +3,7 @@
 #define RBG_CONTROLLER_RI_WORLD_H
 
 #include "api/build.h"
-#include "controller/core/reconciler.h"
+#include "controller/core/claim.h"
 
 /* One live pod of the instance, with what every rule asks about it. */
 struct pod {
@@ -28,6 +28,8 @@ struct ri_world {
     bool in_place_only;          /* the set's strategy: a pod that can't take over an update in place is left as it is */
     struct pod *pods;            /* of the instance, by name */
     size_t npods;
+    struct other *others;        /* whoever else has the name of a pod that is missing */
+    size_t nothers;
     struct jv **revisions;       /* ControllerRevisions that the instance controls, oldest first */
     size_t nrevisions;
 };
@@ -71,6 +73,7 @@ struct ri_pass {
     const char *told;              /* what was said last of why the instance is not ready; NULL */
     struct cause cause;            /* what keeps it from being ready now */
     const char *failed_update;     /* why the update stops under InPlaceOnly; NULL */
+    const char *name_taken;        /* that it is because of a name */
     struct jv *baselines;          /* status.inPlaceUpdateContainerBaselines as it will be */
     bool updating;                 /* this pass updates pods in place */
     struct pending *todo;          /* update.c's: the pods that are updated in place */

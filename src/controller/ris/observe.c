@@ -4,6 +4,7 @@
 
 #include "api/names.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "controller/core/history.h"
 #include "controller/ri/fresh.h"
@@ -62,12 +63,42 @@ static struct instance view(struct rctx *c, const struct ris_world *w, const str
     return i;
 }
 
+/* Ordinals that may be wanted: those of a surge, too. */
+static int wanted_ordinals(const struct ris_world *w) {
+    int replicas = w->set.spec.replicas.set ? w->set.spec.replicas.v : 1;
+    const struct jv *surge = w->set.spec.update_strategy.max_surge;
+    int64_t extra = jv_is(surge, J_STR) ? replicas + 1 : jv_int(surge, 0);
+    return (int)(replicas + (extra < 0 ? 0 : extra > replicas + 1 ? replicas + 1 : extra));
+}
+
+/* Whoever has the names of instances that are missing: one whose owner no longer exists is taken over, too. */
+static void observe_names(struct rctx *c, struct ris_world *w, struct jv ***docs, size_t *n) {
+    struct map *have = map_in(c->a);
+    for (size_t i = 0; i < *n; i++) map_put(have, meta_name((*docs)[i]), w);
+    w->nothers = wanted_ordinals(w);
+    w->others = ARENA_ARRAY(c->a, (size_t)w->nothers + 1, struct other);
+    struct jv **all = ARENA_ARRAY(c->a, *n + (size_t)w->nothers + 1, struct jv *);
+    if (*n) memcpy(all, *docs, *n * sizeof *all);
+    *docs = all;
+    for (int o = 0; o < w->nothers; o++) {
+        const char *name = arena_printf(c->a, "%s-%d", w->set.name, o);
+        struct jv *other = map_has(have, name) ? NULL : source_get(c->src, c->a, KIND_RI, w->set.ns, name);
+        if (!other) continue;
+        enum claim claim = claim_of(c, w->w.root, other, is_instance_of_set(w->w.root, other));
+        if (claim == CLAIM_ORPHAN) all[(*n)++] = other;
+        w->others[o] = claim_other(claim, other);
+    }
+}
+
 static void observe_instances(struct rctx *c, struct ris_world *w) {
     struct jv **docs;
-    size_t n = source_owned(c->src, c->a, KIND_RI, w->set.uid, &docs);
+    size_t found = source_owned(c->src, c->a, KIND_RI, w->set.uid, &docs), n = 0;
+    for (size_t i = 0; i < found; i++)
+        if (str_eq(jv_get_str(meta_controller(docs[i]), "uid"), w->set.uid)) docs[n++] = docs[i];
+    claim_orphans(c, KIND_RI, w->w.root, is_instance_of_set, &docs, &n);
+    observe_names(c, w, &docs, &n);
     w->instances = ARENA_ARRAY(c->a, n + 1, struct instance);
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(jv_get_str(meta_controller(docs[i]), "uid"), w->set.uid)) w->instances[w->ninstances++] = view(c, w, docs[i]);
+    for (size_t i = 0; i < n; i++) w->instances[w->ninstances++] = view(c, w, docs[i]);
     if (w->ninstances > 1) qsort(w->instances, w->ninstances, sizeof *w->instances, by_ordinal);
 }
 
@@ -78,7 +109,7 @@ static void observe_records(struct rctx *c, struct ris_world *w) {
     if (seen && str_eq(jv_get_str(status, "currentRevision"), jv_get_str(status, "updateRevision"))) return;
     for (size_t k = 0; k < w->ninstances; k++) {
         struct instance *i = &w->instances[k];
-        i->nrevisions = history_observe(c->src, c->a, meta_uid(i->doc), &i->revisions);
+        i->nrevisions = history_observe(c, i->doc, is_revision_of_instance, &i->revisions);
     }
 }
 
@@ -92,7 +123,7 @@ static struct world *ris_observe(struct rctx *c, const struct rkey *key) {
     w->decode.code = ERR_NONE;
     observe_instances(c, w);
     observe_records(c, w);
-    w->nrevisions = history_observe(c->src, c->a, w->set.uid, &w->revisions);
+    w->nrevisions = history_observe(c, doc, is_revision_of_set, &w->revisions);
     return &w->w;
 }
 

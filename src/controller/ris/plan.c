@@ -5,11 +5,37 @@
 #include "api/limits.h"
 #include "api/names.h"
 #include "base/str.h"
+#include "controller/core/history.h"
 #include "controller/ris/world.h"
 
 /* ---- scaling ---- */
 
+static const struct other *other_at(const struct ris_world *w, int ordinal) {
+    return ordinal < w->nothers && w->others[ordinal].doc ? &w->others[ordinal] : NULL;
+}
+
+const struct other *ris_name_taken(const struct ris_world *w, const struct topology *t) {
+    for (int o = 0; o < t->end; o++) {
+        const struct other *other = other_at(w, o);
+        if (other && !other->ending) return other;
+    }
+    return NULL;
+}
+
+/* Instances that have lost their owner, with all that they are. */
+static void adopt(const struct ris_pass *s) {
+    const struct jv *root = s->w->w.root;
+    history_adopt(s->p, s->w->revisions, s->w->nrevisions, KIND_RIS, root);
+    for (size_t k = 0; k < s->w->ninstances; k++)
+        if (!meta_owned_by(s->w->instances[k].doc, meta_uid(root)))
+            plan_adopt(s->p, KIND_RI, s->w->instances[k].doc, kind_owner_ref(s->a, KIND_RIS, root, true, true));
+}
+
 static void create(const struct ris_pass *s, int ordinal) {
+    if (other_at(s->w, ordinal)) { /* its name */
+        plan_wait_for_name(s->p, KIND_RI, other_at(s->w, ordinal));
+        return;
+    }
     bool update = ordinal >= s->t.partition;
     struct jv *ri = build_ri(s->a, &s->w->set, ordinal, update ? s->r.update_template : s->r.current_template,
                              update ? s->r.update : s->r.current);
@@ -112,6 +138,11 @@ static void plan_unknown_pattern(struct plan *p, const struct ris_world *w) {
     plan_failed(p, w, "UnknownRoleInstancePattern", message);
 }
 
+static int prepare(struct ris_pass *s, struct err *e) {
+    adopt(s);
+    return ris_plan_revisions(s->a, s->w, s->p, &s->r, e) || ris_topology(s->a, s->w, &s->r, &s->t, e) ? -1 : 0;
+}
+
 /* What can be worked with? Else the status says why not. */
 static bool begin(struct ris_pass *s) {
     const struct ris_world *w = s->w;
@@ -122,7 +153,7 @@ static bool begin(struct ris_pass *s) {
         plan_failed(s->p, w, "InvalidSpec", "pattern Stateless is not served: set annotation " A_PATTERN " to Stateful");
     } else if (!str_empty(w->pattern) && !str_eq(w->pattern, "Stateful")) {
         plan_unknown_pattern(s->p, w);
-    } else if (ris_plan_revisions(s->a, w, s->p, &s->r, &e) || ris_topology(s->a, w, &s->r, &s->t, &e)) {
+    } else if (prepare(s, &e)) {
         plan_failed(s->p, w, "InvalidSpec", arena_strdup(s->a, e.msg));
     } else {
         return true;

@@ -1,5 +1,6 @@
 /* The status of a set, computed whole from its instances (part C 4.9). Pure. */
 #include "base/str.h"
+#include "controller/core/claim.h"
 #include "controller/ris/world.h"
 #include "doc/scalar.h"
 
@@ -28,11 +29,15 @@ static bool rolled_out(const struct ris_world *w, const struct ris_revisions *r,
 
 static struct jv *conditions(const struct ris_pass *s) {
     const struct ris_world *w = s->w;
-    if (!s->t.obstacle) return NULL;
+    const struct other *taken = ris_name_taken(w, &s->t);
+    const struct jv *old = jv_path(w->w.root, "status", "conditions", (char *)0);
     struct jv *list = jv_new_arr(s->a);
-    condition_put(s->a, list, jv_path(w->w.root, "status", "conditions", (char *)0), "FailedUpdate", true, "UpdateNotPossible",
-                  s->t.obstacle, 0, w->w.now_ms);
-    return list;
+    if (taken)
+        condition_put(s->a, list, old, "FailedScale", true, REASON_NAME_TAKEN, claim_taken(s->a, KIND_RI, taken, "this set"), 0,
+                      w->w.now_ms);
+    if (s->t.obstacle)
+        condition_put(s->a, list, old, "FailedUpdate", true, "UpdateNotPossible", s->t.obstacle, 0, w->w.now_ms);
+    return jv_len(list) ? list : NULL;
 }
 
 struct jv *ris_status(const struct ris_pass *pass) {

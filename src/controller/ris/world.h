@@ -3,7 +3,7 @@
 #define RBG_CONTROLLER_RIS_WORLD_H
 
 #include "api/build.h"
-#include "controller/core/reconciler.h"
+#include "controller/core/claim.h"
 
 /* One live RoleInstance, with what every rule asks about it. */
 struct instance {
@@ -26,7 +26,9 @@ struct ris_world {
     struct err decode;
     struct instance *instances; /* controlled by the set, by ordinal */
     size_t ninstances;
-    struct jv **revisions;      /* ControllerRevisions that the set controls, oldest first */
+    struct other *others;       /* by ordinal: whoever else has the name of an instance that is missing */
+    int nothers;
+    struct jv **revisions;      /* ControllerRevisions that the set controls, and orphans of it, oldest first */
     size_t nrevisions;
     const char *pattern;        /* annotation role-instance-pattern; NULL: none, which means Stateful */
 };
@@ -101,6 +103,9 @@ const char *ris_obstacle(struct arena *a, const struct ris_world *w, const struc
 struct jv *ris_metadata_patch(const struct ris_pass *s, const struct instance *i, bool updated);
 /* Plans it for all that this pass does not write anyway. */
 void ris_plan_metadata(const struct ris_pass *s);
+
+/* Who has the name of a wanted instance, and will not give it up; NULL: nobody. */
+const struct other *ris_name_taken(const struct ris_world *w, const struct topology *t);
 
 /* status.c */
 struct jv *ris_status(const struct ris_pass *s);
