@@ -171,6 +171,75 @@ START_TEST(a_misspelt_pattern_is_told_and_nothing_is_done) {
 }
 END_TEST
 
+/* ---- refused creations ---- */
+
+static enum kind refused_kind;
+
+static int refuse_creations(void *ctx, const struct action *w, struct err *e) {
+    size_t *n = ctx;
+    if (w->act != ACT_CREATE || w->kind != refused_kind) return 0;
+    ++*n;
+    e->http = 403;
+    return err_set(e, ERR_FORBIDDEN, "%s \"%s\" is forbidden: exceeded quota: small, requested: 1, used: 2, limited: 2",
+                   kind_info(w->kind)->plural, w->name);
+}
+
+START_TEST(refused_instances_are_told_in_the_status_and_asked_for_again) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *g = scenario_group(a, "g", 2, false);
+    struct sim *s = sim_new(&sim_opts_default);
+    size_t asked = 0;
+    scenario_apply(s, g);
+    scenario_ready(s);
+    refused_kind = KIND_RI;
+    sim_fail_writes(s, refuse_creations, &asked);
+    jv_set_int(a, scenario_role(g, "worker"), "replicas", 4);
+    scenario_apply(s, g);
+    sim_wait(s, 1000);
+    const struct jv *failed = set_condition(s, a, "FailedScale");
+    ck_assert_str_eq(jv_str(jv_get(failed, "status"), "absent"), "True");
+    ck_assert_ptr_nonnull(strstr(jv_get_str(failed, "message"), "exceeded quota: small"));
+    const struct jv *status = jv_get(live(s, a, KIND_RIS, "g-worker"), "status");
+    ck_assert_int_eq(jv_get_int(status, "observedGeneration", 0), meta_generation(live(s, a, KIND_RIS, "g-worker")));
+    sim_wait(s, 600000);
+    ck_assert_uint_eq(scenario_events(s, "FailedCreate"), 1);
+    size_t before = asked;
+    sim_wait(s, 31000);
+    ck_assert_uint_gt(asked, before);
+    sim_fail_writes(s, NULL, NULL);
+    sim_wait(s, 31000);
+    ck_assert_uint_eq(cluster_count(sim_cluster(s), KIND_RI), 4);
+    scenario_ready(s);
+    ck_assert_ptr_null(set_condition(s, a, "FailedScale"));
+    sim_free(s);
+}
+END_TEST
+
+START_TEST(a_refused_revision_is_told_in_the_status) {
+    ARENA_AUTO struct arena *a = arena_new();
+    struct jv *g = scenario_group(a, "g", 2, false);
+    struct sim *s = sim_new(&sim_opts_default);
+    size_t asked = 0;
+    scenario_apply(s, g);
+    scenario_ready(s);
+    const char *pods = uids(s, a, KIND_POD);
+    refused_kind = KIND_REVISION;
+    sim_fail_writes(s, refuse_creations, &asked);
+    scenario_image(a, scenario_role(g, "worker"), "engine:2");
+    scenario_apply(s, g);
+    sim_wait(s, 60000);
+    ck_assert_str_eq(jv_get_str(set_condition(s, a, "FailedUpdate"), "reason"), "RevisionRefused");
+    ck_assert_str_eq(scenario_images(s, a), "g-worker-0=engine:1 g-worker-1=engine:1");
+    sim_fail_writes(s, NULL, NULL);
+    sim_wait(s, 31000);
+    scenario_ready(s);
+    ck_assert_str_eq(scenario_images(s, a), "g-worker-0=engine:2 g-worker-1=engine:2");
+    ck_assert_str_eq(uids(s, a, KIND_POD), pods);
+    ck_assert_ptr_null(set_condition(s, a, "FailedUpdate"));
+    sim_free(s);
+}
+END_TEST
+
 /* ---- status ---- */
 
 struct lag { int64_t since_ms, longest_ms; };
@@ -246,4 +315,5 @@ END_TEST
 TEST_MAIN("sim_instances", in_place_only_touches_no_pod_that_would_have_to_be_made_anew,
           labels_of_a_role_reach_its_instances_without_a_restart, scaling_writes_no_label_of_running_instances,
           a_grace_period_that_is_taken_back_leaves_the_instances, a_misspelt_pattern_is_told_and_nothing_is_done,
+          refused_instances_are_told_in_the_status_and_asked_for_again, a_refused_revision_is_told_in_the_status,
           a_set_says_within_a_second_what_its_instances_say, histories_keep_what_they_say)

@@ -158,6 +158,8 @@ static const struct name_info rows[] = {
     CONDITION("FailedUpdate", "RoleInstanceSet, RoleInstance", "There is an update that can't be carried out; absent otherwise."),
     REASON("UpdateNotPossible", "RoleInstanceSet FailedUpdate=True, RoleInstance FailedUpdate=True",
            "InPlaceOnly, but the difference can't be applied in place: nothing is updated. The message names the field."),
+    REASON("RevisionRefused", "RoleInstanceSet FailedUpdate=True",
+           "The API server does not let the ControllerRevision be made; the message is its own."),
     REASON("UnknownRoleInstancePattern", "RoleInstanceSet FailedUpdate=True",
            "The annotation that says how instances are named is misspelt: nothing is done."),
     CONDITION(COND_RI_READY, "RoleInstance", "All pods are ready and at the update revision."),

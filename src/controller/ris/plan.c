@@ -143,6 +143,15 @@ static int prepare(struct ris_pass *s, struct err *e) {
     return ris_plan_revisions(s->a, s->w, s->p, &s->r, e) || ris_topology(s->a, s->w, &s->r, &s->t, e) ? -1 : 0;
 }
 
+/* Its revision comes before everything else. It is asked for in this plan again, and what follows is only done when it is there. */
+static bool revision_refused(const struct ris_pass *s) {
+    const struct refusal *r = s->w->w.refused;
+    if (!r || r->act != ACT_CREATE || r->kind != KIND_REVISION) return false;
+    for (size_t i = 0; i < s->p->n; i++)
+        if (s->p->items[i].act == ACT_CREATE && s->p->items[i].kind == KIND_REVISION) return true;
+    return false;
+}
+
 /* What can be worked with? Else the status says why not. */
 static bool begin(struct ris_pass *s) {
     const struct ris_world *w = s->w;
@@ -167,6 +176,7 @@ void ris_plan(const struct world *world, struct plan *p) {
     if (!begin(&s)) return;
     s.c = ris_capacity(w, &s.t);
     s.ordered = !str_eq(w->set.spec.pod_management_policy, "Parallel") && w->set.spec.pod_management_policy;
+    if (revision_refused(&s)) plan_failed(p, w, "RevisionRefused", w->w.refused->message);
     plan_barrier(p); /* instances name their revision */
     remove_strangers(&s);
     if (fill(&s)) trim(&s);

@@ -27,16 +27,31 @@ static bool rolled_out(const struct ris_world *w, const struct ris_revisions *r,
     return !t->partition && ris_base_done(w, r, t);
 }
 
+static bool instance_missing(const struct ris_pass *s) {
+    for (int o = 0; o < s->t.end; o++)
+        if (!ris_instance(s->w, o)) return true;
+    return false;
+}
+
+/* Why the API server did not want an instance. What was said of it stays until all are there: a manager that has just started does
+ * not know it yet. */
+static const char *refused_instance(const struct ris_pass *s, const struct jv *old) {
+    const struct refusal *r = s->w->w.refused;
+    if (!instance_missing(s)) return NULL;
+    if (r && r->act == ACT_CREATE && r->kind == KIND_RI) return r->message;
+    const struct jv *before = jv_find(old, "type", "FailedScale");
+    return str_eq(jv_get_str(before, "status"), "True") && !jv_get(before, "reason") ? jv_get_str(before, "message") : NULL;
+}
+
 static struct jv *conditions(const struct ris_pass *s) {
     const struct ris_world *w = s->w;
     const struct other *taken = ris_name_taken(w, &s->t);
     const struct jv *old = jv_path(w->w.root, "status", "conditions", (char *)0);
+    int64_t now = w->w.now_ms;
+    const char *words = taken ? claim_taken(s->a, KIND_RI, taken, "this set") : refused_instance(s, old);
     struct jv *list = jv_new_arr(s->a);
-    if (taken)
-        condition_put(s->a, list, old, "FailedScale", true, REASON_NAME_TAKEN, claim_taken(s->a, KIND_RI, taken, "this set"), 0,
-                      w->w.now_ms);
-    if (s->t.obstacle)
-        condition_put(s->a, list, old, "FailedUpdate", true, "UpdateNotPossible", s->t.obstacle, 0, w->w.now_ms);
+    if (words) condition_put(s->a, list, old, "FailedScale", true, taken ? REASON_NAME_TAKEN : NULL, words, 0, now);
+    if (s->t.obstacle) condition_put(s->a, list, old, "FailedUpdate", true, "UpdateNotPossible", s->t.obstacle, 0, now);
     return jv_len(list) ? list : NULL;
 }
 
