@@ -200,8 +200,9 @@ static void edit(struct script *t) {
 /* ---- trouble ---- */
 
 static void misbehave(struct script *t) {
-    static const enum kubelet_fault faults[] = {FAULT_CRASH, FAULT_FAIL, FAULT_NOT_READY, FAULT_UNSCHEDULABLE};
-    struct kubelet_rule r = {.fault = faults[pick(t, 4)], .after_ms = pick(t, 6000), .times = 1 + (int)pick(t, 3)};
+    static const enum kubelet_fault faults[] = {FAULT_CRASH, FAULT_EXIT, FAULT_FAIL, FAULT_SUCCEED, FAULT_NOT_READY,
+                                               FAULT_UNSCHEDULABLE, FAULT_STUCK};
+    struct kubelet_rule r = {.fault = faults[pick(t, 7)], .after_ms = pick(t, 6000), .times = 1 + (int)pick(t, 3)};
     r.pod = arena_printf(t->a, SET "-%u*", pick(t, 5));
     note(t, "pods %s: fault %d", r.pod, (int)r.fault);
     kubelet_rule_add(sim_kubelet(t->s), &r);
