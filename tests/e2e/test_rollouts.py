@@ -248,3 +248,24 @@ def labels_of_a_role_come_and_go_without_a_restart(case):
     wait(lambda: follow({"mark": "theirs"}), 20, "the instances' labels go")
     assert {n: p["metadata"]["uid"] for n, p in case.pods().items()} == before
     assert all(s["restartCount"] == 0 for p in case.pods().values() for s in p["status"]["containerStatuses"])
+
+
+@test
+def instances_that_a_quota_refuses_are_told_and_made_when_it_allows(case):
+    resource = "count/roleinstances.workloads.x-k8s.io"
+    target = f"/api/v1/namespaces/{case.ns}/resourcequotas"
+    case.api.request("POST", target, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
+                                      "spec": {"hard": {resource: "2"}}})
+    wait(lambda: resource in case.api.request("GET", target + "/small").get("status", {}).get("used", {}), 90, "the quota counts")
+    case.apply(group(case))
+
+    def told():
+        conditions = case.get("RoleInstanceSet", "g-w")["status"].get("conditions", [])
+        return any(c["type"] == "FailedScale" and "exceeded quota" in c["message"] for c in conditions)
+    wait(told, 30, "FailedScale has the API server's words")
+    assert len(case.list("RoleInstance")) == 2
+    case.api.request("PATCH", target + "/small", {"spec": {"hard": {resource: "5"}}}, "application/merge-patch+json")
+    case.wait_ready("g", 60)
+    wait(lambda: not told(), 10, "FailedScale is gone")
+    refused = [e for e in case.list("Event") if e["type"] == "Warning" and e["reason"] == "FailedCreate"]
+    assert sum(e.get("count", 1) for e in refused) <= 2, [e["message"] for e in refused]
