@@ -251,7 +251,7 @@ def labels_of_a_role_come_and_go_without_a_restart(case):
 
 
 @test
-def instances_that_a_quota_refuses_are_told_and_made_when_it_allows(case):
+def a_quota_is_told_and_waited_for(case):
     resource = "count/roleinstances.workloads.x-k8s.io"
     target = f"/api/v1/namespaces/{case.ns}/resourcequotas"
     case.api.request("POST", target, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"},
