@@ -46,7 +46,9 @@ static struct known *known(struct script *t, const char *uid) {
 
 static int64_t wanted_gap_ms(const struct jv *ri, int64_t count) {
     const struct jv *c = jv_path(ri, "spec", "restartPolicyConfig", (char *)0);
-    int64_t d = jv_get_int(c, "baseDelaySeconds", 30), max = jv_get_int(c, "maxDelaySeconds", 600);
+    /* Without a policy failed pods are replaced alone, as a kubelet starts a crashing container again: 10 s to 5 minutes. */
+    bool alone = !str_eq(jv_get_str(c, "type"), RESTART_RECREATE);
+    int64_t d = alone ? 10 : jv_get_int(c, "baseDelaySeconds", 30), max = alone ? 300 : jv_get_int(c, "maxDelaySeconds", 600);
     for (int64_t i = 1; i < count && d < max; i++) d *= 2;
     return count ? (d < max ? d : max) * 1000 : 0;
 }
