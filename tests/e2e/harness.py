@@ -47,7 +47,7 @@ class Case:
     @property
     def ns(self):
         return self.namespaces[0] if self.namespaces else self.namespace(
-            re.sub("[^a-z0-9]+", "-", self.name.lower()))
+            re.sub("[^a-z0-9]+", "-", self.name.lower())[:63].rstrip("-"))
 
     def namespace(self, name, labels=None):
         self.api.create("Namespace", {"apiVersion": "v1", "kind": "Namespace",

@@ -47,6 +47,9 @@ static const struct {
     {"*", "/metadata/generation"},
     {"*", "/status*"},
     {"*", "/metadata/annotations/rbg.workloads.x-k8s.io~1role-instance-lifecycle-timestamp"},
+    /* what containers were before an update in place: by it the end of the update is seen, which the first implementation judges
+     * by the names of images */
+    {"Pod/*", "/metadata/annotations/rbg.workloads.x-k8s.io~1inplace-update-before"},
     /* a revision keeps the annotations that its owner had when it was made */
     {"ControllerRevision/*", "/metadata/annotations/rbg.workloads.x-k8s.io~1role-size"},
 };
