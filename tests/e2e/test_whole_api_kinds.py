@@ -267,7 +267,7 @@ def an_update_is_refused_for_what_it_makes_wrong_only(case):
     bad = {"spec": {"containers": [{"name": "c", "image": "e/i:1", "livenessProbe": {}}]}}
     case.api.request("POST", f"/apis/{V2}/namespaces/{name}/rolebasedgroups", {
         "apiVersion": V2, "kind": "RoleBasedGroup", "metadata": {"name": "bad"},
-        "spec": {"roles": [{"name": "r" * 60, "dependencies": ["nobody"], "standalonePattern": {"template": bad}}]}})
+        "spec": {"roles": [{"name": "r" * 49, "dependencies": ["nobody"], "standalonePattern": {"template": bad}}]}})
     case.api.merge("Namespace", None, name, {"metadata": {"labels": {"rbg-test/no-webhooks": None}}})
 
     def patch(*operations, dry_run=False):
