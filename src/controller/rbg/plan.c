@@ -214,7 +214,8 @@ static void plan_workload(struct pass *s, size_t i) {
     }
     plan_adapter(s->p, s->w, rw, s->fresh);
     if (rw->foreign_adapter.doc) name_taken(s, i, KIND_ADAPTER, &rw->foreign_adapter);
-    if (rw->workload) plan_service(s, i);
+    /* What a workload that goes would own would go with it, also when its children are to stay. */
+    if (rw->workload && !meta_deleting(rw->workload)) plan_service(s, i);
 }
 
 static void plan_role(struct pass *s, size_t i) {
