@@ -172,13 +172,20 @@ def adopt_revisions(ours, theirs):
     return json.loads(rename(json.dumps(ours), pairs))
 
 
+def without_ids(text):
+    """Each runtime numbers images in its own way; that there is a number is compared."""
+    return re.sub(r'("imageID": ?)"[^"]+"', r'\1"ID"', text)
+
+
 def adopt_times(ours, theirs):
-    """Annotations that differ only by a time get the recorded one."""
+    """Annotations that differ only by a time, or by how a runtime numbers images, get the recorded one."""
+    def plain(text):
+        return without_ids(re.sub(TIME, "", text))
     recorded = {(o["kind"], o["metadata"]["name"]): o["metadata"].get("annotations", {}) for o in theirs}
     for o in ours:
         annotations = o["metadata"].get("annotations", {})
         for key, value in recorded.get((o["kind"], o["metadata"]["name"]), {}).items():
-            if key in annotations and re.sub(TIME, "", annotations[key]) == re.sub(TIME, "", value):
+            if key in annotations and plain(annotations[key]) == plain(value):
                 annotations[key] = value
     return ours
 
@@ -197,7 +204,7 @@ def status_of(o):
     status = o.get("status", {})
     said = {k: v for k, v in status.items() if k not in ("conditions", "observedGeneration")}
     said["conditions"] = {c["type"]: c["status"] for c in status.get("conditions", [])}
-    return said
+    return json.loads(without_ids(json.dumps(said)))
 
 
 def status_differences(ours, theirs):

@@ -40,6 +40,10 @@ FILLED_IN = {
             "spec.terminationGracePeriodSeconds", "spec.tolerations", "status.conditions.*.lastProbeTime", "status.qosClass"],
 }
 
+# An answer that the simulation does not give: when an apply takes the last key out of a map of a custom resource, API servers may
+# leave null there, and refuse the request for what they made of it. The step is left out then, for both.
+LEFT_NULL = 'must be of type object: "null"'
+
 
 def drop(value, path):
     """Takes what is at the path out of a document."""
@@ -372,7 +376,10 @@ def run(api, program, namespace, seed, steps, kinds=tuple(API_VERSION)):
             step = requests.step()
             if "object" in step:
                 step["object"]["metadata"]["namespace"] = namespace
-            (code, words), (real_code, real_words) = simulated.send(step), real.send(step)
+            real_code, real_words = real.send(step)
+            if step["op"] == "apply" and real_code == 422 and LEFT_NULL in real_words:
+                continue
+            code, words = simulated.send(step)
             log.append(f"{n}: {json.dumps(step)} -> {code} {real_code}")
             found = [] if code == real_code else [f"simulated: {code} {words}", f"real: {real_code} {real_words}"]
             for kind, name in [(k, m) for k in kinds for m in NAMES] if simulated.collected else [(step["kind"], step["name"])]:
