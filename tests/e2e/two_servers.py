@@ -165,9 +165,36 @@ class Real(Side):
         return self.call("GET", kube.path(kind, self.namespace, name))[2]
 
 
+def lives(side, ref):
+    owner = side.get(ref["kind"], ref["name"])
+    return bool(owner) and owner["metadata"]["uid"] == ref["uid"]
+
+
+def without_dangling(side, found):
+    """References to owners that are gone are left out: the real garbage collector takes them out when it happens to come by, which
+    may be never, as long as another owner lives."""
+    meta = found["metadata"]
+    gone = {r["uid"] for r in meta.get("ownerReferences", []) if not lives(side, r)}
+    if not gone:
+        return
+    meta["ownerReferences"] = [r for r in meta["ownerReferences"] if r["uid"] not in gone]
+    if not meta["ownerReferences"]:
+        del meta["ownerReferences"]
+    for entry in meta.get("managedFields", []):
+        owned = entry["fieldsV1"].get("f:metadata", {})
+        refs = owned.get("f:ownerReferences", {})
+        for uid in gone:
+            refs.pop('k:{"uid":"%s"}' % uid, None)
+        if "f:ownerReferences" in owned and set(refs) <= {"."}:
+            del owned["f:ownerReferences"]
+        if owned == {}:
+            entry["fieldsV1"].pop("f:metadata", None)
+
+
 def comparable(side, kind, found):
     if not found:
         return None
+    without_dangling(side, found)
     text = json.dumps(found)
     for uid, name in side.names.items():
         text = text.replace(uid, name)
