@@ -14,13 +14,17 @@ import kube
 from kube import wait
 
 TESTS = []
+ASKED_FOR = set()  # names of tests that run only when a pattern is given
 
 
-def test(function=None, *, alone=False):
-    """Marks a test; it is called with a Case. alone: not while another one runs; "last": and after all others."""
+def test(function=None, *, alone=False, asked_for=False):
+    """Marks a test; it is called with a Case. alone: not while another one runs; "last": and after all others. asked_for: not in a
+    run of all tests."""
     def mark(f):
         module = f.__module__.removeprefix("test_")
         TESTS.append((f"{module}.{f.__name__}", f, alone))
+        if asked_for:
+            ASKED_FOR.add(f"{module}.{f.__name__}")
         return f
     return mark(function) if function else mark
 
@@ -136,7 +140,7 @@ def is_ready(group):
 class Run:
     def __init__(self, cluster, manager, build, pattern):
         self.cluster, self.manager, self.build = cluster, manager, build
-        self.tests = [t for t in TESTS if re.search(pattern, t[0])]
+        self.tests = [t for t in TESTS if re.search(pattern, t[0]) and (pattern != "." or t[0] not in ASKED_FOR)]
         self.passed, self.failed = 0, []
         self.lock = threading.Lock()
         self.common = Case(self, "common")  # for namespaces that several tests share

@@ -13,7 +13,9 @@ SEED = int(os.environ.get("RBG_SEED") or random.randrange(1 << 32))
 SEQUENCES, STEPS = 20, 500
 
 
-@test(alone=True)
+# Not in a run of all tests yet: when the real garbage collector comes by is not certain, and some of the references that it
+# leaves for a while are still taken for a difference.
+@test(alone=True, asked_for=True)
 def the_simulated_api_server_does_what_the_real_one_does(case):
     print(f"     seed {SEED} (RBG_SEED)", flush=True)
     case.manager.stop()  # nobody else may change the objects
