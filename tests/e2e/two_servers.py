@@ -42,8 +42,7 @@ FILLED_IN = {
 }
 
 # An answer that the simulation does not give: when an apply takes the last one out of a map or list of a custom resource, API
-# servers may
-# leave null there, and refuse the request for what they made of it. The step is left out then, for both.
+# servers may leave null there, and refuse the request for what they made of it. The step is left out then, for both.
 LEFT_NULL = re.compile('must be of type (object|array): "null"')
 
 
